@@ -1,0 +1,55 @@
+# make demo    stage the bundled examples and show the table
+# make test    run every test: pytest, the notebooks, the site in a browser
+# make site    build the documentation into _docs/
+# make lab     open the notebooks in JupyterLab
+# make prepare after a change to a notebook: clean it, export the modules, write README.md
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+EXAMPLES := cancer_staging/examples
+METADATA := setup.py settings.ini pyproject.toml
+
+.PHONY: demo test site lab prepare export readme clean
+
+# Stamp files in the environment say what is installed, so that a second call is quick.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/core.stamp: $(METADATA) | $(BIN)/python
+	@tools/system_packages.sh tesseract=tesseract-ocr
+	$(PIP) --editable "$$(command -v tesseract >/dev/null && echo . || echo '.[ocr]')"
+	@touch $@
+
+$(VENV)/dev.stamp: $(METADATA) | $(BIN)/python
+	@tools/system_packages.sh tesseract=tesseract-ocr chromium=chromium chromedriver=chromium-driver
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/core.stamp
+
+demo: $(VENV)/core.stamp
+	@mkdir -p demo
+	$(BIN)/cancer-staging stage $(EXAMPLES) --out demo/staged.parquet --overwrite
+	$(BIN)/cancer-staging show demo/staged.parquet
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest tests
+
+site: $(VENV)/dev.stamp
+	$(BIN)/python tools/site.py
+
+lab: $(VENV)/dev.stamp
+	$(BIN)/jupyter lab nbs
+
+prepare: $(VENV)/dev.stamp
+	$(BIN)/nbdev_clean
+	$(BIN)/nbdev_export
+	$(BIN)/python tools/readme.py
+
+export: $(VENV)/dev.stamp
+	$(BIN)/nbdev_export
+
+readme: $(VENV)/dev.stamp
+	$(BIN)/python tools/readme.py
+
+clean:
+	rm -rf _proc _docs demo build dist *.egg-info .pytest_cache .hypothesis

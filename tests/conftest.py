@@ -1,0 +1,33 @@
+"What the tests share: where the project and the test bed are, and the option that runs the long benchmarks."
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption("--benchmarks", action="store_true", help="also execute the notebooks of nbs/benchmarks (long, need the test bed)")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--benchmarks"):
+        for item in items:
+            if "benchmark" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="long: run pytest with --benchmarks"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    "The project's folder."
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def test_bed() -> Path:
+    "The folder of the test bed; a test that asks for it is skipped where there is none."
+    folder = Path(os.environ.get("CANCER_STAGING_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no test bed in {folder}; set CANCER_STAGING_DATA")
+    return folder

@@ -1,0 +1,26 @@
+"`import cancer_staging` and the command's help stay light: what they load is checked, not how long it takes."
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "transformers", "polars", "pyarrow", "numpy", "pandas", "PIL", "pypdfium2", "pytesseract", "rapidocr", "onnxruntime", "cv2",
+         "matplotlib", "seaborn", "IPython", "nbdev", "fastcore"}
+HELP = """
+import sys
+from cancer_staging.cli import main
+sys.argv = ["cancer-staging", "--help"]
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
+"""
+
+
+@pytest.mark.parametrize("code", ["import cancer_staging", HELP], ids=["import", "help"])
+def test_nothing_heavy_is_loaded(code):
+    report = "\nimport sys; print('LOADED', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.rpartition("LOADED")[2].split())
+    assert "cancer_staging" in loaded
+    assert not loaded & HEAVY

@@ -1,0 +1,121 @@
+"The built site in a real browser: every page loads cleanly and offline, search works, plots and formulas show."
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "_docs"
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    "Serves files without a line for each on stderr."
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def built() -> subprocess.CompletedProcess:
+    "The site, built as `make site` does."
+    done = subprocess.run([sys.executable, str(ROOT / "tools" / "site.py")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def pages(built) -> list[str]:
+    "The addresses of all pages, from the site's top."
+    return sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
+
+
+@pytest.fixture(scope="module")
+def address(built):
+    "Where the site is served, on this machine only."
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(SITE)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    "Headless Chromium that records its console and its requests."
+    program, driver = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
+    if not (program and driver):
+        message = "chromium and chromium-driver are not installed: apt-get install chromium chromium-driver"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                 "--disable-dev-shm-usage", "--no-first-run", "--window-size=1400,1000", f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    running = webdriver.Chrome(options=options, service=Service(driver))
+    yield running
+    running.quit()
+
+
+def requested(browser) -> list[str]:
+    "Addresses requested since the last call."
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+
+
+def wait_for(browser, selector: str):
+    "The first element that matches and is shown, within ten seconds."
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    def shown(driver):
+        return next((element for element in driver.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()), None)
+
+    return WebDriverWait(browser, 10).until(shown, f"nothing shown for {selector}")
+
+
+def test_every_notebook_has_a_page_and_no_link_is_broken(built, pages):
+    notebooks = [path.relative_to(ROOT / "nbs").with_suffix(".html").as_posix() for path in (ROOT / "nbs").rglob("*.ipynb")]
+    assert set(notebooks) <= set(pages)
+    assert "broken link" not in built.stderr, built.stderr
+
+
+def test_every_page_loads_cleanly_and_asks_no_other_host(browser, address, pages):
+    shown = {"plot": 0, "formula": 0}
+    for page in pages:
+        browser.get(address + page)
+        problems = [entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+        assert not problems, f"{page}: {problems}"
+        elsewhere = [url for url in requested(browser) if not url.startswith((address, "data:", "chrome:", "about:", "blob:"))]
+        assert not elsewhere, f"{page} asks {elsewhere}"
+        assert browser.execute_script("return document.querySelectorAll('.katex-error, .cell-output-error').length") == 0, page
+        assert browser.execute_script("return document.querySelector('h1').innerText.trim()"), f"{page} has no title"
+        shown["plot"] += browser.execute_script(
+            "return [...document.querySelectorAll('.cell-output-display img')].filter(i => i.naturalWidth > 0 && i.getClientRects().length).length")
+        shown["formula"] += browser.execute_script(
+            "return [...document.querySelectorAll('.katex-html, math')].filter(f => f.getClientRects().length && f.getBoundingClientRect().width > 1).length")
+    assert shown["plot"] and shown["formula"], shown
+
+
+def test_api_pages_document_their_functions(browser, address):
+    browser.get(address + "api/00_fields.html")
+    assert wait_for(browser, "#read_registry")
+    assert "registry" in wait_for(browser, "#read_registry ~ * pre, #read_registry ~ pre").text
+
+
+def test_search_finds_stage(browser, address):
+    browser.get(address + "index.html")
+    wait_for(browser, ".smalldocs-search input, .aa-Input").send_keys("stage")  # smalldocs, Quarto
+    result = wait_for(browser, ".search-result, .aa-Item a")
+    assert "stage" in result.text.lower() or "staging" in result.text.lower()
+    result.click()
+    assert "stag" in wait_for(browser, "main").text.lower()
