@@ -14,7 +14,7 @@ METADATA := setup.py settings.ini pyproject.toml
 
 # Stamp files in the environment say what is installed, so that a second call is quick.
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/core.stamp: $(METADATA) | $(BIN)/python
 	@tools/system_packages.sh tesseract=tesseract-ocr

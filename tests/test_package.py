@@ -1,9 +1,12 @@
 "What a user gets from pip: an editable install hides files that a wheel forgets."
+import ast
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from email import message_from_bytes
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -48,3 +51,25 @@ def test_metadata(wheel, metadata):
 def test_nothing_of_nbdev_or_torch_is_a_run_time_dependency(metadata):
     core = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
     assert core and not [line for line in core if line.startswith(("nbdev", "execnb", "fastcore", "ghapi", "torch"))]
+
+
+def imported(
+    path: Path,  # a module
+) -> set[str]:  # names of top-level packages
+    "What the module imports, at its top or inside a function."
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.name)
+def test_every_import_is_declared(path, metadata):
+    lines = [line for line in metadata.get_all("Requires-Dist") if 'extra == "dev"' not in line]
+    declared = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in lines}
+    homes = packages_distributions()
+    for name in imported(path) - set(sys.stdlib_module_names) - {"cancer_staging"}:
+        assert {home.lower().replace("_", "-") for home in homes.get(name, [name])} & declared, f"{path.name} imports {name}: add it to settings.ini"

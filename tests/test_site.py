@@ -66,10 +66,19 @@ def browser(tmp_path_factory):
     running.quit()
 
 
-def requested(browser) -> list[str]:
-    "Addresses requested since the last call."
+def problems(browser) -> list[str]:
+    "Console errors and warnings since the last call."
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+
+def elsewhere(
+    browser,
+    address: str,  # where the site is served
+) -> list[str]:  # the other addresses
+    "Addresses outside the site that were requested since the last call."
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    return [url for url in urls if not url.startswith((address, "data:", "chrome:", "about:", "blob:"))]
 
 
 def wait_for(browser, selector: str):
@@ -93,16 +102,16 @@ def test_every_page_loads_cleanly_and_asks_no_other_host(browser, address, pages
     shown = {"plot": 0, "formula": 0}
     for page in pages:
         browser.get(address + page)
-        problems = [entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-        assert not problems, f"{page}: {problems}"
-        elsewhere = [url for url in requested(browser) if not url.startswith((address, "data:", "chrome:", "about:", "blob:"))]
-        assert not elsewhere, f"{page} asks {elsewhere}"
+        assert (found := problems(browser)) == [], f"{page}: {found}"
+        assert (found := elsewhere(browser, address)) == [], f"{page} asks other hosts: {found}"
         assert browser.execute_script("return document.querySelectorAll('.katex-error, .cell-output-error').length") == 0, page
         assert browser.execute_script("return document.querySelector('h1').innerText.trim()"), f"{page} has no title"
         shown["plot"] += browser.execute_script(
             "return [...document.querySelectorAll('.cell-output-display img')].filter(i => i.naturalWidth > 0 && i.getClientRects().length).length")
         shown["formula"] += browser.execute_script(
             "return [...document.querySelectorAll('.katex-html, math')].filter(f => f.getClientRects().length && f.getBoundingClientRect().width > 1).length")
+    browser.get("about:blank")  # what the last page reported late
+    assert not problems(browser) and not elsewhere(browser, address)
     assert shown["plot"] and shown["formula"], shown
 
 

@@ -1,27 +1,71 @@
 "Build the documentation site into `_docs/`: `python tools/site.py`, or `make site`."
-# How it works. nbdev processes the notebooks of nbs/ into _proc/: it hides what is marked hidden and replaces each exported cell
-# by its `show_doc`. The links that nbdev writes point at a published site, so they are turned into links between the notebooks.
-# Quarto, where it is installed, else smalldocs then renders _proc/ from the same _quarto.yml. smalldocs loads KaTeX from a public
-# host; those addresses are replaced by the copy in tools/katex, so that formulas show without a network.
+# How it works. Each notebook of nbs/ goes through nbdev's processors into _proc/: what is marked hidden is left out, and each exported
+# cell is replaced by its `show_doc`. The links that nbdev writes point at a published site, so they are turned into links between the
+# notebooks. Quarto, where it is installed, else smalldocs then renders _proc/ from the same _quarto.yml. smalldocs loads KaTeX from a
+# public host; those addresses are replaced by the copy in tools/katex, so that formulas show without a network.
 from __future__ import annotations
 
+import ast
+import copy
 import os
 import re
 import shutil
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
+
+from execnb.nbio import read_nb, write_nb
+from nbdev.config import get_config
+from nbdev.doclinks import _nbpath2html
+from nbdev.process import Processor
+from nbdev.processors import FilterDefaults, add_show_docs, exec_show_docs
 
 ROOT = Path(__file__).resolve().parent.parent
 KATEX_HOST = re.compile(r"https://cdn\.jsdelivr\.net/npm/katex@[^/]+/dist")
 
 
-def process_notebooks() -> Path:
-    "Fill `_proc/` with the notebooks as the site shows them; returns that folder."
-    from nbdev.serve import proc_nbs  # imported here: it reads settings.ini from the current folder
+class docs_in_source_order(Processor):
+    "nbdev puts the docs of a cell that defines several functions in reverse; this turns them round."
 
-    processed = Path(proc_nbs(force=True))
-    shutil.copy(ROOT / "_quarto.yml", processed / "_quarto.yml")
+    def begin(self):
+        groups = groupby(self.nb.cells, key=lambda cell: bool(getattr(cell, "has_sd", False)))
+        self.nb.cells = [cell for documented, cells in groups for cell in (reversed(list(cells)) if documented else cells)]
+
+
+class exec_show_docs_and_imports(exec_show_docs):
+    "nbdev runs a whole example when it holds an import, and fails where it needs an earlier example; this runs only its imports."
+
+    def __call__(self, cell):
+        lines = cell.parsed_() or []
+        imports = [line for line in lines if isinstance(line, (ast.Import, ast.ImportFrom))]
+        if imports and len(imports) < len(lines) and not cell.directives_.keys() & {"export", "exports", "exporti", "exec_doc"}:
+            cell = copy.deepcopy(cell)
+            cell.set_source("\n".join(ast.unparse(line) for line in imports))
+        super().__call__(cell)
+
+
+class SiteDefaults(FilterDefaults):
+    "nbdev's own processors, with the two above."
+
+    def base_procs(self):
+        for processor in super().base_procs():
+            yield exec_show_docs_and_imports if processor is exec_show_docs else processor
+            if processor is add_show_docs:
+                yield docs_in_source_order
+
+
+def process_notebooks() -> Path:
+    "Fill `_proc/` with the notebooks as the site shows them and the files beside them; returns that folder."
+    processed = ROOT / "_proc"
+    shutil.rmtree(processed, ignore_errors=True)
+    shutil.copytree(ROOT / "nbs", processed, ignore=shutil.ignore_patterns(".*", "_*"))
+    shutil.copy(ROOT / "_quarto.yml", processed)
+    os.environ["IN_TEST"] = "1"  # as nbdev does: no cell exports anything now
+    for path in sorted(processed.rglob("*.ipynb")):
+        notebook = read_nb(path)
+        SiteDefaults()(notebook)
+        write_nb(notebook, path)
     return processed
 
 
@@ -41,9 +85,6 @@ def localise(
     processed: Path,  # the folder of processed notebooks
 ) -> None:
     "Make every processed notebook link inside the site."
-    from nbdev.config import get_config
-    from nbdev.doclinks import _nbpath2html
-
     config = get_config()
     published = config.doc_host.rstrip("/") + "/" + config.doc_baseurl.strip("/")
     sources = [path.relative_to(processed) for path in sorted(processed.rglob("*.ipynb"))]

@@ -1,0 +1,3 @@
+from cancer_staging.cli import main
+
+main()
