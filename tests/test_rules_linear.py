@@ -55,7 +55,7 @@ def repeats(parsed):
             yield from repeats(argument[2] or ())
 
 
-@pytest.mark.parametrize("pattern", all_patterns())
+@pytest.mark.parametrize("pattern", list(all_patterns()))
 def test_every_repeat_is_bounded(pattern):
     parsed = parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
     for lowest, highest, body in repeats(parsed):

@@ -6,51 +6,104 @@
 from __future__ import annotations
 
 import ast
-import copy
+import dataclasses
+import functools
+import inspect
 import os
 import re
 import shutil
 import subprocess
 import sys
+from enum import Enum
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 
-from execnb.nbio import read_nb, write_nb
+from execnb.nbio import mk_cell, read_nb, write_nb
 from nbdev.config import get_config
 from nbdev.doclinks import _nbpath2html
 from nbdev.process import Processor
-from nbdev.processors import FilterDefaults, add_show_docs, exec_show_docs
+from nbdev.processors import FilterDefaults, add_show_docs, clean_show_doc, exec_show_docs
+from nbdev.showdoc import BasicMarkdownRenderer, show_doc
 
 ROOT = Path(__file__).resolve().parent.parent
 KATEX_HOST = re.compile(r"https://cdn\.jsdelivr\.net/npm/katex@[^/]+/dist")
+METHODS = (type(lambda: None), classmethod, staticmethod, property, functools.cached_property)
+
+
+class FieldsRenderer(BasicMarkdownRenderer):
+    "As nbdev's, but a class that is declared by its fields or members is shown by them, with their comments."
+
+    def __init__(self, symbol, *arguments, **options):
+        super().__init__(symbol, *arguments, **options)
+        if inspect.isclass(symbol) and (dataclasses.is_dataclass(symbol) or hasattr(symbol, "_fields") or issubclass(symbol, Enum)):
+            lines = inspect.getsource(symbol).splitlines()
+            body = next(node for node in ast.parse("\n".join(lines)).body if isinstance(node, ast.ClassDef)).body
+            declared = [node for node in body if isinstance(node, (ast.AnnAssign, ast.Assign))]
+            fields = [line for node in declared for line in lines[node.lineno - 1:node.end_lineno]]
+            self.dm = "\n".join([f"class {symbol.__name__}:", *fields])
+
+
+def documented_module(
+    name: str,  # such as `cancer_staging.fields`
+) -> dict:  # the names it defines
+    "The names of a module, including what only its annotations use."
+    module = import_module(name)
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            exec(compile(ast.Module(node.body, []), module.__file__, "exec"), vars(module))
+    return vars(module)
+
+
+class document_module(exec_show_docs):
+    "Fills in every `show_doc` from the module that the notebook exports. nbdev would run the notebook's exports and imports anew instead."
+
+    def begin(self):
+        super().begin()
+        module = next((cell.directives_["default_exp"][0] for cell in self.nb.cells if "default_exp" in getattr(cell, "directives_", {})), None)
+        if module:
+            self.k.user_ns.update(documented_module(f"{get_config().lib_path.name}.{module}"))
+        self.k.user_ns["show_doc"] = functools.partial(show_doc, renderer=FieldsRenderer)
+        self.nb.cells = [shown for cell in self.nb.cells for shown in (self.with_methods(cell) if getattr(cell, "has_sd", False) else [cell])]
+
+    def with_methods(self, cell):
+        "The `show_doc` cell of a class followed by one for each of its public methods; any other cell alone."
+        name = cell.source.removeprefix("show_doc(").removesuffix(")")
+        symbol = self.k.user_ns.get(name)
+        fields = getattr(symbol, "__dataclass_fields__", {})
+        members = vars(symbol).items() if inspect.isclass(symbol) else ()
+        methods = [key for key, value in members if not key.startswith("_") and key not in fields and isinstance(value, METHODS)]
+        more = [mk_cell(f"show_doc({name}.{method}, title_level=4)") for method in methods]
+        for added in more:
+            added.directives_ = {}
+        return [cell, *more]
+
+    def __call__(self, cell):
+        if cell.cell_type == "code" and cell.source.startswith("show_doc("):
+            self.k.cell(cell)
+            if self.k.exc:
+                raise RuntimeError(f"the site can't document {cell.source}") from self.k.exc
 
 
 class docs_in_source_order(Processor):
-    "nbdev puts the docs of a cell that defines several functions in reverse; this turns them round."
+    "nbdev puts the docs of a cell that defines several things in reverse; this turns them round."
 
     def begin(self):
         groups = groupby(self.nb.cells, key=lambda cell: bool(getattr(cell, "has_sd", False)))
         self.nb.cells = [cell for documented, cells in groups for cell in (reversed(list(cells)) if documented else cells)]
 
 
-class exec_show_docs_and_imports(exec_show_docs):
-    "nbdev runs a whole example when it holds an import, and fails where it needs an earlier example; this runs only its imports."
-
-    def __call__(self, cell):
-        lines = cell.parsed_() or []
-        imports = [line for line in lines if isinstance(line, (ast.Import, ast.ImportFrom))]
-        if imports and len(imports) < len(lines) and not cell.directives_.keys() & {"export", "exports", "exporti", "exec_doc"}:
-            cell = copy.deepcopy(cell)
-            cell.set_source("\n".join(ast.unparse(line) for line in imports))
-        super().__call__(cell)
-
-
 class SiteDefaults(FilterDefaults):
-    "nbdev's own processors, with the two above."
+    "nbdev's own processors, with those above."
 
     def base_procs(self):
         for processor in super().base_procs():
-            yield exec_show_docs_and_imports if processor is exec_show_docs else processor
+            if processor is clean_show_doc:  # marks each `show_doc` cell to show its output alone; after the methods have theirs
+                continue
+            if processor is exec_show_docs:
+                yield from (document_module, clean_show_doc)
+            else:
+                yield processor
             if processor is add_show_docs:
                 yield docs_in_source_order
 

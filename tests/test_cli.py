@@ -1,0 +1,94 @@
+"""The command line as a user meets it: exit codes, messages, what goes to stdout and what to stderr."""
+import json
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+TEXT = "LEFT BREAST, MASTECTOMY. Invasive ductal carcinoma. pT2 pN1a (2/14) pMX."
+
+
+def run(*arguments):
+    "Exit code, stdout and stderr of `cancer-staging`."
+    done = subprocess.run([sys.executable, "-m", "cancer_staging", *map(str, arguments)], capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def report(tmp_path):
+    path = tmp_path / "TCGA-AA-0001.txt"
+    path.write_text(TEXT)
+    return path
+
+
+def test_stage_writes_the_table_and_says_so_on_stderr(report, tmp_path):
+    code, out, err = run("stage", report, "--out", tmp_path / "staged.parquet")
+    assert code == 0 and out == ""
+    assert "1 reports: 1 ok" in err and "100.0%" in err
+    assert pl.read_parquet(tmp_path / "staged.parquet")["report_id"].to_list() == ["TCGA-AA-0001"]
+
+
+def test_without_out_json_lines_go_to_stdout(report):
+    code, out, err = run("stage", report, "--quiet")
+    row, = map(json.loads, out.splitlines())
+    assert code == 0 and err == "" and row["t"] == "T2" and row["t_evidence"] == [{"start": 52, "end": 55, "text": "pT2"}]
+
+
+def test_failed_rows_give_exit_code_1_and_are_in_the_output(report, tmp_path):
+    (tmp_path / "empty.txt").write_text("")
+    code, out, err = run("stage", report, tmp_path / "empty.txt", "--out", tmp_path / "staged.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "staged.jsonl").read_text().splitlines()]
+    assert code == 1 and [row["status"] for row in rows] == ["ok", "empty"]
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["stage"], "INPUT"),
+    (["stage", "missing.txt", "--out", "x.parquet"], "missing.txt"),
+    (["stage", "{report}", "--out", "{folder}/x.xlsx"], ".parquet"),
+    (["stage", "{report}", "--out", "{folder}/no/such/x.csv"], "does not exist"),
+    (["stage", "{report}", "--out", "{report}"], ".parquet"),
+    (["stage", "{report}", "--ocr", "maybe"], "maybe"),
+    (["stage", "{report}", "--model", "gpt"], "gpt"),
+    (["stage", "{folder}/table.csv"], "remark"),
+    (["stage", "{folder}/table.csv", "--text-column", "body"], "body"),
+    (["stage", "{folder}/void"], "void"),
+    (["stage", "{report}", "--workers", "0"], "workers"),
+    (["show", "missing.parquet"], "missing.parquet"),
+    (["show", "{folder}/table.csv"], "no staged table"),
+    (["unknown"], "unknown"),
+    (["corpus", "tcga", "--reports", "missing.csv", "--out", "{folder}/c.parquet"], "missing.csv"),
+])
+def test_bad_usage_gives_exit_code_2_and_one_clear_line(report, tmp_path, arguments, message):
+    (tmp_path / "table.csv").write_text("patient,remark\n1,2\n")
+    (tmp_path / "void").mkdir()
+    code, out, err = run(*(argument.format(report=report, folder=tmp_path) for argument in arguments))
+    assert code == 2, err
+    assert message in err + out and "Traceback" not in err
+
+
+def test_an_existing_table_needs_overwrite(report, tmp_path):
+    out = tmp_path / "staged.csv"
+    assert run("stage", report, "--out", out)[0] == 0
+    code, _, err = run("stage", report, "--out", out)
+    assert code == 2 and "--overwrite" in err
+    assert run("stage", report, "--out", out, "--overwrite")[0] == 0
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_show_prints_a_table_of_any_format(report, tmp_path, suffix):
+    run("stage", report, "--out", tmp_path / f"staged.{suffix}")
+    code, out, _ = run("show", tmp_path / f"staged.{suffix}", "--fields", "t,n", "--evidence")
+    assert code == 0 and "pT2" in out and "pN1a" in out and "TCGA-AA-0001" in out
+
+
+def test_doctor_reports_the_model_as_ready():
+    code, out, _ = run("doctor")
+    assert code == 0 and any(line.startswith("yes") and "model default" in line for line in out.splitlines())
+
+
+def test_no_report_text_on_stderr(tmp_path):
+    (tmp_path / "a.txt").write_text("SECRETWORD pT2")
+    (tmp_path / "b.pdf").write_bytes(b"%PDF-1.7 SECRETWORD")
+    code, _, err = run("stage", tmp_path / "a.txt", tmp_path / "b.pdf", "--out", tmp_path / "staged.parquet")
+    assert code == 1 and "SECRETWORD" not in err

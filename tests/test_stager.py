@@ -1,0 +1,181 @@
+"""Staging end to end: frames, files, bad input, and runs that are interrupted."""
+import json
+import os
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from cancer_staging.fields import FIELDS, staged_columns
+from cancer_staging.reports import InputError, Report
+from cancer_staging.stager import BATCH, Stager, Summary, check_output, stage_files, stage_reports, staged_schema
+
+TEXT = "LEFT BREAST, MASTECTOMY. Invasive ductal carcinoma. pT2 pN1a (2/14) pMX."
+
+
+def write_reports(path, count):
+    "A CSV of `count` reports whose T category tells the row."
+    pl.DataFrame({"patient_id": [f"P{row:05}" for row in range(count)], "text": [f"Tumor stage pT{row % 4 + 1} pN0" for row in range(count)]}).write_csv(path)
+    return path
+
+
+def test_the_table_has_the_columns_of_the_contract_in_every_format(tmp_path):
+    source = tmp_path / "a.txt"
+    source.write_text(TEXT)
+    tables = {}
+    for suffix in ("parquet", "csv", "jsonl"):
+        assert stage_files(source, tmp_path / f"staged.{suffix}").rows == 1
+    tables["parquet"] = pl.read_parquet(tmp_path / "staged.parquet")
+    tables["csv"] = pl.read_csv(tmp_path / "staged.csv")
+    tables["jsonl"] = pl.DataFrame([json.loads(line) for line in (tmp_path / "staged.jsonl").read_text().splitlines()])
+    for table in tables.values():
+        assert table.columns == list(staged_columns())
+        assert table["t"].to_list() == ["T2"] and table["t_detail"].to_list() == ["pT2"] and table["report_id"].to_list() == ["a"]
+    assert tables["parquet"].schema["t_evidence"] == pl.List(pl.Struct({"start": pl.Int64, "end": pl.Int64, "text": pl.String}))
+    assert tables["parquet"].schema["t_confidence"] == pl.Float32
+    assert json.loads(tables["csv"]["t_evidence"][0]) == tables["parquet"]["t_evidence"][0].to_list() == [{"start": 52, "end": 55, "text": "pT2"}]
+
+
+def test_probabilities_cover_the_labels_and_sum_to_one():
+    values = Stager().stage(TEXT).values
+    for name, value in values.items():
+        if value.probs is not None:
+            assert tuple(value.probs) == FIELDS[name].labels
+            assert sum(value.probs.values()) == pytest.approx(1)
+            assert value.probs[value.label] == pytest.approx(value.confidence)
+    assert values["t"].probs["T2"] > 0.5
+
+
+def test_a_value_that_cannot_be_assessed_has_a_detail_and_no_label():
+    value = Stager().stage("Primary tumor: pTX. Regional nodes: pNX.")["t"]
+    assert (value.label, value.detail, value.confidence, value.probs) == (None, "pTX", None, None)
+
+
+def test_every_bad_report_is_a_row(tmp_path):
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "1_good.txt").write_text(TEXT)
+    (folder / "2_empty.txt").write_text("")
+    (folder / "3_blank.txt").write_text(" \n\t ")
+    (folder / "4_latin.txt").write_bytes("Größe 2 cm, pT1 pN0".encode("cp1252"))
+    (folder / "5_nul.txt").write_bytes(b"pT3\x00 pN0")
+    (folder / "6_broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    (folder / "7_large.txt").write_text("normal tissue. " * 350_000 + " pT4 pN2")
+    summary = stage_files(folder, tmp_path / "staged.parquet")
+    table = pl.read_parquet(tmp_path / "staged.parquet")
+    assert table["report_id"].to_list() == ["1_good", "2_empty", "3_blank", "4_latin", "5_nul", "6_broken", "7_large"]
+    assert table["status"].to_list() == ["ok", "empty", "empty", "ok", "ok", "error", "ok"]
+    assert table["t"].to_list() == ["T2", None, None, "T1", "T3", None, "T4"]
+    assert summary.failed == 3 and all(table.filter(pl.col("status") != "ok")["error"].to_list())
+
+
+def test_a_rule_that_fails_costs_one_row_and_not_the_run(monkeypatch):
+    from cancer_staging import stager
+
+    def read(text):
+        if "poison" in text:
+            raise RuntimeError("secret words of the report")
+        return {}
+
+    monkeypatch.setattr(stager.GRAMMAR, "read", read)
+    table = Stager().stage_frame(pl.DataFrame({"text": ["a", "poison", "b"]}))
+    assert table["status"].to_list() == ["ok", "error", "ok"]
+    assert "RuntimeError" in table["error"][1] and "secret" not in table["error"][1]
+
+
+def test_duplicate_ids_are_kept_and_flagged():
+    table = Stager().stage_frame(pl.DataFrame({"id": ["A", "B", "A"], "text": ["pT1 pN0", "pT2 pN0", "pT3 pN0"]}))
+    assert table["t"].to_list() == ["T1", "T2", "T3"] and table["status"].to_list() == ["ok"] * 3
+    assert table["error"][0] is None and "duplicate" in table["error"][2]
+
+
+def test_pandas_in_pandas_out():
+    pandas = pytest.importorskip("pandas")
+    table = Stager().stage_frame(pandas.DataFrame({"text": [TEXT, None]}))
+    assert isinstance(table, pandas.DataFrame) and table["t"][0] == "T2" and table["status"].tolist() == ["ok", "empty"]
+
+
+def test_a_frame_without_text_is_refused_naming_its_columns():
+    with pytest.raises(InputError, match="note, patient"):
+        Stager().stage_frame(pl.DataFrame({"note": ["x"], "patient": ["y"]}).select("note", "patient"))
+
+
+def test_an_empty_frame_gives_an_empty_table():
+    table = Stager().stage_frame(pl.DataFrame({"text": []}, schema={"text": pl.String}))
+    assert table.height == 0 and table.columns == list(staged_columns())
+
+
+def test_several_processes_give_the_table_of_one(tmp_path):
+    source = write_reports(tmp_path / "many.csv", 6 * BATCH + 17)
+    stage_files(source, tmp_path / "one.parquet", workers=1)
+    stage_files(source, tmp_path / "two.parquet", workers=2)
+    one, two = pl.read_parquet(tmp_path / "one.parquet"), pl.read_parquet(tmp_path / "two.parquet")
+    assert one.equals(two) and one.height == 6 * BATCH + 17
+    assert one["report_id"].to_list() == [f"P{row:05}" for row in range(one.height)]
+    assert one["t"][:5].to_list() == ["T1", "T2", "T3", "T4", "T1"]
+
+
+def interrupt(source, out, rows):
+    "Runs until `rows` rows are written, then dies as a killed process would."
+    done = 0
+
+    def progress(count):
+        nonlocal done
+        done += count
+        if done >= rows:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stage_files(source, out, workers=1, progress=progress)
+
+
+@pytest.mark.parametrize("cut", [0, 37])
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, cut, monkeypatch):
+    source, out = write_reports(tmp_path / "many.csv", 3 * BATCH + 5), tmp_path / "staged.parquet"
+    stage_files(source, tmp_path / "whole.parquet", workers=1)
+    interrupt(source, out, 2 * BATCH)
+    part = tmp_path / "staged.parquet.part"
+    assert not out.exists() and part.exists()
+    if cut:  # the machine died in the middle of a write
+        os.truncate(part, part.stat().st_size - cut)
+    with pytest.raises(InputError, match="--resume"):
+        stage_files(source, out)
+    staged = []
+    stage_batch = Stager.stage_batch
+    monkeypatch.setattr(Stager, "stage_batch", lambda self, reports: staged.extend(reports) or stage_batch(self, reports))
+    summary = stage_files(source, out, resume=True, workers=1)
+    assert pl.read_parquet(out).equals(pl.read_parquet(tmp_path / "whole.parquet"))
+    assert summary.rows == 3 * BATCH + 5 and len(staged) < summary.rows
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["many.csv", "staged.parquet", "whole.parquet"]
+
+
+def test_a_run_does_not_go_on_over_other_inputs(tmp_path):
+    source, out = write_reports(tmp_path / "many.csv", 2 * BATCH), tmp_path / "staged.jsonl"
+    interrupt(source, out, BATCH)
+    write_reports(source, 2 * BATCH + 1)
+    with pytest.raises(InputError, match="other inputs"):
+        stage_files(source, out, resume=True)
+    assert stage_files(source, out, overwrite=True).rows == 2 * BATCH + 1
+
+
+def test_outputs_that_cannot_be_written_are_refused_at_once(tmp_path):
+    (tmp_path / "there.csv").write_text("x")
+    for out, message in ((tmp_path / "t.xlsx", "parquet"), (tmp_path / "no" / "t.csv", "does not exist"), (tmp_path / "there.csv", "--overwrite")):
+        with pytest.raises(InputError, match=message):
+            check_output(out)
+    assert check_output(tmp_path / "there.csv", overwrite=True) == tmp_path / "there.csv"
+
+
+def test_a_staged_report_shows_its_evidence_and_escapes_the_rest():
+    report = Stager().stage("<script>alert(1)</script> pT2 pN0 & more", report_id="<b>")
+    shown = report._repr_html_()
+    assert "<script>" not in shown and "&lt;script&gt;" in shown and "<b><b>" not in shown and "&amp; more" in shown
+    assert ">pT2</mark>" in shown
+
+
+def test_batches_have_the_declared_schema():
+    batch, = stage_reports([Report("a", "pT1", "ok", None, "x")], workers=1)
+    assert isinstance(batch, pa.RecordBatch) and batch.schema.equals(staged_schema())
+    summary = Summary()
+    summary.add(batch)
+    assert summary.stated["t"] == 1 and summary.stated["n"] == 0 and "1 reports: 1 ok" in summary.describe()
