@@ -21,12 +21,13 @@ def joined(
 def output_markdown(
     output: dict,  # one stored output of a code cell
 ) -> str:  # its Markdown; empty for what a README cannot show
-    "Show an output: Markdown as it is, anything else as its plain text."
+    "Show an output: Markdown as it is, anything else as its plain text; what only reads well as HTML is left to the notebook."
     data = output.get("data", {})
     if "text/markdown" in data:
         return joined(data["text/markdown"]).strip()
     text = joined(output.get("text", data.get("text/plain", ""))).rstrip()
-    return f"```text\n{text}\n```" if text and output.get("name") != "stderr" else ""
+    only_html = "text/html" in data and any(len(line) > 160 for line in text.splitlines())  # an object's long repr says little here
+    return "" if only_html or not text or output.get("name") == "stderr" else f"```text\n{text}\n```"
 
 
 def cell_markdown(
