@@ -54,12 +54,9 @@ def test_notebook_is_clean(name):
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_notebook_opens_with_its_title_alone(name):
-    # nbdev turns the first cell into the page's title and description and drops whatever else it holds
+def test_notebook_opens_with_a_title_and_what_it_is_for(name):
     first = "".join(load(name)["cells"][0]["source"]).strip().splitlines()
-    assert first[0].startswith("# "), f"{name} has no title"
-    extra = [line for line in first[1:] if line.strip() and not line.startswith(">")]
-    assert not extra, f"{name}: the site would drop {extra}; put it in a cell of its own"
+    assert first[0].startswith("# ") and any(line.startswith("> ") for line in first[1:])
 
 
 @pytest.mark.parametrize("name", [name for name in NOTEBOOKS if not name.startswith("api/")])

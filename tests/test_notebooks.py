@@ -32,9 +32,7 @@ def execute(
 
 
 @pytest.mark.parametrize("path", READ_OFTEN, ids=name)
-def test_notebook_runs(path, request):
-    if path.parent.name == "guides" and "CANCER_STAGING_DATA" in path.read_text(encoding="utf-8"):
-        request.getfixturevalue("test_bed")  # a guide that reads the corpus is skipped where there is none
+def test_notebook_runs(path):
     before = files()
     execute(path)
     assert files() == before, "the notebook leaves files behind in nbs/"

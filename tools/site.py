@@ -108,6 +108,17 @@ class SiteDefaults(FilterDefaults):
                 yield docs_in_source_order
 
 
+def keep_opening_prose(
+    notebook,  # as read by `read_nb`; changed in place
+) -> None:
+    "nbdev makes the first cell the page's title and description and drops what follows them; this gives that prose a cell of its own."
+    lines = notebook.cells[0].source.split("\n")
+    end = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith(("# ", ">"))), len(lines))
+    notebook.cells[0].set_source("\n".join(lines[:end]))
+    if end < len(lines):
+        notebook.cells.insert(1, mk_cell("\n".join(lines[end:]), "markdown"))
+
+
 def process_notebooks() -> Path:
     "Fill `_proc/` with the notebooks as the site shows them and the files beside them; returns that folder."
     processed = ROOT / "_proc"
@@ -117,6 +128,7 @@ def process_notebooks() -> Path:
     os.environ["IN_TEST"] = "1"  # as nbdev does: no cell exports anything now
     for path in sorted(processed.rglob("*.ipynb")):
         notebook = read_nb(path)
+        keep_opening_prose(notebook)
         SiteDefaults()(notebook)
         write_nb(notebook, path)
     return processed
