@@ -17,8 +17,8 @@ def lines(name: str) -> list[str]:
     return [line.strip() for line in settings.get(name, "").splitlines() if line.strip()]
 
 
-extras = {name: lines(f"{name}_requirements") for name in ("ocr", "plots")}
-extras["dev"] = lines("dev_requirements") + extras["ocr"] + extras["plots"]
+extras = {key.removesuffix("_requirements"): lines(key) for key in settings if key.endswith("_requirements")}
+extras["dev"] = [requirement for requirements in extras.values() for requirement in requirements]  # the tests use all of them
 
 setup(
     name=settings["lib_name"],

@@ -1,0 +1,154 @@
+"Site, histology and laterality of the primary tumour, on phrases made up for these tests."
+import csv
+import re
+import time
+from importlib.resources import files
+
+import pytest
+
+from cancer_staging import anatomy
+from cancer_staging.anatomy import ANATOMY, morphology, topography
+from cancer_staging.grammar import Grammar
+
+grammar = Grammar([ANATOMY])
+
+
+def read(text):
+    return grammar.read(text)
+
+
+@pytest.mark.parametrize("text, label, code", [
+    ("DIAGNOSIS: Breast, right, lumpectomy: invasive carcinoma", "Breast", "C50.9"),
+    ("DIAGNOSIS: Right breast, upper outer quadrant, mastectomy: invasive carcinoma", "Breast", "C50.4"),
+    ("DIAGNOSIS: Left radical nephrectomy: clear cell renal cell carcinoma", "Kidney", "C64.9"),
+    ("DIAGNOSIS: Sigmoid colon, resection: adenocarcinoma. Liver, biopsy: metastatic adenocarcinoma.", "Colon", "C18.7"),
+    ("DIAGNOSIS: Colon, ascending colon, right hemicolectomy: adenocarcinoma", "Colon", "C18.2"),
+    ("DIAGNOSIS: Rectum, low anterior resection: adenocarcinoma", "Rectum", "C20.9"),
+    ("DIAGNOSIS: Rectosigmoid, resection: adenocarcinoma", "Rectosigmoid junction", "C19.9"),
+    ("DIAGNOSIS: Lung, right lower lobe, lobectomy: adenocarcinoma", "Lung", "C34.3"),
+    ("DIAGNOSIS: Stomach, distal gastrectomy: adenocarcinoma of the antrum", "Stomach", "C16.3"),
+    ("DIAGNOSIS: Pancreas, head of pancreas, Whipple: ductal adenocarcinoma", "Pancreas", "C25.0"),
+    ("DIAGNOSIS: Urinary bladder and prostate, cystoprostatectomy: urothelial carcinoma of the bladder. Prostate: no carcinoma.", "Bladder", "C67.9"),
+    ("DIAGNOSIS: Prostate, radical prostatectomy: adenocarcinoma, Gleason 3+4", "Prostate", "C61.9"),
+    ("DIAGNOSIS: Uterus, hysterectomy: endometrioid adenocarcinoma of the endometrium, FIGO grade 1", "Endometrium", "C54.1"),
+    ("DIAGNOSIS: Uterus, radical hysterectomy: squamous cell carcinoma of the cervix", "Cervix", "C53.9"),
+    ("DIAGNOSIS: Ovary, left, oophorectomy: serous carcinoma. Omentum: serous carcinoma. Uterus: unremarkable.", "Ovary", "C56.9"),
+    ("DIAGNOSIS: Floor of mouth, resection: squamous cell carcinoma", "Floor of mouth", "C04.9"),
+    ("DIAGNOSIS: Brain, left temporal lobe: glioblastoma", "Brain", "C71.2"),
+    ("DIAGNOSIS: Anaplastic oligodendroglioma, grade III", "Brain", "C71.9"),
+    ("DIAGNOSIS: Distal common bile duct, resection: cholangiocarcinoma of the distal bile duct", "Distal bile duct", "C24.0"),
+    ("DIAGNOSIS: Adrenal gland, right, adrenalectomy: adrenal cortical carcinoma", "Adrenal cortex", "C74.0"),
+])
+def test_site(text, label, code):
+    found = read(text)["site"]
+    assert (found.label, found.detail) == (label, code)
+
+
+@pytest.mark.parametrize("text, code", [
+    ("DIAGNOSIS: Breast: invasive ductal carcinoma with ductal carcinoma in situ", "8500/3"),
+    ("DIAGNOSIS: Breast: ductal carcinoma in situ. No invasive carcinoma.", "8500/2"),
+    ("DIAGNOSIS: Breast: infiltrating lobular\ncarcinoma. Ductal carcinoma in situ is absent.", "8520/3"),
+    ("DIAGNOSIS: Breast: mixed ductal and lobular carcinoma", "8522/3"),
+    ("DIAGNOSIS: Breast, mastectomy. Histologic type: Invasive lobular", "8520/3"),
+    ("DIAGNOSIS: Colon: mucinous adenocarcinoma arising beside an adenocarcinoma", "8480/3"),
+    ("DIAGNOSIS: Kidney: renal cell carcinoma, clear cell type", "8310/3"),
+    ("DIAGNOSIS: Kidney: papillary renal cell. carcinoma, type 1", "8260/3"),
+    ("DIAGNOSIS: Thyroid: papillary carcinoma", "8260/3"),
+    ("DIAGNOSIS: Thyroid: papillary carcinoma, follicular variant", "8340/3"),
+    ("DIAGNOSIS: Urinary bladder: papillary urothelial carcinoma", "8130/3"),
+    ("DIAGNOSIS: Larynx: squamous cell carcinoma, keratinizing", "8071/3"),
+    ("DIAGNOSIS: Liver: hepatocellular carcinoma. No cholangiocarcinoma is seen.", "8170/3"),
+    ("DIAGNOSIS: Ovary: papillary serous cystadenocarcinoma", "8441/3"),
+    ("DIAGNOSIS: Uterus: carcinosarcoma", "8980/3"),
+    ("DIAGNOSIS: Testis: seminoma", "9061/3"),
+    ("DIAGNOSIS: Thigh, soft tissue: leiomyosarcoma", "8890/3"),
+    ("DIAGNOSIS: Left breast (M-8500/3): carcinoma", "8500/3"),
+    ("CLINICAL HISTORY: small cell carcinoma in 2001.\nFINAL DIAGNOSIS: Lung: adenocarcinoma", "8140/3"),
+])
+def test_histology(text, code):
+    assert read(text)["histology"].detail == code
+
+
+@pytest.mark.parametrize("text, side", [
+    ("DIAGNOSIS: LEFT BREAST, mastectomy: carcinoma", "left"),
+    ("DIAGNOSIS: Kidney, right, nephrectomy: renal cell carcinoma", "right"),
+    ("SYNOPTIC REPORT\nProcedure: mastectomy, breast\nSpecimen laterality: Left\nTumor laterality: Right", "left"),
+    ("DIAGNOSIS: Breast carcinoma. Laterality: Right", "right"),
+    ("DIAGNOSIS: Breast, right: benign tissue. Breast, left: invasive ductal carcinoma.", "left"),
+    ("DIAGNOSIS: Ovaries, bilateral, oophorectomy: serous carcinoma", "bilateral"),
+    ("DIAGNOSIS: Prostate: adenocarcinoma in the right lobe and in the left lobe", "bilateral"),
+    ("DIAGNOSIS: Thyroid: papillary carcinoma of the left lobe", "left"),
+    ("DIAGNOSIS: Brain, right frontal lobe: astrocytoma", "right"),
+    ("DIAGNOSIS: Tongue, left, glossectomy: squamous cell carcinoma", "left"),
+])
+def test_laterality(text, side):
+    assert read(text)["laterality"].label == side
+
+
+@pytest.mark.parametrize("text", [
+    "DIAGNOSIS: Left colon, left hemicolectomy: adenocarcinoma of the descending colon",    # no paired organ
+    "DIAGNOSIS: Stomach: adenocarcinoma. Lymph nodes, left gastric: negative.",
+    "DIAGNOSIS: Breast carcinoma. Lymph nodes, left axilla, negative.",                       # the nodes' side
+])
+def test_no_laterality(text):
+    assert "laterality" not in read(text)
+
+
+@pytest.mark.parametrize("text", ["", " \n\n ", "No tissue was received.", "Glass slides for review, see other report."])
+def test_silence(text):
+    assert not read(text)
+
+
+def test_negated_histology_is_left_out():
+    assert "histology" not in read("DIAGNOSIS: Cervix: no squamous cell carcinoma")
+
+
+def test_evidence_is_exact():
+    text = "FINAL DIAGNOSIS:\nKidney, left, radical nephrectomy: Clear cell\nrenal cell carcinoma, 4 cm"
+    found = read(text)
+    words = {name: [text[start:end] for start, end in finding.evidence] for name, finding in found.items()}
+    assert words["site"][0] in ("Kidney", "nephrectomy")
+    assert words["laterality"] == ["Kidney, left"]
+    assert words["histology"] == ["Clear cell\nrenal cell carcinoma"]
+
+
+def test_numbered_choices_of_a_form_are_no_diagnosis():
+    text = ("DIAGNOSIS: Colon, sigmoid, resection: adenocarcinoma.\nType: 1\n1. Adenocarcinoma\n2. Adenosquamous carcinoma\n3. Mucinous adenocarcinoma\n"
+            "4. Squamous cell carcinoma\n5. Undifferentiated carcinoma\n")
+    assert read(text)["histology"].detail == "8140/3"
+
+
+def test_tables_are_sound():
+    for name, code in (("icdo3_topography.csv", r"C[0-7][0-9]\.[0-9]"), ("icdo3_morphology.csv", r"[89][0-9]{3}/[01236]")):
+        with files("cancer_staging").joinpath("data", name).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        terms = rows[0].keys() & {"terms", "synonyms"}
+        for row in rows:
+            assert re.fullmatch(code, row["code"]), row
+            for term in row[next(iter(terms))].split("|"):
+                assert term and term == term.lower().strip(), row
+    assert len({meaning.code for meanings in morphology().meanings.values() for meaning in meanings}) > 140
+    assert len({place.code for places in topography().meanings.values() for place in places}) > 100
+
+
+HOSTILE = {
+    "one word": "squamous " * 40_000, "list": "1. adenocarcinoma\n" * 15_000, "sides": "left right breast " * 15_000, "negation": "no " * 90_000 + "carcinoma",
+    "codes": "8500/" * 60_000, "spaces": "breast" + " " * 200_000 + "left", "types": "histologic type: " * 15_000, "unicode": "İß\u0000breast ⅳ ﬁ " * 15_000,
+    "html": "<b>breast</b><script>" * 10_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_read_in_linear_time(name):
+    text = HOSTILE[name]
+    half = text[:len(text) // 2]
+    document = grammar.prepare(text)
+    begin = time.process_time()
+    findings = list(anatomy.read_anatomy(document, {}))
+    spent = time.process_time() - begin
+    assert spent < 2, f"{len(text)} characters took {spent:.2f} s"
+    for finding in findings:
+        for start, end in finding.evidence:
+            assert 0 <= start < end <= len(text)
+    assert {finding.field for finding in findings} <= {"site", "histology", "laterality"}
+    list(anatomy.read_anatomy(grammar.prepare(half), {}))
