@@ -94,6 +94,16 @@ def test_derived_with_further_factors(text, site, code, histology, axes, detail)
     assert (found.detail if found else None) == detail
 
 
+@pytest.mark.parametrize("detail, psa, group", [("4+3=7 (grade group 3)", "PSA 6.1", "IIC"), ("Gleason 7 (grade group 2-3)", "PSA 6.1", None), ("4+5=9 (grade group 5)", "no value", "IIIC"),
+                                                ("3+3=6 (grade group 1)", "PSA: 12.5", "IIA"), ("3+3=6 (grade group 1)", "PSA 25 ng/ml", "IIIA")])
+def test_prostate_grade_group(detail, psa, group):
+    text = f"Prostate, pT2 pN0, {psa}"
+    found = {"site": Finding("site", "Prostate", "C61.9", (Span(0, 8),), "site.words"), "t": Finding("t", "T2", "pT2", (Span(10, 13),), "tnm.code"),
+             "n": Finding("n", "N0", "pN0", (Span(14, 17),), "tnm.code"), "grade": Finding("grade", "G2", detail, (Span(0, 8),), "grade.gleason")}
+    derived = next(read_stage_group_finding(grammar.prepare(text), found), None)
+    assert (derived.detail if derived else None) == group
+
+
 def test_stated_wins_over_derived():
     found = found_of("Lung, pT2a pN1 M0. AJCC stage IIIA", "Lung", "C34.1", "8140/3", t="pT2a", n="pN1")
     assert (found.detail, found.basis) == ("IIIA", "stated")
@@ -126,7 +136,8 @@ def test_lines_of_the_manual(schema, t, n, m, group):
     ("breast", None, None, None, None), ("breast", "T2", None, None, None), ("breast", "TX", "N1", "M0", None), ("breast", "TX", "NX", "M1", "IV"), ("breast", "pTis", None, None, "0"),
     ("colon_rectum", "T3", "N2", None, "III"), ("colon_rectum", "T4", "N0", None, "II"), ("lung", "T2", "N0", None, None), ("bladder", "T4", "N0", None, None),
     ("stomach", "T2", "N3", None, "III"), ("stomach", "T1", "N3", None, None), ("liver", "T1", "N0", None, "I"), ("cervix", "T1b", "N0", None, "IB"), ("cervix", "T1b3", "N0", None, "IB"),
-    ("bladder", "T0", "NX", None, None), ("corpus_carcinoma", "T1a", "N1", None, "IIIC1"), ("sarcoma_trunk_extremities", "T2", "N0", None, None),
+    ("bladder", "T0", "NX", None, None), ("kidney", "T1a", "NX", None, "I"), ("liver", "T2", None, None, "II"), ("colon_rectum", "T2", "NX", None, None),
+    ("sarcoma_trunk_extremities", "T1", "NX", None, None), ("thyroid_anaplastic", "T2", "NX", None, "IVA"), ("kidney", "T4", "NX", None, "IV"), ("corpus_carcinoma", "T1a", "N1", None, "IIIC1"), ("sarcoma_trunk_extremities", "T2", "N0", None, None),
 ])
 def test_incomplete_categories(schema, t, n, m, group):
     assert derive_stage_group(schema, t, n, m) == group
@@ -146,7 +157,7 @@ def test_tables_and_schemas_fit_together():
         for row in table.rows:
             assert ROMAN.match(row.group) and re.fullmatch(r"0(?:a|is)?|(?:IV|I{1,3})(?:[ABCD][12]?|A3|S)?", row.group), row
             for axis in "tnm":
-                assert all(re.fullmatch(r"c?[TNM](?:[0-4]|is|a)(?:mi|[a-e][1-3]?)?", category) for category in getattr(row, axis)), row
+                assert all(re.fullmatch(r"c?[TNM](?:[0-4X]|is|a)(?:mi|[a-e][1-3]?)?", category) for category in getattr(row, axis)), row
 
 
 @pytest.mark.parametrize("site, code, histology, schema", [
