@@ -8,6 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 EXAMPLES := cancer_staging/examples
+COMPARED := openmed==3.1.0 digital-registrar==0.2.0b4
 METADATA := setup.py settings.ini pyproject.toml
 
 .PHONY: demo test site lab prepare export readme clean
@@ -24,6 +25,7 @@ $(VENV)/core.stamp: $(METADATA) | $(BIN)/python
 $(VENV)/dev.stamp: $(METADATA) | $(BIN)/python
 	@tools/system_packages.sh tesseract=tesseract-ocr chromium=chromium chromedriver=chromium-driver
 	$(PIP) --editable '.[dev]'
+	$(PIP) --no-deps $(COMPARED) || echo "The engines that tests and benchmarks compare with could not be installed; those comparisons are skipped."
 	@touch $@ $(VENV)/core.stamp
 
 demo: $(VENV)/core.stamp

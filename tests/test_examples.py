@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cancer_staging.pages import tesseract_text
 from cancer_staging.synthetic import EXAMPLES, example_paths
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "make_examples.py"
@@ -39,8 +40,7 @@ def test_scan_has_no_text_layer_and_ocr_reads_its_stage():
     assert page.get_textpage().get_text_range().strip() == ""
     if shutil.which("tesseract") is None:
         pytest.skip("tesseract is not installed")
-    pytesseract = pytest.importorskip("pytesseract")
-    text = pytesseract.image_to_string(page.render(scale=200 / 72).to_pil())
+    text = tesseract_text(page.render(scale=200 / 72).to_pil())
     gold = EXAMPLES["colon_scan.pdf"].reports[0].gold
     assert gold["t"].detail == "pT2" and gold["n"].detail == "pN1b"
     assert gold["t"].detail in text and gold["n"].detail in text and "(3/16)" in text

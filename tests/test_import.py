@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "transformers", "polars", "pyarrow", "numpy", "pandas", "PIL", "pypdfium2", "pytesseract", "rapidocr", "onnxruntime", "cv2",
+HEAVY = {"torch", "transformers", "polars", "pyarrow", "numpy", "pandas", "PIL", "pypdfium2", "rapidocr", "onnxruntime", "cv2",
          "matplotlib", "seaborn", "IPython", "nbdev", "fastcore"}
 HELP = """
 import sys

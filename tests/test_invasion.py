@@ -1,0 +1,137 @@
+"Vessels, nerves and margins, phrase by phrase. The phrases are invented."
+import time
+
+import pytest
+
+from cancer_staging.grammar import Grammar
+from cancer_staging.invasion import INVASION
+
+GRAMMAR = Grammar([INVASION])
+SILENT = "silent"
+
+
+def label(text: str, field: str) -> str | None:
+    found = GRAMMAR.read(text)
+    return found[field].label if field in found else SILENT
+
+
+VESSELS = [
+    ("Lymphovascular invasion: Not identified", "absent"),
+    ("Lymphovascular invasion:                                        \n          Present, extensive", "present"),
+    ("Lymph-Vascular Invasion: None", "absent"),
+    ("Angiolymphatic invasion: Focal", "present"),
+    ("ANGIOLYMPHATIC INVASION IS IDENTIFIED.", "present"),
+    ("Angiolymphatic. invasion is absent.", "absent"),
+    ("NO LYMPHOVASCULAR SPACE INVASION IS SEEN.", "absent"),
+    ("There is no definite evidence of lymphatic or vascular invasion.", "absent"),
+    ("Lymphatic/vascular space invasion (LVSI): Yes", "present"),
+    ("LVI: NOT IDENTIFIED", "absent"),
+    ("Invasive carcinoma with extensive lymphovascular invasion.", "present"),
+    ("Blood vessel invasion (large vessel): Negative. Lymphatic (small vessel) invasion: Present.", "present"),
+    ("Venous invasion: absent. Lymphatic invasion: absent.", "absent"),
+    ("Vascular invasion [ ] present [x] absent", "absent"),
+    ("Vascular invasion present [x] absent [ ]", "present"),
+    ("Lymphovascular invasion (-)", "absent"),
+    ("pT3 pN1 (2/17) L1 V0 R0", "present"),
+    ("pT3 pNO (0/17) LO VO RO", "absent"),
+    ("Tumor emboli are present in peritumoral lymphatics.", "present"),
+    ("Cancerous invasion of the blood vessels.", "present"),
+    ("Carcinomatous lymphangitis is found.", "present"),
+    ("Invasio carcinomatosa vasorum.", "present"),
+    ("LYMPHATICNASCULAR INVASION IS PRESENT", "present"),
+    ("The margins are free of tumor. Lymphovascular invasion is present.", "present"),
+    ("Suspicious for lymphovascular invasion.", None),
+    ("Vascular/Lymphatic Invasion: Indeterminate", None),
+    ("Lymphovascular invasion: Not specified", SILENT),
+    ("ANGIOLYMPHATIC INVASION: SEMINAL VESICLE INVASION: NO", SILENT),
+    ("Metastasis with lymph node involvement.", SILENT),
+    ("Lymphocytic infiltration: present", SILENT),
+    ("Renal vein invasion: present", SILENT),
+    ("The vascular margin is submitted in A4.", SILENT),
+]
+
+
+@pytest.mark.parametrize("text, expected", VESSELS)
+def test_vessels(text, expected):
+    assert label(text, "lymphovascular_invasion") == expected
+
+
+NERVES = [
+    ("Perineural invasion: Present", "present"),
+    ("PERINEURAL INVASION IS NOT IDENTIFIED", "absent"),
+    ("No vascular or perineural invasion.", "absent"),
+    ("Angiolymphatic and perineural invasion seen.", "present"),
+    ("Neural infiltration: not detected", "absent"),
+    ("Venous and perineural invasion not observed", "absent"),
+    ("Perineural: not identified", "absent"),
+    ("Lymphovascular invasion is not identified, perineural invasion is focally identified", "present"),
+    ("pT3 pN0 L0 V0 Pn1", "present"),
+    ("pT3 L1 V1 pN0", SILENT),
+    ("Perineural invasion cannot be determined", SILENT),
+    ("Segment of vagus nerve present.", SILENT),
+]
+
+
+@pytest.mark.parametrize("text, expected", NERVES)
+def test_nerves(text, expected):
+    assert label(text, "perineural_invasion") == expected
+
+
+MARGINS = [
+    ("Margins: Negative", "negative"),
+    ("ALL SURGICAL MARGINS ARE FREE OF TUMOR.", "negative"),
+    ("Surgical margins uninvolved by invasive carcinoma.", "negative"),
+    ("Tumor-free oral and aboral resection margins.", "negative"),
+    ("Incision lines free of neoplastic lesions.", "negative"),
+    ("Invasive carcinoma is 3 mm from the deep margin.", "negative"),
+    ("Distance of invasive tumor to closest margin: 0.4 cm", "negative"),
+    ("No tumor is seen at the inked margins.", "negative"),
+    ("Surgical margins involved: No", "negative"),
+    ("Proximal resection margin (-). Distal resection margin (-).", "negative"),
+    ("pT2 pN0 (0/12) L0 V0 R0", "negative"),
+    ("Is tumor transected: No", "negative"),
+    ("Margins: Positive", "positive"),
+    ("Tumor extends to the inked lateral margin.", "positive"),
+    ("INVASIVE CARCINOMA INVOLVES THE DEEP MARGIN.", "positive"),
+    ("Carcinoma is present at the radial margin.", "positive"),
+    ("Proximal margin: uninvolved. Distal margin: uninvolved. Circumferential (radial) margin: involved by carcinoma.", "positive"),
+    ("Deep margin is positive; all other margins are negative.", "positive"),
+    ("Margin(s): Positive, inferior", "positive"),
+    ("The margins are not free of tumor.", "positive"),
+    ("pT3 pN1 (2/12) L1 V0 R1", "positive"),
+    ("Invasive carcinoma is present at the medial margin. New medial margin, excision: no tumor seen.", "negative"),
+    ("Invasive carcinoma is present at the medial margin. New lateral margin, excision: no tumor seen.", "positive"),
+    ("Margins are negative for invasive carcinoma. Medial margin is involved by DCIS.", "negative"),
+    ("INTRAOPERATIVE CONSULTATION: Tumor at the deep margin.\nFINAL DIAGNOSIS: Margins: Negative", "negative"),
+    ("GROSS DESCRIPTION: The tumor extends to the deep margin.\nFINAL DIAGNOSIS: The surgical margins are free of tumor.", "negative"),
+    ("The margins cannot be assessed.", None),
+    ("Margins: Not specified", SILENT),
+    ("A3: deep margin. A4: tumor and lateral margin.", SILENT),
+    ("The anterior margin is inked blue.", SILENT),
+    ("SURGICAL MARGINS INVOLVED BY INVASIVE COMPONENT: LYMPH NODES POSITIVE: 1", SILENT),
+    ("The tumor has an infiltrating margin.", SILENT),
+]
+
+
+@pytest.mark.parametrize("text, expected", MARGINS)
+def test_margins(text, expected):
+    assert label(text, "margin") == expected
+
+
+def test_evidence_is_the_words_that_prove_it():
+    text = "İ. No lymphovascular or perineural invasion is seen. Invasive carcinoma extends to the\ninked deep margin."
+    evidence = {name: [text[start:end] for start, end in finding.evidence] for name, finding in GRAMMAR.read(text).items()}
+    assert evidence["perineural_invasion"] == ["No lymphovascular or perineural invasion"]
+    assert evidence["margin"] == ["extends to the\ninked deep margin"]
+
+
+@pytest.mark.parametrize("unit", ["margin ", "margin: ", "invasion lymphovascular ", "no no no lymphovascular ", "involves anterior margin; ", "new deep margin negative; ", "(((((invasion", "l0 v0 pt "])
+def test_time_grows_with_the_length_and_no_faster(unit):
+    def seconds(times: int) -> float:
+        text = unit * times
+        began = time.perf_counter()
+        GRAMMAR.read(text)
+        return time.perf_counter() - began
+
+    short = min(seconds(2_000) for _ in range(3))
+    assert min(seconds(16_000) for _ in range(2)) < 8 * 4 * short + 0.05  # quadratic time would be 64 times as long

@@ -1,0 +1,120 @@
+"Counts of lymph nodes and tumour sizes, phrase by phrase. The phrases are invented."
+import time
+
+import pytest
+
+from cancer_staging.grammar import Grammar
+from cancer_staging.nodes import NODES
+
+GRAMMAR = Grammar([NODES])
+
+
+def read(text: str) -> dict[str, str | None]:
+    return {name: finding.label for name, finding in GRAMMAR.read(text).items()}
+
+
+def counts(text: str) -> tuple[str | None, str | None]:
+    found = read(text)
+    return found.get("nodes_positive"), found.get("nodes_examined")
+
+
+COUNTS = [
+    # ratios
+    ("Right axillary contents: metastatic carcinoma (3/14).", "3", "14"),
+    ("pT2, pN1a(2/15), pMX.", "2", "15"),
+    ("pT3 pNO (0/31) L0 V0 R0", "0", "31"),
+    ("pT3 N1 4/22", "4", "22"),
+    ("Lymph nodes, negative for tumor (O/14).", "0", "14"),
+    ("Lymph nodes, negative for tumor (0 / l4).", "0", "14"),
+    ("Regional lymph nodes (positive:total): 2:13", "2", "13"),
+    ("pN0 (0 of 12)", "0", "12"),
+    ("Lymph node status: Negative 0/3", "0", "3"),
+    # words
+    ("Metastatic carcinoma in three of fourteen lymph nodes.", "3", "14"),
+    ("METASTATIC ADENOCARCINOMA IN THREE (3) OF TWELVE (12) PERICOLIC LYMPH NODES.", "3", "12"),
+    ("Five out of thirty-three perigastric lymph nodes involved by neoplasm.", "5", "33"),
+    ("Fourteen lymph nodes, negative for carcinoma.", "0", "14"),
+    ("No evidence of malignancy in seven lymph nodes (0/7).", "0", "7"),
+    ("No evidence of malignancy in any of 4 lymph nodes.", "0", "4"),
+    ("TWENTY-FOUR (24) LYMPH NODES FREE OF TUMOR", "0", "24"),
+    ("Multiple (6) left axillary lymph nodes are negative for tumor.", "0", "6"),
+    ("Multiple (4 of 25) right axillary lymph nodes are positive for metastatic carcinoma.", "4", "25"),
+    ("A single (of 5) left axillary lymph node is positive for metastatic carcinoma.", "1", "5"),
+    ("Multiple left highest (2) and left axillary (23) lymph nodes are negative for tumor.", "0", "25"),
+    ("One lymph node, positive for metastatic carcinoma.", "1", "1"),
+    ("Nine benign lymph nodes.", "0", "9"),
+    ("Lymph node status: 15 lymph nodes, of which 2 contain tumor.", "2", "15"),
+    ("Excision lines and lymph nodes (17) - free of tumor.", "0", "17"),
+    ("NO EVIDENCE OF CARCINOMA IN FOUR (014) LYMPH NODES", "0", "4"),
+    ("Six regional lymph node metastases.", "6", None),
+    # Roman numerals
+    ("Metastases carcinomatosae in lymphonodis axillae (No III/XI).", "3", "11"),
+    ("Lymphonodulitis reactiva lymphonodorum (No XIV).", "0", "14"),
+    # labels
+    ("Number of lymph nodes examined: 14. Number of lymph nodes positive: 3.", "3", "14"),
+    ("LYMPH NODES POSITIVE: 0. LYMPH NODES EXAMINED: 10.", "0", "10"),
+    ("Regional lymph nodes:\nNumber examined: 08\nNumber positive: 03", "3", "8"),
+    ("Number of involved nodes 4. Total number of nodes 105.", "4", "105"),
+    ("Total number of lymph nodes examined (sentinel and nonsentinel): 17. Number of sentinel lymph nodes examined: 3. Number of lymph nodes with macrometastases: 2. "
+     "Number of lymph nodes with micrometastases: 1. Number of lymph nodes with isolated tumor cells: 4.", "3", "17"),
+    ("Number of pelvic lymph nodes examined: 12. Number of para-aortic lymph nodes examined: 5. Number of pelvic lymph nodes involved: 1. Number of para-aortic lymph nodes involved: 0.",
+     "1", "17"),
+    # sums, and no node twice
+    ("A. Sentinel node, right: One lymph node with metastatic carcinoma (1/1). B. Right axilla: Two of ten lymph nodes positive (2/10).", "3", "11"),
+    ("DIAGNOSIS: Metastatic carcinoma in 1 of 3 nodes (1/3).\nGROSS DESCRIPTION: Three lymph nodes are found.\nSYNOPTIC REPORT: Lymph node status: Positive 1/3", "1", "3"),
+    ("Lymph nodes: 5/8 positive for metastasis (Axillary 3/5, infraclavicular 2/3).", "5", "8"),
+    ("Five of 9 lymph nodes involved (5/9), distributed as follows: lesser curvature 4/5, greater curvature 1/4.", "5", "9"),
+    ("FROZEN SECTION DIAGNOSIS: One lymph node, negative.\nFINAL DIAGNOSIS: One lymph node, positive for carcinoma (1/1).", "1", "1"),
+    ("Multiple (7) axillary lymph nodes are negative for carcinoma. Blue dye is not found in any of the seven axillary lymph nodes.", "0", "7"),
+    ("One sentinel lymph node with isolated tumor cells only (1/1).", "0", "1"),
+    # no counts of nodes
+    ("Invasive carcinoma, Nottingham grade 2/3, 10/30 HPF; lymph nodes not sampled.", None, None),
+    ("Tumor of the upper 1/3 of the esophagus, signed 3/14/09.", None, None),
+    ("Section code: A3, two lymph nodes; A4-A6, one lymph node serially sectioned.", None, None),
+    ("pN1a: Metastasis in 1 to 3 axillary lymph nodes.", None, None),
+    ("GROSS DESCRIPTION: Ten possible lymph nodes are identified.", None, None),
+    ("Number of blocks examined: 6. Number of mitoses: 3/10 HPF.", None, None),
+]
+
+
+@pytest.mark.parametrize("text, positive, examined", COUNTS)
+def test_counts(text, positive, examined):
+    assert counts(text) == (positive, examined)
+
+
+SIZES = [
+    ("Tumor size: 3.5 x 2 x 1 cm.", "35"),
+    ("TUMOR SIZE: Greatest dimension: 2,5 cm. Additional dimensions: 2 x 1 cm", "25"),
+    ("Maximum dimension invasive component: 11 mm.", "11"),
+    ("INFILTRATING DUCTAL CARCINOMA, 1.8 CM IN GREATEST DIMENSION.", "18"),
+    ("Invasive adenocarcinoma measuring 9,0 em.", "90"),
+    ("DIAGNOSIS: Invasive carcinoma (4.0 cm in\ngreatest dimension).\nGROSS DESCRIPTION: a mass measuring 5 cm.", "40"),
+    ("GROSS DESCRIPTION: The specimen measures 20 x 10 x 5 cm. On section there is a firm mass measuring 2.2 x 2 cm, 3 cm from the deep margin.", "22"),
+    ("The lymph node measures 1.2 cm. The closest margin is 3 mm.", None),
+    ("Ductal carcinoma in situ spans 4 cm.", None),
+]
+
+
+@pytest.mark.parametrize("text, size", SIZES)
+def test_size(text, size):
+    assert read(text).get("tumor_size_mm") == size
+
+
+def test_evidence_is_the_words_that_prove_it():
+    text = "İ. FINAL DIAGNOSIS: Metastatic carcinoma in two (2) of\ntwenty-one (21) lymph nodes. Adenocarcinoma, 4.5 cm."
+    found = GRAMMAR.read(text)
+    evidence = {name: [text[start:end] for start, end in finding.evidence] for name, finding in found.items()}
+    assert evidence["nodes_positive"] == ["two (2) of\ntwenty-one (21) lymph nodes"]
+    assert evidence["tumor_size_mm"] == ["Adenocarcinoma, 4.5 cm"]
+
+
+@pytest.mark.parametrize("unit", ["lymph node ", "(1/9) node ", "12/12 lymph nodes ", "number of lymph nodes ", "tumor size 1 x 1 x ", "1 cm tumor ", "node (((((", "one of "])
+def test_time_grows_with_the_length_and_no_faster(unit):
+    def seconds(times: int) -> float:
+        text = unit * times
+        began = time.perf_counter()
+        GRAMMAR.read(text)
+        return time.perf_counter() - began
+
+    short = min(seconds(2_000) for _ in range(3))
+    assert min(seconds(16_000) for _ in range(2)) < 8 * 4 * short + 0.05  # quadratic time would be 64 times as long
