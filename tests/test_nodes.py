@@ -50,6 +50,19 @@ COUNTS = [
     # Roman numerals
     ("Metastases carcinomatosae in lymphonodis axillae (No III/XI).", "3", "11"),
     ("Lymphonodulitis reactiva lymphonodorum (No XIV).", "0", "14"),
+    ("Cancer metastases in lymph nodes No II/XX.", "2", "20"),
+    # the count behind the nodes
+    ("Lymph nodes: 0 positive out of 18 examined", "0", "18"),
+    ("METASTATIC CARCINOMA IN LYMPH NODES, 3 OF 3.", "3", "3"),
+    ("Lymph nodes: 2 of 8 positive for metastasis.", "2", "8"),
+    ("Perigastric lymph nodes x12: negative for malignancy.", "0", "12"),
+    ("pT1b LN 1/13 cM0 L1 V0", "1", "13"),
+    ("One of 11paraesophageal lymphatic nodes shows signs of metastasis.", "1", "11"),
+    # one number known
+    ("Paraoesophageal lymphatic node shows metastatic cells.", "1", None),
+    ("Lymph nodes: Negative for metastasis. Margins: Uninvolved.", "0", None),
+    ("Lymph node status: 6 positive lymph nodes.", "6", None),
+    ("Number of nodes positive: 7", "7", None),
     # labels
     ("Number of lymph nodes examined: 14. Number of lymph nodes positive: 3.", "3", "14"),
     ("LYMPH NODES POSITIVE: 0. LYMPH NODES EXAMINED: 10.", "0", "10"),
@@ -59,7 +72,15 @@ COUNTS = [
      "Number of lymph nodes with micrometastases: 1. Number of lymph nodes with isolated tumor cells: 4.", "3", "17"),
     ("Number of pelvic lymph nodes examined: 12. Number of para-aortic lymph nodes examined: 5. Number of pelvic lymph nodes involved: 1. Number of para-aortic lymph nodes involved: 0.",
      "1", "17"),
+    ("NUMBER OF POSITIVE LYMPH NODES / TOTAL NUMBER OF NODES EXAMINED: 1/10.", "1", "10"),
+    ("Clinical history: Mass of the left lung. Primary site: lower lobe. Nodes examined: 2o. Nodes positive: 0.", "0", "20"),
     # sums, and no node twice
+    ("3. NECK, LEVEL II, EXCISION:\n   - FOUR LYMPH NODES, NEGATIVE (0/4).\n4. NECK DISSECTION, LEVEL III:\n   - 22 LYMPH NODES, NEGATIVE FOR TUMOR (0/22).\nPATHOLOGIC STAGING: pN0",
+     "0", "26"),
+    ("(E) LEFT AXILLA, LEVEL 1 AND 2 LYMPH NODES: METASTATIC CARCINOMA IN ONE OF TWELVE LYMPH NODES.", "1", "12"),
+    ("Multiple (3 of 25) axillary lymph nodes are positive for carcinoma. Two positive lymph nodes are matted together.", "3", "25"),
+    ("pT4 pN0 (0/20) pMX; L1. Follow-up report: a further lymph node is free of tumor. Final tumor stage pT4 pN0 (0/21) pMX.", "0", "21"),
+    ("GROSS DESCRIPTION: At least two lymph nodes are seen.\nFROZEN SECTION REPORT: Margin negative.\nNumber of positive lymph nodes: 1/5.", "1", "5"),
     ("A. Sentinel node, right: One lymph node with metastatic carcinoma (1/1). B. Right axilla: Two of ten lymph nodes positive (2/10).", "3", "11"),
     ("DIAGNOSIS: Metastatic carcinoma in 1 of 3 nodes (1/3).\nGROSS DESCRIPTION: Three lymph nodes are found.\nSYNOPTIC REPORT: Lymph node status: Positive 1/3", "1", "3"),
     ("Lymph nodes: 5/8 positive for metastasis (Axillary 3/5, infraclavicular 2/3).", "5", "8"),
@@ -92,6 +113,19 @@ SIZES = [
     ("GROSS DESCRIPTION: The specimen measures 20 x 10 x 5 cm. On section there is a firm mass measuring 2.2 x 2 cm, 3 cm from the deep margin.", "22"),
     ("The lymph node measures 1.2 cm. The closest margin is 3 mm.", None),
     ("Ductal carcinoma in situ spans 4 cm.", None),
+    ("TUMOR SIZE: LENGTH IS 4.0 CM, WIDTH IS 5.4 CM.", "54"),
+    ("Tumor size: 6.4 cm and 7.8 cm.", "78"),
+    ("Tumour Size (cm). 5.5. Histology. Adenocarcinoma.", "55"),
+    ("Ulcerous tumour. sized 4 x 4 x 1.2 cm found in the mucosa.", "40"),
+    ("Nuclear grade III/III (marked variation in size and shape) measuring 2.3 cm in largest dimension.", "23"),
+    ("Adenocarcinoma extending to within 8 cm of a resection margin and encircling the intestinal wall over a length of 7 cm.", "70"),
+    ("All margins are free of tumor, the nearest by 31 mm.", None),
+    ("Metastatic carcinoma measures 2.8 cm in greatest dimension.", None),
+    ("Adenocarcinoma of the lung, 19 mm in greatest diameter. pT1b LN 1/13 cM0", "19"),
+    ("GROSS DESCRIPTION: Lung, upper lobe: 16 x 11 x 8 cm. tumor: 6.5 x 5 x 4.5 cm.", "65"),
+    ("GROSS DESCRIPTION: The pancreas sized 14 x 8 x 5 cm. The mucosa shows an ulcerated tumour of 5 x 4 x 2 cm.", "50"),
+    ("GROSS DESCRIPTION: The omentum sized 26 x 15 cm, no focal lesions found.", None),
+    ("A4: Fibrous tissue, 5.0 cm inferior to tumor.", None),
 ]
 
 
