@@ -88,6 +88,13 @@ COUNTS = [
     ("FROZEN SECTION DIAGNOSIS: One lymph node, negative.\nFINAL DIAGNOSIS: One lymph node, positive for carcinoma (1/1).", "1", "1"),
     ("Multiple (7) axillary lymph nodes are negative for carcinoma. Blue dye is not found in any of the seven axillary lymph nodes.", "0", "7"),
     ("One sentinel lymph node with isolated tumor cells only (1/1).", "0", "1"),
+    ("Metastasis in 6 perigastric lymph nodes, with extranodal invasion (6/32). Lymph node from chain 8A: One lymph node uninvolved by neoplasia (0/1).", "6", "33"),
+    ("No metastasis in all 60 regional lymph nodes (pNO). (lesser curvature 0/28, greater curvature 0/32).", "0", "60"),
+    ("Margins uninvolved by neoplasia. - Lymph nodes: 21 lymph nodes from lesser curvature and 7 lymph nodes from greater curvature uninvolved by neoplasia (0/28).", "0", "28"),
+    ("Designated as chain 9 lymph nodes: fat. Presence of 33 lymph nodes uninvolved by neoplasia (0/33).", "0", "33"),
+    ("2. Right common iliac: Number of lymph nodes examined: 4. 3. Left common iliac: Number of lymph nodes examined: 3. 4. Right pelvic: Number of lymph nodes examined: 8. "
+     "5. Left pelvic: Number of lymph nodes examined: 4.", None, "19"),
+    ("Level 10: Three lymph nodes negative for carcinoma (0/3). Lung: Total number of bronchial lymph nodes: 1. Level 9: Four lymph nodes negative for carcinoma (0/4).", "0", "7"),
     # no counts of nodes
     ("Invasive carcinoma, Nottingham grade 2/3, 10/30 HPF; lymph nodes not sampled.", None, None),
     ("Tumor of the upper 1/3 of the esophagus, signed 3/14/09.", None, None),
