@@ -56,12 +56,16 @@ def test_failed_rows_give_exit_code_1_and_are_in_the_output(report, tmp_path):
     (["stage", "{report}", "--workers", "0"], "workers"),
     (["show", "missing.parquet"], "missing.parquet"),
     (["show", "{folder}/table.csv"], "no staged table"),
+    (["show", "{folder}/damaged.parquet"], "damaged"),
+    (["show", "{folder}/damaged.jsonl"], "damaged"),
     (["unknown"], "unknown"),
     (["corpus", "tcga", "--reports", "missing.csv", "--out", "{folder}/c.parquet"], "missing.csv"),
 ])
 def test_bad_usage_gives_exit_code_2_and_one_clear_line(report, tmp_path, arguments, message):
     (tmp_path / "table.csv").write_text("patient,remark\n1,2\n")
     (tmp_path / "void").mkdir()
+    (tmp_path / "damaged.parquet").write_text("no table")
+    (tmp_path / "damaged.jsonl").write_text("no json")
     code, out, err = run(*(argument.format(report=report, folder=tmp_path) for argument in arguments))
     assert code == 2, err
     assert message in err + out and "Traceback" not in err

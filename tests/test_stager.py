@@ -8,7 +8,7 @@ import pytest
 
 from cancer_staging.fields import FIELDS, staged_columns
 from cancer_staging.reports import InputError, Report
-from cancer_staging.stager import BATCH, Stager, Summary, check_output, stage_files, stage_reports, staged_schema
+from cancer_staging.stager import BATCH, Interrupted, Stager, Summary, check_output, stage_files, stage_reports, staged_schema
 
 TEXT = "LEFT BREAST, MASTECTOMY. Invasive ductal carcinoma. pT2 pN1a (2/14) pMX."
 
@@ -125,7 +125,7 @@ def interrupt(source, out, rows):
         if done >= rows:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="go on with --resume"):
         stage_files(source, out, workers=1, progress=progress)
 
 
@@ -179,3 +179,42 @@ def test_batches_have_the_declared_schema():
     summary = Summary()
     summary.add(batch)
     assert summary.stated["t"] == 1 and summary.stated["n"] == 0 and "1 reports: 1 ok" in summary.describe()
+
+
+@pytest.mark.parametrize("inputs", ["r.csv", "."])
+def test_an_input_is_never_overwritten(tmp_path, inputs):
+    source = write_reports(tmp_path / "r.csv", 3)
+    before = source.read_bytes()
+    with pytest.raises(InputError, match="one of the inputs"):
+        stage_files(tmp_path / inputs, source, overwrite=True)
+    assert source.read_bytes() == before
+
+
+def test_every_batch_is_staged_before_the_next_is_read():
+    read = []
+
+    def reports():
+        for number in range(3 * BATCH):
+            read.append(number)
+            yield Report(f"P{number}", "pT1 pN0", "ok", None, "x")
+
+    staged = stage_reports(reports(), workers=1)
+    next(staged)
+    assert len(read) == BATCH
+
+
+def test_a_full_disk_says_what_is_kept_and_how_to_go_on(tmp_path, monkeypatch):
+    import errno
+
+    from cancer_staging import stager
+
+    source, write = write_reports(tmp_path / "many.csv", 2 * BATCH), stager._Journal.write
+
+    def full(self, batch):
+        if self.summary.rows:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, batch)
+
+    monkeypatch.setattr(stager._Journal, "write", full)
+    with pytest.raises(Interrupted, match=f"stopped after {BATCH} reports .No space left"):
+        stage_files(source, tmp_path / "staged.parquet", workers=1)
