@@ -12,7 +12,7 @@ import pytest
 
 from cancer_staging.rules import GRAMMAR
 
-MODULES = ("grammar", "tnm", "grade", "receptors", "nodes", "size", "invasion", "margin", "anatomy", "inference", "stage_groups", "rules")
+MODULES = ("perturb", "grammar", "tnm", "grade", "receptors", "nodes", "size", "invasion", "margin", "anatomy", "inference", "stage_groups", "rules")
 REPEATS = {constants.MAX_REPEAT, constants.MIN_REPEAT}
 LONGEST = 2_000  # characters that one match may look at
 

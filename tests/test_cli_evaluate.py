@@ -1,0 +1,91 @@
+"""`cancer-staging evaluate` as a user meets it."""
+import json
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+from cancer_staging.stager import Stager
+from cancer_staging.synthetic import synthetic_reports
+
+
+def run(*arguments):
+    "Exit code, stdout and stderr of `cancer-staging evaluate`."
+    done = subprocess.run([sys.executable, "-m", "cancer_staging", "evaluate", *map(str, arguments)], capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    "An invented corpus with both splits, and the staged table of its test side."
+    folder = tmp_path_factory.mktemp("corpus")
+    reports = list(synthetic_reports(60, 7))
+    frame = pl.DataFrame({"patient_id": [report.report_id for report in reports], "split": ["train"] * 20 + ["test"] * 40, "project": ["BRCA", "COAD"] * 30, "text": [report.text for report in reports],
+                          **{name: [report.truth[name].label for report in reports] for name in ("t", "n", "m")}})
+    frame.write_parquet(folder / "corpus.parquet")
+    Stager.from_pretrained("rules").stage_frame(frame.filter(split="test"), "text", "patient_id").write_parquet(folder / "staged.parquet")
+    return folder / "corpus.parquet"
+
+
+def test_a_model_and_its_staged_table_have_the_same_scores(corpus, tmp_path):
+    code, out, err = run("rules", corpus.parent / "staged.parquet", "--data", corpus, "--out", tmp_path / "scores.csv", "--samples", 20, "--stated-silent", "--fields", "t,n")
+    assert code == 0 and "macro-F1" in out and "not checked for leakage" in err
+    scores = pl.read_csv(tmp_path / "scores.csv")
+    assert set(scores["subset"]) == {"all", "stated", "silent"} and set(scores["field"]) == {"t", "n"} and scores["total"].max() <= 40
+    one, other = (scores.filter(system=name).drop("system") for name in ("rules", str(corpus.parent / "staged.parquet")))
+    assert one.equals(other)
+
+
+def test_groups_and_json(corpus, tmp_path):
+    code, out, _ = run("rules", "--data", corpus, "--by", "project", "--out", tmp_path / "scores.json", "--samples", 20, "--split", "all")
+    content = json.loads((tmp_path / "scores.json").read_text())
+    assert code == 0 and "BRCA" in out and "COAD" in out
+    of_t = {row["group"]: row["total"] for row in content["groups"] if row["field"] == "t"}
+    assert set(of_t) == {"BRCA", "COAD"} and sum(of_t.values()) == next(row["total"] for row in content["scores"] if row["field"] == "t" and row["subset"] == "all")
+
+
+def test_without_notation_the_rules_state_less(corpus, tmp_path):
+    answered = []
+    for number, options in enumerate(((), ("--notation-removed",))):
+        assert run("rules", "--data", corpus, "--samples", 20, "--out", tmp_path / f"{number}.json", *options)[0] == 0
+        answered.append(sum(row["answered"] for row in json.loads((tmp_path / f"{number}.json").read_text())["scores"] if row["field"] in "tnm" and row["field"] != "tnm"))
+    assert answered[1] < answered[0]
+
+
+def test_leakage_is_refused(corpus):
+    code, out, err = run("rules", "--data", corpus, "--train", corpus, "--samples", 20)
+    assert "patients on both sides" not in err
+    code, out, err = run("rules", "--data", corpus, "--train", corpus, "--split", "train")
+    assert code == 2 and out == "" and "20 patients on both sides" in err
+
+
+def test_failed_rows_give_exit_code_1(corpus, tmp_path):
+    frame = pl.read_parquet(corpus).with_columns(text=pl.when(pl.int_range(pl.len()) == 59).then(pl.lit(" ")).otherwise("text"))
+    frame.write_parquet(tmp_path / "corpus.parquet")
+    code, out, err = run("rules", "--data", tmp_path / "corpus.parquet", "--samples", 20)
+    assert code == 1 and "1 answers are empty" in err and "macro-F1" in out
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["rules"], "--data"),
+    (["rules", "--data", "no.parquet"], "no file no.parquet"),
+    (["resnet", "--data", "{corpus}"], "resnet"),
+    (["no.csv", "--data", "{corpus}"], "no file no.csv"),
+    (["rules", "--data", "{corpus}", "--fields", "t,colour"], "colour"),
+    (["rules", "--data", "{corpus}", "--fields", "er"], "no column 'er'"),
+    (["rules", "--data", "{corpus}", "--fields", "site"], "no classes"),
+    (["rules", "--data", "{corpus}", "--split", "val"], "no rows of split 'val'"),
+    (["rules", "--data", "{corpus}", "--by", "colour"], "colour"),
+    (["rules", "--data", "{corpus}", "--by", "source"], "no column source"),
+    (["rules", "--data", "{corpus}", "--out", "{folder}/x.xlsx"], ".json or .csv"),
+    (["rules", "--data", "{corpus}", "--out", "{folder}/no/x.csv"], "does not exist"),
+    (["rules", "rules", "--data", "{corpus}"], "same name"),
+    (["{staged}", "--data", "{corpus}", "--notation-removed"], "staged table"),
+    (["{staged}", "--data", "{corpus}", "--split", "all"], "not in the staged table"),
+    (["{corpus}", "--data", "{corpus}"], "no column report_id"),
+])
+def test_bad_input_is_one_clear_line(corpus, tmp_path, arguments, message):
+    names = {"corpus": corpus, "staged": corpus.parent / "staged.parquet", "folder": tmp_path}
+    code, out, err = run(*(argument.format(**names) for argument in arguments))
+    assert code == 2 and message in err and "Traceback" not in err and out == ""
