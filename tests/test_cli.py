@@ -96,3 +96,22 @@ def test_no_report_text_on_stderr(tmp_path):
     (tmp_path / "b.pdf").write_bytes(b"%PDF-1.7 SECRETWORD")
     code, _, err = run("stage", tmp_path / "a.txt", tmp_path / "b.pdf", "--out", tmp_path / "staged.parquet")
     assert code == 1 and "SECRETWORD" not in err
+
+
+def test_thresholds_leave_out_labels(report, tmp_path):
+    (tmp_path / "unsure.txt").write_text("Bladder, cystectomy: urothelial carcinoma infiltrating the muscularis propria. The ureteral margins are negative. The specimen is received fresh and the mucosa is ulcerated and red.")
+    rows = {}
+    for threshold in ("0", "0.999"):
+        code, out, _ = run("stage", tmp_path / "unsure.txt", "--min-confidence", threshold, "--quiet")
+        rows[threshold], = map(json.loads, out.splitlines())
+        assert code == 0
+    assert rows["0"]["t"] and rows["0.999"]["t"] is None and rows["0.999"]["t_confidence"] == rows["0"]["t_confidence"]
+    code, _, err = run("stage", report, "--target-accuracy", "2")
+    assert code == 2 and "target-accuracy" in err
+
+
+def test_the_doctor_names_the_extra_of_what_is_missing():
+    hide = "import importlib.util as util, sys\nfound = util.find_spec\nutil.find_spec = lambda name, *more: None if name in ('torch', 'peft', 'bitsandbytes', 'sklearn') else found(name, *more)\nfrom cancer_staging.cli import main\nsys.argv = ['cancer-staging', 'doctor']\nmain()"
+    done = subprocess.run([sys.executable, "-c", hide], capture_output=True, text=True)
+    lines = {line[4:].split()[0]: line for line in done.stdout.splitlines() if line.startswith("no ")}
+    assert "[learn]" in lines["torch"] and "[learn]" in lines["peft"] and "[qlora]" in lines["bitsandbytes"] and "[metrics]" in lines["sklearn"] and "cuda" in lines

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 HEAVY = {"torch", "transformers", "polars", "pyarrow", "numpy", "pandas", "PIL", "pypdfium2", "rapidocr", "onnxruntime", "cv2",
-         "matplotlib", "seaborn", "IPython", "nbdev", "fastcore"}
+         "matplotlib", "seaborn", "IPython", "nbdev", "fastcore", "sklearn", "scipy", "safetensors", "lightgbm", "peft", "accelerate", "bitsandbytes"}
 HELP = """
 import sys
 from cancer_staging.cli import main

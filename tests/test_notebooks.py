@@ -7,7 +7,7 @@ import pytest
 from nbclient import NotebookClient
 
 NBS = Path(__file__).resolve().parent.parent / "nbs"
-READ_OFTEN = [path for pattern in ("index.ipynb", "api/*.ipynb", "guides/*.ipynb") for path in sorted(NBS.glob(pattern))]
+READ_OFTEN = [path for pattern in ("index.ipynb", "api/*.ipynb", "guides/*.ipynb", "papers/*.ipynb") for path in sorted(NBS.glob(pattern))]
 # Benchmarks stage the whole corpus several times and measure speed, which takes many minutes and says nothing on a busy machine. So they
 # run only when asked for, with `pytest --benchmarks`; test_agreement.py checks that they are stored with outputs and without errors.
 BENCHMARKS = sorted(NBS.glob("benchmarks/*.ipynb"))

@@ -42,7 +42,7 @@ def test_wheel_holds_every_file_of_the_package(wheel):
 def test_metadata(wheel, metadata):
     assert metadata["Name"] == "cancer-staging"
     assert metadata["Requires-Python"] == ">=3.10"
-    assert set(metadata.get_all("Provides-Extra")) >= {"ocr", "plots", "dev"}
+    assert set(metadata.get_all("Provides-Extra")) >= {"ocr", "plots", "metrics", "learn", "qlora", "dev"}
     assert any(name.endswith("LICENSE") for name in wheel.namelist())
     entry_points = wheel.read(next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))).decode()
     assert "cancer-staging = cancer_staging.cli:main" in entry_points.replace("staging=", "staging = ")

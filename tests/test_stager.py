@@ -218,3 +218,99 @@ def test_a_full_disk_says_what_is_kept_and_how_to_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(stager._Journal, "write", full)
     with pytest.raises(Interrupted, match=f"stopped after {BATCH} reports .No space left"):
         stage_files(source, tmp_path / "staged.parquet", workers=1)
+
+
+# The default model
+
+COLON = ("Colon, sigmoid, segmental resection. Moderately differentiated adenocarcinoma, 4.2 cm in largest dimension, extending through the muscularis propria into pericolic fat. "
+         "Metastasis in 2 of 14 lymph nodes. Margins are free of tumor. The remaining mucosa is unremarkable.")
+BLADDER = ("Urinary bladder, radical cystectomy. High grade urothelial carcinoma. The tumor infiltrates the outer half of the muscularis propria. The perivesical fat is free of tumor. "
+           "Ureteral margins are negative. Fourteen lymph nodes are negative for carcinoma, 0/14.")
+
+
+def test_a_stated_label_keeps_its_own_evidence():
+    staged = Stager.from_pretrained().stage(BLADDER + " Pathologic stage: pT2b pN0.")
+    value = staged["t"]
+    assert (value.label, value.detail, value.basis) == ("T2", "pT2b", "stated") and [piece.text for piece in value.evidence] == ["pT2b"]
+    assert value.confidence == value.probs["T2"] > 0.5
+
+
+def test_what_cannot_be_assessed_is_inferred_and_keeps_its_detail():
+    value = Stager.from_pretrained().stage(COLON + " Pathologic stage: pTX pN1.")["t"]
+    assert (value.label, value.detail, value.basis) == ("T3", "pTX", "inferred") and value.evidence
+    assert all(COLON[piece.start:piece.end] == piece.text for piece in value.evidence)
+
+
+@pytest.mark.parametrize("stated, label", [("pTis", "Tis"), ("ypT0", "T0")])
+def test_labels_that_models_do_not_know_stay_with_the_grammar(stated, label):
+    text = f"{COLON} Pathologic stage: {stated} pN0."
+    value, rule = Stager.from_pretrained().stage(text)["t"], Stager.from_pretrained("rules").stage(text)["t"]
+    assert (value.label, value.basis) == (label, "stated") and value == rule
+
+
+def test_probabilities_of_the_default_model_cover_the_labels_and_sum_to_one():
+    for name, value in Stager.from_pretrained().stage(COLON).values.items():
+        if value.probs is not None:
+            assert tuple(value.probs) == FIELDS[name].labels and sum(value.probs.values()) == pytest.approx(1) and value.probs[value.label] == pytest.approx(value.confidence)
+
+
+@pytest.fixture(scope="module")
+def staged_by():
+    "Staged tables of the same invented reports by threshold."
+    from cancer_staging.synthetic import synthetic_reports
+
+    frame = pl.DataFrame({"text": [report.text for report in synthetic_reports(40, seed=3000)]})
+    return lambda **threshold: Stager.from_pretrained("default", **threshold).stage_frame(frame)
+
+
+def test_a_threshold_leaves_out_labels_and_nothing_else(staged_by):
+    everything, sure = staged_by(), staged_by(min_confidence=0.9)
+    left_out = 0
+    for name in ("t", "n", "m", "er", "margin"):
+        kept = everything[f"{name}_confidence"].fill_null(0) >= 0.9
+        assert sure[name].to_list() == [label if keep else None for label, keep in zip(everything[name], kept)]
+        left_out += everything[name].count() - sure[name].count()
+        for column in (f"{name}_detail", f"{name}_confidence", f"{name}_evidence", f"{name}_basis"):
+            assert sure[column].equals(everything[column])
+    assert left_out > 0
+
+
+def test_a_higher_target_answers_a_subset(staged_by):
+    low, high, beyond = staged_by(target_accuracy=0.8), staged_by(target_accuracy=0.97), staged_by(target_accuracy=1.0)
+    for name in ("t", "n", "stage_group"):
+        pairs = list(zip(low[name], high[name]))
+        assert all(more is None or more == less for less, more in pairs) and low[name].count() > beyond[name].count()
+    assert sum(high[name].count() for name in ("t", "n", "stage_group")) < sum(low[name].count() for name in ("t", "n", "stage_group"))
+
+
+def test_an_infinite_threshold_answers_nothing():
+    stager = Stager.from_pretrained()
+    stager.thresholds["t"] = float("inf")
+    value = stager.stage(COLON)["t"]
+    assert value.label is None and value.confidence > 0.5 and value.evidence
+
+
+@pytest.mark.parametrize("threshold", [{"min_confidence": -0.1}, {"min_confidence": 1.1}, {"target_accuracy": 2}, {"target_accuracy": float("nan")}])
+def test_thresholds_outside_0_to_1_are_refused(threshold):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        Stager(**threshold)
+
+
+def test_a_run_does_not_go_on_with_other_thresholds(tmp_path):
+    source, out = write_reports(tmp_path / "many.csv", 2 * BATCH), tmp_path / "staged.jsonl"
+    interrupt(source, out, BATCH)
+    for threshold in ({"min_confidence": 0.5}, {"target_accuracy": 0.9}):
+        with pytest.raises(InputError, match="other inputs or options"):
+            stage_files(source, out, resume=True, **threshold)
+    assert stage_files(source, out, resume=True, workers=1).rows == 2 * BATCH
+
+
+def test_a_stager_with_a_model_comes_back_from_its_folder(tmp_path):
+    stager = Stager.from_pretrained()
+    stager.save_pretrained(tmp_path / "mine")
+    again = Stager.from_pretrained(tmp_path / "mine")
+    frame = pl.DataFrame({"text": [COLON, BLADDER, TEXT]})
+    assert again.stage_frame(frame).equals(stager.stage_frame(frame)) and again.calibration == stager.calibration
+    (tmp_path / "mine" / "learned.json").write_text("{}")
+    with pytest.raises(ValueError, match="mine holds no learned model"):
+        Stager.from_pretrained(tmp_path / "mine")

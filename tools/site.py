@@ -35,6 +35,11 @@ class FieldsRenderer(BasicMarkdownRenderer):
     "As nbdev's, but a class that is declared by its fields or members is shown by them, with their comments."
 
     def __init__(self, symbol, *arguments, **options):
+        if dataclasses.is_dataclass(symbol):
+            try:
+                inspect.signature(symbol, eval_str=True)
+            except NameError:  # the type of an inherited field, which only its own module knows
+                symbol.__signature__ = inspect.signature(symbol)
         super().__init__(symbol, *arguments, **options)
         if inspect.isclass(symbol) and (dataclasses.is_dataclass(symbol) or hasattr(symbol, "_fields") or issubclass(symbol, Enum)):
             lines = inspect.getsource(symbol).splitlines()

@@ -31,8 +31,8 @@ NEURAL = {
     "smollm2-lora": partial(LanguageModelSystem, name="smollm2-lora", max_length=TOKENS, epochs=1, batch=8, learning_rate=5e-4),
     "smollm2-qlora": partial(RecipeSystem, "smollm2-qlora", name="smollm2-qlora", max_length=TOKENS, epochs=1, batch=8, learning_rate=5e-4),
     "smollm2-single-task": partial(RecipeSystem, "smollm2-single-task", name="smollm2-single-task", max_length=TOKENS, epochs=1, batch=8, learning_rate=5e-4),
-    "smollm2-zero-shot-likelihood": partial(ZeroShotLikelihood, max_length=TOKENS),
-    "smollm2-zero-shot-json": partial(ZeroShotJson, max_length=TOKENS),
+    "smollm2-zero-shot-likelihood": partial(ZeroShotLikelihood, max_tokens=TOKENS),
+    "smollm2-zero-shot-json": partial(ZeroShotJson, max_tokens=TOKENS),
 }
 SYSTEMS = {"all": LINEAR, "t14": LINEAR | {"llatmu": None}, "breast": LINEAR | NEURAL}
 
