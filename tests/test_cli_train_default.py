@@ -63,9 +63,9 @@ def test_one_command_makes_a_model_that_stages(place):
     code = "import sys\nfrom cancer_staging.cli import main\ntry:\n    main()\nfinally:\n    assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code, *arguments(place, "--fields", "t,n", "--limit", "100", "--seed", "2", out="made")], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout == "", done.stderr
-    assert "reading 100 reports" in done.stderr and "macro-F1 on folds: t 0." in done.stderr and f"written to {place / 'made'}" in done.stderr
+    assert "left out: 2 rows (text stands in the test split)" in done.stderr and "reading 98 reports" in done.stderr and "macro-F1 on folds: t 0." in done.stderr and f"written to {place / 'made'}" in done.stderr
     model = load_learned(place / "made")
-    assert tuple(model.arbiters) == ("t", "n") and model.about["reports"] == 100 and model.about["seed"] == 2
+    assert tuple(model.arbiters) == ("t", "n") and model.about["reports"] == 98 and model.about["seed"] == 2
     assert "PROSTATE" in model.cancer_types and (place / "made" / "README.md").read_text() == model_card(model)
     report = place / "report.txt"
     report.write_text("Prostate, radical prostatectomy: adenocarcinoma, pT2c pN0 (0/8).")
