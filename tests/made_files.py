@@ -85,3 +85,17 @@ def write_table(path, columns):
 
         parquet.write_table(pyarrow.table(columns), path, row_group_size=2)
     return path
+
+
+def write_corpora(frame, folder, unread, missing):
+    "The corpus `frame` in `folder`, and what training must refuse: labels that nothing can read or that are missing, one class, no text column, a damaged file, a folder that is in use."
+    import polars as pl
+
+    frame.write_parquet(folder / "corpus.parquet")
+    frame.with_columns(pl.lit("large").alias(unread)).write_csv(folder / "nothing.csv")
+    frame.with_columns(pl.lit(None, pl.String).alias(missing)).write_parquet(folder / "missing.parquet")
+    frame.with_columns(m=pl.lit("M0")).write_parquet(folder / "one_class.parquet")
+    frame.rename({"text": "body"}).write_parquet(folder / "body.parquet")
+    (folder / "damaged.parquet").write_bytes(b"PAR1 nothing")
+    (folder / "used").mkdir()
+    (folder / "used" / "model.safetensors").write_bytes(b"mine")

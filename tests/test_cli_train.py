@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 
-import polars as pl
 import pytest
 
 pytest.importorskip("torch", reason="training needs the learn extra")
@@ -14,6 +13,7 @@ from typer.testing import CliRunner  # noqa: E402
 
 from cancer_staging.backbones import StagingModel  # noqa: E402
 from cancer_staging.cli import app  # noqa: E402
+from made_files import write_corpora  # noqa: E402
 from tiny_backbones import labelled_frame, save_encoder  # noqa: E402
 
 
@@ -22,15 +22,7 @@ def place(tmp_path_factory):
     "A folder with a corpus, spoiled copies of it, and a tiny backbone."
     folder = tmp_path_factory.mktemp("cli")
     save_encoder(folder / "backbone")
-    frame = labelled_frame(40)
-    frame.write_parquet(folder / "corpus.parquet")
-    frame.with_columns(t=pl.lit("large")).write_csv(folder / "nothing.csv")
-    frame.with_columns(t=pl.lit(None, pl.String)).write_parquet(folder / "missing.parquet")
-    frame.with_columns(m=pl.lit("M0")).write_parquet(folder / "one_class.parquet")
-    frame.rename({"text": "body"}).write_parquet(folder / "body.parquet")
-    (folder / "damaged.parquet").write_bytes(b"PAR1 nothing")
-    (folder / "used").mkdir()
-    (folder / "used" / "model.safetensors").write_bytes(b"mine")
+    write_corpora(labelled_frame(40), folder, unread="t", missing="t")
     return folder
 
 

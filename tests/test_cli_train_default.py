@@ -13,6 +13,7 @@ from typer.testing import CliRunner  # noqa: E402
 from cancer_staging.cli import app  # noqa: E402
 from cancer_staging.learned import load_learned, model_card  # noqa: E402
 from cancer_staging.stager import Stager  # noqa: E402
+from made_files import write_corpora  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +21,7 @@ def place(tmp_path_factory, invented):
     "A folder with a corpus as a registry exports it, and spoiled copies."
     folder = tmp_path_factory.mktemp("default")
     frame = invented.head(130).rename({"t": "ajcc_pathologic_t", "project": "project_id"}).with_columns(project_id="TCGA-" + pl.col("project_id"), split=pl.when(pl.int_range(pl.len()) < 20).then(pl.lit("test")).otherwise(pl.lit("train")))
-    frame.write_parquet(folder / "corpus.parquet")
-    frame.with_columns(ajcc_pathologic_t=pl.lit("large")).write_csv(folder / "nothing.csv")
-    frame.with_columns(n=pl.lit(None, pl.String)).write_parquet(folder / "missing.parquet")
-    frame.with_columns(m=pl.lit("M0")).write_parquet(folder / "one_class.parquet")
-    frame.rename({"text": "body"}).write_parquet(folder / "body.parquet")
-    (folder / "damaged.parquet").write_bytes(b"PAR1 nothing")
-    (folder / "used").mkdir()
-    (folder / "used" / "model.safetensors").write_bytes(b"mine")
+    write_corpora(frame, folder, unread="ajcc_pathologic_t", missing="n")
     return folder
 
 

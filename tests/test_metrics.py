@@ -9,7 +9,7 @@ from sklearn import metrics as sklearn_metrics
 
 from cancer_staging.metrics import (
     Answers, answers_at, bootstrap_interval, calibration_error, class_auroc, classification_scores, cohen_kappa, confusion, coverage_at_accuracy, exact_match, field_answers, label_codes,
-    lower_bound, macro_auroc, macro_f1, mcnemar, mean_sd, metrics_module, paired_bootstrap, resamples, risk_coverage, score_staged, staged_agreement, stated_values, threshold_for_accuracy,
+    lower_bound, macro_auroc, macro_f1, mcnemar, mean_sd, optional_module, paired_bootstrap, resamples, risk_coverage, score_staged, staged_agreement, stated_values, threshold_for_accuracy,
 )
 
 T = ("T1", "T2", "T3", "T4")
@@ -83,7 +83,7 @@ def test_wrong_shapes_are_named():
     with pytest.raises(ValueError, match=r"\(2, 3\).*\(2, 4\)"):
         classification_scores(["T1"] * 2, ["T1"] * 2, np.ones((2, 3)), T)
     with pytest.raises(ImportError, match=r"cancer-staging\[metrics\]"):
-        metrics_module("no_such_module_anywhere")
+        optional_module("no_such_module_anywhere")
 
 
 @settings(max_examples=50, deadline=None)

@@ -290,10 +290,24 @@ def test_an_infinite_threshold_answers_nothing():
     assert value.label is None and value.confidence > 0.5 and value.evidence
 
 
-@pytest.mark.parametrize("threshold", [{"min_confidence": -0.1}, {"min_confidence": 1.1}, {"target_accuracy": 2}, {"target_accuracy": float("nan")}])
-def test_thresholds_outside_0_to_1_are_refused(threshold):
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        Stager(**threshold)
+@pytest.mark.parametrize("threshold", [{"min_confidence": -0.1}, {"min_confidence": 1.1}, {"target_accuracy": 0}, {"target_accuracy": 2}, {"target_accuracy": float("nan")}])
+@pytest.mark.parametrize("model", ["default", "rules"])
+def test_thresholds_that_are_no_share_are_refused(model, threshold):
+    (name, value), = threshold.items()
+    with pytest.raises(ValueError, match=f"{name} must be .* 1, not {value}"):
+        Stager.from_pretrained(model, **threshold)
+
+
+def test_a_run_loads_its_model_once(tmp_path, monkeypatch):
+    made, load = [], Stager.from_pretrained
+    monkeypatch.setattr(Stager, "from_pretrained", lambda *settings, **thresholds: made.append(settings) or load(*settings, **thresholds))
+    assert stage_files(write_reports(tmp_path / "many.csv", 3), tmp_path / "staged.jsonl", "rules").rows == 3
+    assert made == [("rules",)]
+
+
+def test_an_unknown_model_is_refused_before_any_report_is_read():
+    with pytest.raises(ValueError, match="no model 'resnet'"):
+        stage_reports((1 / 0 for _ in range(1)), "resnet")
 
 
 def test_a_run_does_not_go_on_with_other_thresholds(tmp_path):
