@@ -1,0 +1,245 @@
+"""SmolLM2-135M-Instruct before and after tuning, on the tasks of CancerLLM and LLATMU: `python nbs/benchmarks/tune_smollm2.py NAME... --models FOLDER`; `list` names the runs, `all` makes them in order.
+
+A run trains an adapter into FOLDER/NAME, answers held-out rows, and writes `results/tuned_NAME.json` with scores, intervals and cost, and `results/answers/NAME.parquet` with the answers by id
+(no report text). What is there already is not made again. Rows: training rows have split train; answers are for a seeded sample of the rows of split test, the same for every run of a task.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+from cancer_staging import __version__, perturb
+from cancer_staging.answer_errors import error_counts, judge_answer
+from cancer_staging.backbones import load_causal
+from cancer_staging.corpora import data_folder, load_corpus
+from cancer_staging.generation import generate_frame
+from cancer_staging.instruct import balanced_questions, diagnosis_examples, phenotype_questions, read_annotations, soap_examples
+from cancer_staging.metrics import INTERVAL_SCORES, generation_intervals, icd_accuracy
+from cancer_staging.systems import peak_memory
+from cancer_staging.tasks import get_task, parse_icd10
+from cancer_staging.tuning import perplexity, tune
+
+RESULTS = Path(__file__).resolve().parent / "results"
+TEST_ROWS = {"phenotype": 300, "icd10": 200, "section_note": 200, "soap": 20}
+ICD10_WORDS = 90  # of the part of the report that carries the diagnosis
+
+
+@dataclass(frozen=True)
+class Run:
+    "One row of a table."
+    task: str                                               # of `tasks`, or `reports` for continued pre-training
+    recipe: str | None = None                               # None: nothing is trained
+    backbone: str = "smollm2"                               # or the name of another run
+    settings: Mapping[str, object] = field(default_factory=dict)  # of `tune`
+    change: Callable[[pl.DataFrame], pl.DataFrame] | None = None  # of the training rows
+    copy: str | None = None                                 # the column that is given back as the answer, in place of a model
+
+
+def wrong_answers(rate: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    "Training rows of which a share has another row's answer to the same question."
+    def change(rows: pl.DataFrame) -> pl.DataFrame:
+        return pl.concat([part.with_columns(response=pl.Series(perturb.counterfactual(part["response"].to_list(), rate, seed=0)[0])) for _, part in rows.group_by("question", maintain_order=True)])
+    return change
+
+
+def with_misspelled(rows: pl.DataFrame) -> pl.DataFrame:
+    "Training rows of which half have misspelled words, 2 to 8 % of them."
+    return rows.with_columns(context=pl.Series([perturb.misspell(text, (0.02, 0.04, 0.06, 0.08)[number // 2 % 4], seed=number) if number % 2 else text for number, text in enumerate(rows["context"])]))
+
+
+SMALL = {"limit": 300, "micro_batch": 8}  # questions to learn from where settings are compared
+RUNS: dict[str, Run] = {
+    "pretrain": Run("reports", "smollm2-continue", settings={"limit": 60}),
+    "phenotype-zero-shot": Run("phenotype"),
+    "phenotype": Run("phenotype", "smollm2-instruct", settings={"limit": 2400}),
+    "phenotype-lora": Run("phenotype", "smollm2-instruct", settings=SMALL),
+    "phenotype-qlora": Run("phenotype", "smollm2-instruct", settings={**SMALL, "tuning": "qlora"}),
+    "phenotype-pretrained": Run("phenotype", "smollm2-instruct", "pretrain", SMALL),
+    "phenotype-misspelled": Run("phenotype", "smollm2-instruct", settings=SMALL, change=with_misspelled),
+    **{f"phenotype-wrong-{percent}": Run("phenotype", "smollm2-instruct", settings=SMALL, change=wrong_answers(percent / 100)) for percent in (20, 40, 60, 80)},
+    "icd10-zero-shot": Run("icd10"),
+    "icd10": Run("icd10", "smollm2-instruct", settings={"limit": 2000, "max_length": 384}),
+    "section-copy": Run("section_note", copy="dialogue"),
+    "section-zero-shot": Run("section_note"),
+    "section": Run("section_note", "smollm2-notes", settings={"max_length": 512, "micro_batch": 8, "epochs": 1}),
+    "soap-copy": Run("soap", copy="dialogue"),
+    "soap-zero-shot": Run("soap"),
+    "soap": Run("soap", "smollm2-notes", "section", {"micro_batch": 1, "batch": 4, "epochs": 1, "max_length": 2560}),
+}
+
+
+@cache
+def examples(task: str, models: Path) -> pl.DataFrame:
+    "All rows of a task, with their splits; those of reports are made once and kept beside the models."
+    kept = models / f"examples_{task}.parquet"
+    if kept.is_file():
+        return pl.read_parquet(kept)
+    rows = make_examples(task)
+    if task in ("phenotype", "icd10"):
+        models.mkdir(parents=True, exist_ok=True)
+        rows.write_parquet(kept)
+    return rows
+
+
+def make_examples(task: str) -> pl.DataFrame:
+    "The rows from their sources."
+    if task in ("section_note", "soap"):
+        return soap_examples()[task]
+    corpus = load_corpus()
+    if task == "reports":
+        return corpus
+    if task == "icd10":
+        return diagnosis_examples(corpus, max_words=ICD10_WORDS)
+    annotations = data_folder() / "tcga" / "field_annotations_test.jsonl"
+    return balanced_questions(phenotype_questions(corpus, annotations=read_annotations(annotations) if annotations.is_file() else {}))
+
+
+def test_rows(task: str, models: Path) -> pl.DataFrame:
+    "The rows that are answered."
+    rows = examples(task, models).filter(pl.col("split") == "test")
+    if task == "soap":
+        rows = rows.filter(pl.col("source") == "aci_test1")
+    return rows.sample(min(TEST_ROWS[task], rows.height), seed=0).sort("example_id")
+
+
+def train_run(name: str, models: Path) -> dict | None:
+    "Trains the run's adapter where it is not there yet."
+    run, out = RUNS[name], models / name
+    if run.recipe is None:
+        return None
+    if not (out / "training.json").is_file():
+        rows = examples(run.task, models).filter(pl.col("split") == "train")
+        settings = dict(run.settings)
+        if run.change is not None:
+            rows = run.change(rows.sample(min(settings.pop("limit"), rows.height), seed=0).sort("example_id"))
+        backbone = run.backbone if run.backbone not in RUNS else str((models / run.backbone).resolve())
+        tune(run.recipe, rows, out, backbone=backbone, resume=True, progress=lambda at: print(f"{name} {at.step}/{at.steps} {float(at.loss):.3f}", flush=True), **settings)
+    trained = json.loads((out / "training.json").read_text(encoding="utf-8"))
+    trained.pop("folder")
+    trained["recipe"]["backbone"] = run.backbone
+    return trained
+
+
+def scores(task: str, predictions: list[str | None], rows: pl.DataFrame, samples: int = 1000) -> dict[str, dict[str, float]]:
+    "Score → value and, where there is one, its 95 % interval (bootstrap over patients or encounters; codes: Wilson)."
+    references = rows["response"].to_list()
+    found = {name: {"value": value} for name, value in get_task(task).metric(predictions, references).items()}
+    intervals = generation_intervals(predictions, references, INTERVAL_SCORES, rows["group"].to_list(), samples)
+    if task == "icd10":
+        intervals |= icd_accuracy([parse_icd10(answer or "").value for answer in predictions], references)
+    for name, interval in intervals.items():
+        found.setdefault(name, {"value": interval.value}).update(low=interval.low, high=interval.high)
+    return found
+
+
+def judge(name: str, predictions: list[str | None], rows: pl.DataFrame) -> dict[str, list]:
+    "The kinds of error of each answer, and how many there are of each."
+    column = max(get_task(RUNS[name].task).columns, key=lambda column: rows[column].str.len_chars().mean() or 0)
+    frame = pl.DataFrame({"model": [name] * rows.height, "prediction": predictions, "reference": rows["response"], "context": rows[column]}, schema_overrides={"prediction": pl.String})
+    kinds = [sorted(judge_answer(row["prediction"] or "", row["reference"], row["context"])) for row in frame.iter_rows(named=True)]
+    return {"kinds": kinds, "counts": error_counts(frame).to_dicts()}
+
+
+def evaluate_run(name: str, models: Path) -> dict:
+    "Answers the test rows and scores them."
+    run, rows = RUNS[name], test_rows(RUNS[name].task, models)
+    began = time.monotonic()
+    with peak_memory() as peak:
+        if run.copy is not None:
+            answers = pl.DataFrame({"id": rows["example_id"], "response": rows[run.copy], "flags": [[]] * rows.height}, schema_overrides={"flags": pl.List(pl.String)})
+        else:
+            answers = generate_frame(rows.drop("response"), run.task, model="smollm2" if run.recipe is None else str(models / name), id_column="example_id")
+    seconds = time.monotonic() - began
+    predictions, kept = answers["response"].to_list(), answers.select(name for name in ("id", "response", "status", "flags", "cut_tokens", "new_tokens") if name in answers.columns)
+    judged = judge(name, predictions, rows)
+    if run.task == "phenotype":
+        kept = kept.with_columns(rows["question"], rows["response"].alias("reference"), pl.Series("kinds", judged["kinds"]))
+    (RESULTS / "answers").mkdir(parents=True, exist_ok=True)
+    kept.write_parquet(RESULTS / "answers" / f"{name}.parquet")
+    found = {"rows": rows.height, "seconds": seconds, "peak_memory_mb": peak.mb, "flags": dict(answers["flags"].explode().drop_nulls().value_counts().iter_rows()), "scores": scores(run.task, predictions, rows),
+             "errors": judged["counts"]}
+    if "made_by" in rows.columns and rows["made_by"].n_unique() > 1:
+        found["by_maker"] = {maker: scores(run.task, [predictions[number] for number in numbers], rows[numbers], 300)
+                             for maker in sorted(rows["made_by"].unique()) if (numbers := [number for number, by in enumerate(rows["made_by"]) if by == maker])}
+    return found
+
+
+def measure_perplexity(name: str, models: Path) -> dict:
+    "Perplexity on 100 test reports, before and after."
+    texts = examples("reports", models).filter(pl.col("split") == "test").sample(100, seed=0)["text"].to_list()
+    found = {}
+    for moment, model in (("before", "smollm2"), ("after", str(models / name))):
+        of_model = perplexity(*load_causal(model), texts)
+        found[moment] = {"value": of_model.value, "low": of_model.interval.low, "high": of_model.interval.high, "tokens": of_model.tokens}
+    return found
+
+
+def make(name: str, models: Path, results: Path = RESULTS) -> None:
+    "Trains, answers, scores and writes down one run."
+    path = results / f"tuned_{name}.json"
+    if path.is_file():
+        print(f"{name}: there already", flush=True)
+        return
+    run = RUNS[name]
+    if run.backbone in RUNS:
+        make(run.backbone, models, results)
+    content = {"about": {"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores", "version": __version__, "task": run.task, "recipe": run.recipe, "backbone": run.backbone},
+               "training": train_run(name, models)}
+    content |= {"perplexity": measure_perplexity(name, models)} if run.task == "reports" else {"test": evaluate_run(name, models)}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(f"{name}: done", flush=True)
+
+
+def stored(name: str, results: Path = RESULTS) -> dict | None:
+    "What a run wrote down; None when it was not made."
+    path = results / f"tuned_{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def results_table(names: Mapping[str, str], shown: Mapping[str, str], results: Path = RESULTS) -> pl.DataFrame:
+    "A row for each run (name → what it is called) that was made: its scores (name → column) in percent with 95 % intervals, and what it took."
+    rows = []
+    for name, title in names.items():
+        if (content := stored(name, results)) is None:
+            continue
+        test, training = content["test"], content["training"]
+        cells = {column: _percent(test["scores"].get(score)) for score, column in shown.items()}
+        cost = {"examples": training and training["examples"], "training (min)": training and round(training["seconds"] / 60, 1), "training peak (GB)": training and round(training["peak_memory_mb"] / 1000, 1),
+                "answering (s a row)": round(test["seconds"] / test["rows"], 2), "rows": test["rows"]}
+        rows.append({"system": title, **cells, **cost})
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _percent(score: Mapping[str, float] | None) -> str | None:
+    "`91.2 (88.0–94.1)`."
+    if score is None or score["value"] is None:
+        return None
+    return f"{100 * score['value']:.1f}" + (f" ({100 * score['low']:.1f}–{100 * score['high']:.1f})" if "low" in score else "")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="+", help="runs; list: name them; all: every one")
+    parser.add_argument("--models", type=Path, default=Path("tuned_models"), help="where adapters are kept (some MB each)")
+    options = parser.parse_args(arguments)
+    if options.names == ["list"]:
+        print("\n".join(RUNS))
+        return
+    for name in RUNS if options.names == ["all"] else options.names:
+        if name not in RUNS:
+            parser.error(f"no run {name!r}: there are {', '.join(RUNS)}")
+        make(name, options.models)
+
+
+if __name__ == "__main__":
+    main()
