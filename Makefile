@@ -27,7 +27,7 @@ $(VENV)/core.stamp: $(METADATA) | $(BIN)/python
 	@touch $@
 
 $(VENV)/dev.stamp: $(METADATA) | $(BIN)/python
-	@tools/system_packages.sh tesseract=tesseract-ocr chromium=chromium chromedriver=chromium-driver
+	@tools/system_packages.sh tesseract=tesseract-ocr chromium=chromium chromedriver=chromium-driver /usr/share/wordnet/data.noun=wordnet-base /usr/share/wordnet/index.sense=wordnet-sense-index
 	$(PIP) $(TORCH)
 	$(PIP) --editable '.[dev]'
 	$(PIP) --no-deps $(BACKBONES) || echo "The small models that tests and benchmarks train could not be installed; what needs them is skipped."

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs the system programs named as command=package with apt-get where that is allowed, else says in one line what is missing.
+# Installs the system packages named as command=package or file=package with apt-get where that is allowed, else says in one line what is missing.
 # Never fails: without tesseract a pip-only engine reads scans, and without chromium the browser test says that it is skipped.
 missing=""
 for pair in "$@"; do
-    command -v "${pair%%=*}" >/dev/null 2>&1 || missing="$missing ${pair#*=}"
+    command -v "${pair%%=*}" >/dev/null 2>&1 || [ -e "${pair%%=*}" ] || missing="$missing ${pair#*=}"
 done
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ]; then
