@@ -1,6 +1,7 @@
 "Scores of written text: the values of the shared tasks' own definitions, worked out here a second time from the published formulas."
 import math
 from collections import Counter
+from zipfile import ZipFile
 
 import pytest
 
@@ -9,7 +10,7 @@ pytest.importorskip("rouge_score")
 pytest.importorskip("nltk")
 
 from cancer_staging import metrics
-from cancer_staging.metrics import answer_set_scores, compare_generations, find_wordnet, generation_intervals, generation_scores, icd_accuracy, meteor_scores
+from cancer_staging.metrics import answer_set_scores, compare_generations, find_wordnet, generation_intervals, generation_scores, icd_accuracy, meteor_scores, pair_scores
 
 PREDICTIONS = ["the cat sat on the mat today", "a big dog barked at me", "invasive ductal carcinoma , grade 2", "tumor size 3 cm"]
 REFERENCES = ["the cat sat on a mat today", "a large dog barked at me", "invasive ductal carcinoma , grade 3", "the tumor size is 3 cm in the left breast"]
@@ -63,6 +64,21 @@ def test_bleu_and_rouge_are_the_published_formulas():
     assert scores["exact_match"] == 0 and scores["cancerllm_average"] == pytest.approx((scores["bleu2"] + scores["rougeL"]) / 3)
 
 
+def test_golden_values_by_hand():
+    "13a makes eight words of each: Tumor : 3.5 cm , grade 2 . One is wrong, so 7 of 8 words are right, 5 of 7 pairs, 4 of 6 and 3 of 5. ROUGE has six: tumor 3 5 cm grade 2."
+    scores = generation_scores(["Tumor: 3.5 cm, grade 2."], ["Tumor: 3.5 cm, grade 3."])
+    assert scores["bleu"] == pytest.approx((7 / 8 * 5 / 7 * 4 / 6 * 3 / 5) ** 0.25) == pytest.approx(0.25 ** 0.25)
+    assert scores["bleu2"] == pytest.approx((7 / 8 * 5 / 7) ** 0.5)
+    assert [scores[name] for name in ("rouge1", "rouge2", "rougeL")] == pytest.approx([5 / 6, 4 / 5, 5 / 6])
+
+
+def test_pairs_are_scored_one_by_one():
+    found, whole = pair_scores(PREDICTIONS, REFERENCES), generation_scores(PREDICTIONS, REFERENCES)
+    for name in ("exact_match", "rouge1", "rouge2", "rougeL"):
+        assert found[name].mean() == pytest.approx(whole[name]), name
+    assert found["bleu2"].tolist() == pytest.approx([corpus_bleu([a], [b], 2) for a, b in zip(PREDICTIONS, REFERENCES)])
+
+
 def test_brevity_is_punished_and_case_counts_in_bleu_alone():
     short = generation_scores(["the tumor size is 3 cm"], ["the tumor size is 3 cm in the left breast"])
     assert short["bleu"] == pytest.approx(math.exp(1 - 10 / 6)) and short["rougeL_precision"] == 1 and short["rougeL_recall"] == 0.6
@@ -81,6 +97,25 @@ def test_meteor_is_that_of_hugging_face_evaluate():
     assert scores["task4_mean"] == pytest.approx(sum(scores[name] for name in ("bleu", "rouge1", "rouge2", "rougeL", "meteor")) / 5)
 
 
+def test_wordnet_is_found_as_the_downloader_leaves_it(monkeypatch, tmp_path):
+    "A zip file in nltk's path, here of one word, without Debian's folder."
+    import nltk
+
+    monkeypatch.setattr(metrics, "WORDNET_FOLDER", tmp_path / "none")
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    assert find_wordnet.__wrapped__() is None
+    written = dict.fromkeys(nltk.corpus.reader.wordnet.WordNetCorpusReader._FILES, "")
+    written["lexnames"] = "".join(f"{number:02d}\tfile{number}\t1\n" for number in range(45))
+    written["data.noun"] = "00000000 00 n 02 tumor 0 tumour 0 000 | a swelling\n"
+    written["index.noun"] = "tumor n 1 0 1 0 00000000\ntumour n 1 0 1 0 00000000\n"
+    (tmp_path / "corpora").mkdir()
+    with ZipFile(tmp_path / "corpora" / "wordnet.zip", "w") as archive:
+        archive.writestr("wordnet/", "")
+        for name, content in written.items():
+            archive.writestr(f"wordnet/{name}", content)
+    assert find_wordnet.__wrapped__().synsets("tumour")[0].lemma_names() == ["tumor", "tumour"]
+
+
 def test_without_wordnet_meteor_is_none(monkeypatch):
     monkeypatch.setattr(metrics, "find_wordnet", lambda: None)
     scores = generation_scores(PREDICTIONS, REFERENCES)
@@ -91,12 +126,14 @@ def test_silence_lowers_recall_alone():
     scores = generation_scores(["left", None, ""], ["left", "right", "left"])
     assert (scores["exact_match"], scores["exact_match_precision"], scores["exact_match_recall"], scores["exact_match_f1"]) == (1 / 3, 1, 1 / 3, 0.5)
     assert generation_scores([None], ["left"])["cancerllm_average"] == 0
+    assert generation_scores([None, " "], ["", ""])["exact_match"] == 0  # silence is never right
 
 
 @pytest.mark.parametrize("predictions, references, message", [(["a"], ["a", "b"], "1 predictions for 2"), ([], [], "no pair"), (["a"], [None], "reference is missing")])
 def test_what_is_no_pair_is_refused(predictions, references, message):
-    with pytest.raises(ValueError, match=message):
-        generation_scores(predictions, references)
+    for score in (generation_scores, pair_scores, generation_intervals, icd_accuracy, answer_set_scores):
+        with pytest.raises(ValueError, match=message):
+            score(predictions, references)
 
 
 def test_intervals_hold_the_corpus_score_and_follow_the_groups():
@@ -122,6 +159,6 @@ def test_systems_are_compared_on_the_same_pairs():
 
 def test_sets_and_codes():
     found = answer_set_scores([{"er positive", "pr negative"}, set(), {"left"}], [{"er positive"}, set(), {"right"}])
-    assert found == pytest.approx({"micro_precision": 1 / 3, "micro_recall": 1 / 2, "micro_f1": 0.4, "macro_f1": (2 / 3 + 1 + 0) / 3})
+    assert found == pytest.approx({"micro_precision": 1 / 3, "micro_recall": 1 / 2, "micro_f1": 0.4, "macro_precision": (1 / 2 + 1 + 0) / 3, "macro_recall": (1 + 1 + 0) / 3, "macro_f1": (2 / 3 + 1 + 0) / 3})
     codes = icd_accuracy(["C50 .9", "c189", "C20", None, "D05"], ["C50.9", "C18.2", "C20", "C61", "D05.1"])
     assert codes["icd3"].value == 0.8 and codes["icd_full"].value == 0.4 and codes["icd3"].low < 0.8 < codes["icd3"].high

@@ -62,6 +62,7 @@ RUNS: dict[str, Run] = {
     "pretrain": Run("reports", "smollm2-continue", settings={"limit": 60}),
     "phenotype-zero-shot": Run("phenotype"),
     "phenotype": Run("phenotype", "smollm2-instruct", settings={"limit": 2400}),
+    "phenotype-more": Run("phenotype", "smollm2-instruct", "phenotype", {"limit": 960, "seed": 1, "learning_rate": 5e-4}),
     "phenotype-lora": Run("phenotype", "smollm2-instruct", settings=SMALL),
     "phenotype-qlora": Run("phenotype", "smollm2-instruct", settings={**SMALL, "tuning": "qlora"}),
     "phenotype-pretrained": Run("phenotype", "smollm2-instruct", "pretrain", SMALL),
@@ -74,7 +75,7 @@ RUNS: dict[str, Run] = {
     "section": Run("section_note", "smollm2-notes", settings={"max_length": 512, "micro_batch": 8, "epochs": 1}),
     "soap-copy": Run("soap", copy="dialogue"),
     "soap-zero-shot": Run("soap"),
-    "soap": Run("soap", "smollm2-notes", "section", {"micro_batch": 1, "batch": 4, "epochs": 1, "max_length": 2560}),
+    "soap": Run("soap", "smollm2-notes", "section", {"micro_batch": 1, "batch": 4, "epochs": 1, "max_length": 2560, "limit": 24}),
 }
 
 
