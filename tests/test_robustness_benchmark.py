@@ -33,17 +33,18 @@ def test_wrong_labels_and_copies_go_into_training(corpus, monkeypatch):
 
     def fit(rows, fields, seed):
         given[len(given)] = rows
-        raise StopIteration
+        raise InterruptedError
 
     monkeypatch.setattr("cancer_staging.learned.fit_learned", fit)
     bench = robustness.Staging(corpus, rows=None, small=120, samples=20)
     for name in ("small", "small, 40% wrong labels", "small, trained with misspellings"):
-        with pytest.raises(StopIteration):
+        with pytest.raises(InterruptedError):
             bench.system(name)
     right, wrong, copied = (given[number] for number in range(3))
     known = right["t"].drop_nulls().len()
     assert (right["t"] != wrong["t"]).sum() == round(0.4 * known) and right["text"].equals(wrong["text"])
-    assert copied[:right.height].equals(right) and copied.height > 1.9 * right.height and copied[right.height:]["t"].equals(right.filter(pl.Series(range(right.height)) < copied.height - right.height)["t"])
+    copies = copied[right.height:].join(right, on="patient_id", how="left", maintain_order="left")
+    assert copied[:right.height].equals(right) and copies.height > 0.9 * right.height and copies["t"].equals(copies["t_right"].alias("t")) and (copies["text"] != copies["text_right"]).all()
     names = {system for system, *_ in robustness.staging_conditions()}
     assert {"default", "rules", "small", "small, trained with misspellings", "small, 20% wrong labels", "small, 80% wrong labels"} <= names
 
@@ -52,7 +53,7 @@ def test_generation_runs_once(tmp_path, capsys):
     pytest.importorskip("transformers", reason="generation needs the generate extra")
     pytest.importorskip("symspellpy", reason="mending the spelling needs the generate extra")
     pytest.importorskip("rouge_score", reason="generation scores need the generate extra")
-    from tiny_backbones import save_writer
+    from tiny_writers import save_writer
 
     model, examples = save_writer(tmp_path / "tiny"), tmp_path / "examples.parquet"
     rows = [{"example_id": str(number), "group": str(number // 2), "question": "What is the laterality?", "context": f"Left breast, mastectomy: invasive ductal carcinoma, {number} cm, margins free of tumor.",

@@ -32,7 +32,9 @@ RESULTS = Path(__file__).resolve().parent / "results"
 RATES = (0.0, 0.02, 0.04, 0.06, 0.08)          # of misspelled words, as in CancerLLM
 OCR_RATES = (0.05, 0.15, 0.3, 0.5)             # of `ocr_noise`; 0.15 is near to the rough half of TCGA-Reports
 WRONG = (0.2, 0.4, 0.6, 0.8)                   # of the training labels, as in CancerLLM
-NOISE: dict[str, Callable[[str, float, int], str]] = {"misspelling": misspell, "ocr": ocr_noise, "notation removed": lambda text, rate, seed: remove_notation(text).text if rate else text}
+NOISE: dict[str, Callable[[str, float, int], str]] = {
+    "misspelling": misspell, "ocr": ocr_noise, "notation removed": lambda text, rate, seed: remove_notation(text).text if rate else text,
+    "misspelling without notation": lambda text, rate, seed: misspell(remove_notation(text).text, rate, seed)}
 SMALL = 2000                                   # training reports of a model that is fitted here
 TRAINING_RATE = 0.06                           # of misspelled words in the copies that a model is trained with
 PACKAGES = ("polars", "numpy", "scikit-learn", "symspellpy", "torch", "transformers", "peft")
@@ -87,8 +89,9 @@ def staging_conditions() -> Iterator[tuple[str, str, float, bool]]:
         yield from ((system, "misspelling", rate, mended) for rate in RATES for mended in (False, True))
         yield from ((system, "ocr", rate, mended) for rate in OCR_RATES for mended in (False, True))
         yield system, "notation removed", 1.0, False
+    yield from (("default", "misspelling without notation", rate, mended) for rate in RATES for mended in (False, True))
     for system in ("small", "small, trained with misspellings"):
-        yield from ((system, "misspelling", rate, False) for rate in RATES)
+        yield from ((system, noise, rate, False) for noise in ("misspelling", "misspelling without notation") for rate in RATES)
     yield from ((f"small, {rate:.0%} wrong labels", "misspelling", 0.0, False) for rate in WRONG)
 
 
@@ -114,7 +117,7 @@ class Staging:
             return Stager.from_pretrained(name), ("t", "n", "m")
         rows = self._small_rows()
         if name.endswith("wrong labels"):
-            rate = float(name.split()[1]) / 100
+            rate = float(name.split()[1].rstrip("%")) / 100
             rows = rows.with_columns(pl.Series(field, counterfactual(rows[field].to_list(), rate, seed=0).labels) for field in ("t", "n"))
         if name.endswith("misspellings"):
             rows = noisy_copies(rows, "text", TRAINING_RATE, seed=1)
@@ -134,13 +137,13 @@ class Staging:
         "The staged table of the spoilt test reports."
         return self.system(system)[0].stage_frame(spoilt(self.test, ["text"], noise, level, self.spelling() if mended else None), "text", "patient_id")
 
-    def _clean(self, system: str) -> dict[str, np.ndarray]:
-        "Codes of the answers to the reports as they are."
-        staged = self.answer(system, "misspelling", 0.0, False)
+    def _clean(self, system: str, noise: str) -> dict[str, np.ndarray]:
+        "Codes of the answers at level 0 of the noise."
+        staged = self.answer(system, noise, 0.0, False)
         return {field: field_answers(staged, self.test, field).codes[1] for field in self.system(system)[1]}
 
     def run(self, system: str, noise: str, level: float, mended: bool) -> dict[str, object]:
-        "Scores of the fields, with intervals, and their difference from the same system on the reports as they are."
+        "Scores of the fields, with intervals, and their difference from the same system at level 0 of the noise."
         began = time.process_time()
         staged, fields = self.answer(system, noise, level, mended), self.system(system)[1]
         seconds = time.process_time() - began
@@ -152,7 +155,7 @@ class Staging:
             def score(truths: np.ndarray, said: np.ndarray) -> float:
                 return macro_f1(confusion(truths, said, len(answers.classes)))
 
-            interval, loss = bootstrap_interval(score, true, given, **options), paired_bootstrap(score, true, given, self.clean(system)[field], **options)
+            interval, loss = bootstrap_interval(score, true, given, **options), paired_bootstrap(score, true, given, self.clean(system, noise)[field], **options)
             found[field] = {"total": scores.total, "answered": scores.answered, "accuracy_all": float(scores.accuracy_all), "macro_f1": interval.value, "macro_f1_low": interval.low, "macro_f1_high": interval.high,
                             "from_clean": {"value": loss.value, "low": loss.low, "high": loss.high, "p_value": loss.p_value}}
         return {"rows": self.test.height, "cpu_seconds": round(seconds, 1), "scores": found}

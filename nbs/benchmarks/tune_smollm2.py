@@ -215,7 +215,7 @@ def results_table(names: Mapping[str, str], shown: Mapping[str, str], results: P
             continue
         test, training = content["test"], content["training"]
         cells = {column: _percent(test["scores"].get(score)) for score, column in shown.items()}
-        cost = {"examples": training and training["examples"], "training (min)": training and round(training["seconds"] / 60, 1), "training peak (GB)": training and round(training["peak_memory_mb"] / 1000, 1),
+        cost = {"examples": training and training["examples"], "training (min)": training and round(training["seconds"] / 60, 1),
                 "answering (s a row)": round(test["seconds"] / test["rows"], 2), "rows": test["rows"]}
         rows.append({"system": title, **cells, **cost})
     return pl.DataFrame(rows, infer_schema_length=None)
