@@ -38,7 +38,7 @@ def invented():
     "Invented reports as a corpus frame with the labels that the default model learns."
     import polars as pl
 
-    from cancer_staging.synthetic import synthetic_reports
+    from cancer_staging.corpora.synthetic import synthetic_reports
 
     reports = list(synthetic_reports(300))
     return pl.DataFrame({"patient_id": [report.report_id for report in reports], "project": [report.cancer.upper() for report in reports], "text": [report.text for report in reports],
@@ -49,6 +49,6 @@ def invented():
 def fitted(invented):
     "The default model's design, learnt from invented reports in seconds."
     pytest.importorskip("sklearn", reason="fitting needs the metrics extra")
-    from cancer_staging.learned import fit_learned
+    from cancer_staging.models.fitting import fit_learned
 
     return fit_learned(invented)

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 
-from cancer_staging.reports import read_reports
+from cancer_staging.reading.reports import read_reports
 
 LINES = (
     "FINAL DIAGNOSIS: Left kidney, radical nephrectomy.",

@@ -6,8 +6,9 @@ from importlib.resources import files
 import pytest
 
 from cancer_staging import anatomy
-from cancer_staging.anatomy import ANATOMY, morphology, topography
-from cancer_staging.grammar import Grammar
+from cancer_staging.rules.anatomy import ANATOMY
+from cancer_staging.rules.vocabulary import morphology, topography
+from cancer_staging.rules.grammar import Grammar
 
 grammar = Grammar([ANATOMY])
 

@@ -6,10 +6,11 @@ import sys
 import polars as pl
 import pytest
 
-from cancer_staging.answer_errors import (ABBREVIATION_SOURCES, ABBREVIATIONS, ERROR_KINDS, error_counts, error_examples, false_fact, judge_answer, judge_frame, looping, mentions, misspellings,
-                                          number_tokens, read_dialogue, repetition, resolve_abbreviations, sides, turns, unsupported_statements, words)
-from cancer_staging.corpora import data_folder
-from cancer_staging.metrics import wilson_interval
+from cancer_staging.writing.answer_errors import (ABBREVIATION_SOURCES, ABBREVIATIONS, error_counts, error_examples, ERROR_KINDS, judge_answer, judge_frame, misspellings, resolve_abbreviations)
+from cancer_staging.writing.loops import looping, number_tokens, repetition
+from cancer_staging.writing.support import false_fact, mentions, read_dialogue, sides, turns, unsupported_statements, words
+from cancer_staging.corpora.tcga import data_folder
+from cancer_staging.evaluate.scores import wilson_interval
 
 DIALOGUE = """Doctor: What brings you in, Mister Smith? \r
 Patient: My left knee has hurt for three weeks. \r

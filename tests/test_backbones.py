@@ -10,9 +10,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'learn'")
 transformers = pytest.importorskip("transformers", reason="needs the extra 'learn'")
 
-from cancer_staging.backbones import (Encoded, StagingConfig, StagingModel, backbone_digest, bare_backbone, batch_reports, encode, load_minilm,  # noqa: E402
-                                      longest_window, pack, pad_windows, pool_tokens, predict, train_tokenizer)
-from cancer_staging.losses import PartialLabelLoss, logits_to_probabilities  # noqa: E402
+from cancer_staging.models.backbones import backbone_digest, bare_backbone, load_minilm, longest_window
+from cancer_staging.models.configuration import StagingConfig
+from cancer_staging.models.network import batch_reports, encode, Encoded, pack, pad_windows, pool_tokens, predict, StagingModel, train_tokenizer
+from cancer_staging.models.losses import logits_to_probabilities, PartialLabelLoss  # noqa: E402
 
 torch.set_num_threads(1)
 SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 200}

@@ -1,7 +1,7 @@
 """Tick boxes: what stands at an empty box is not stated, wherever the box stands."""
 import pytest
 
-from cancer_staging.rules import GRAMMAR
+from cancer_staging.rules.assembly import GRAMMAR
 
 
 @pytest.mark.parametrize("text, field, label", [

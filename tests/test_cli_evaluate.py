@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from cancer_staging.stager import Stager
-from cancer_staging.synthetic import synthetic_reports
+from cancer_staging.corpora.synthetic import synthetic_reports
 
 
 def run(*arguments):

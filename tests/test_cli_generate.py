@@ -12,7 +12,7 @@ from typer.testing import CliRunner  # noqa: E402
 
 from cancer_staging import generation  # noqa: E402
 from cancer_staging.cli import app  # noqa: E402
-from cancer_staging.tasks import QUESTIONS  # noqa: E402
+from cancer_staging.writing.tasks import QUESTIONS  # noqa: E402
 from tiny_backbones import save_encoder  # noqa: E402
 from tiny_writers import save_writer  # noqa: E402
 

@@ -11,7 +11,7 @@ pytest.importorskip("sklearn", reason="fitting needs the metrics extra")
 from typer.testing import CliRunner  # noqa: E402
 
 from cancer_staging.cli import app  # noqa: E402
-from cancer_staging.learned import load_learned, model_card  # noqa: E402
+from cancer_staging.models.learned_files import load_learned, model_card  # noqa: E402
 from cancer_staging.stager import Stager  # noqa: E402
 from made_files import write_corpora  # noqa: E402
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from cancer_staging.corpora import Corpus, alike_groups, build_tcga, data_folder, labels, load_corpus, save_corpus
+from cancer_staging.corpora.tcga import alike_groups, build_tcga, Corpus, data_folder, labels, load_corpus, save_corpus
 
 KIDNEY = ("Left kidney, radical nephrectomy: clear cell renal cell carcinoma of 4.2 cm, nuclear grade 2, limited to the kidney, all margins free of tumor. "
           "The renal vein and the perinephric fat are not involved, the adrenal gland is unremarkable and no lymph nodes were submitted with the specimen.")

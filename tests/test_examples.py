@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cancer_staging.pages import tesseract_text
-from cancer_staging.synthetic import EXAMPLES, example_paths
+from cancer_staging.reading.ocr import tesseract_text
+from cancer_staging.corpora.synthetic import example_paths, EXAMPLES
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "make_examples.py"
 

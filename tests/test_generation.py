@@ -16,11 +16,11 @@ pytest.importorskip("outlines_core", reason="constrained answers need the genera
 import torch  # noqa: E402
 
 from cancer_staging import generation  # noqa: E402
-from cancer_staging.generation import (ANSWER_SCHEMA, Answer, TransformersEngine, VllmEngine, Written, WritingSettings, answer_rows, benchmark_generation, generate, generate_files, generate_frame,  # noqa: E402
-                                       load_generator, open_engine, plan_task)
-from cancer_staging.pages import InputError  # noqa: E402
-from cancer_staging.stager import Interrupted  # noqa: E402
-from cancer_staging.tasks import QUESTIONS, Parsed, Task, build_prompt, get_task  # noqa: E402
+from cancer_staging.writing.engines import load_generator, open_engine, TransformersEngine, VllmEngine, WritingSettings, Written
+from cancer_staging.writing.generate import Answer, answer_rows, ANSWER_SCHEMA, benchmark_generation, generate, generate_files, generate_frame, plan_task
+from cancer_staging.runs import InputError  # noqa: E402
+from cancer_staging.runs import Interrupted  # noqa: E402
+from cancer_staging.writing.tasks import build_prompt, get_task, Parsed, QUESTIONS, Task  # noqa: E402
 from made_files import pdf  # noqa: E402
 from tiny_backbones import save_encoder  # noqa: E402
 from tiny_writers import byte_pairs, random_writer, save_writer, telling_writer  # noqa: E402

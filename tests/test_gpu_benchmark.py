@@ -57,7 +57,8 @@ def test_flops_are_those_that_torch_counts(config):
 
 
 def test_flops_of_an_adapter_on_frozen_weights():
-    from cancer_staging.backbones import StagingConfig, add_adapter
+    from cancer_staging.models.adapters import add_adapter
+    from cancer_staging.models.configuration import StagingConfig
 
     model = eager(LlamaConfig(**SMALL, num_key_value_heads=2))
     add_adapter(model, StagingConfig(fields=["t"], tuning="lora", lora_rank=4))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cancer_staging.grade import GRADE
-from cancer_staging.grammar import Grammar
+from cancer_staging.rules.grade import GRADE
+from cancer_staging.rules.grammar import Grammar
 
 GRAMMAR = Grammar([GRADE])
 

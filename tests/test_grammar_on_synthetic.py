@@ -2,8 +2,8 @@
 import pytest
 
 from cancer_staging.fields import FIELDS
-from cancer_staging.rules import GRAMMAR
-from cancer_staging.synthetic import synthetic_report
+from cancer_staging.rules.assembly import GRAMMAR
+from cancer_staging.corpora.synthetic import synthetic_report
 
 SEEDS = range(300)
 

@@ -1,7 +1,7 @@
 """T and N from size, depth and counts, and the letters they give."""
 import pytest
 
-from cancer_staging.rules import GRAMMAR
+from cancer_staging.rules.assembly import GRAMMAR
 
 
 def read(text, name):

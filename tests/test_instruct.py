@@ -4,14 +4,17 @@ import json
 import polars as pl
 import pytest
 
-from cancer_staging.grammar import Finding, Span
-from cancer_staging.instruct import (MADE_BY, NOT_RELEVANT, SHORT, answer_grade, answer_histology, answer_location, answer_size, answer_stage, balanced_questions, check_examples, check_not_scoring_rules, clean_dialogue,
-                                     diagnosis_examples, diagnosis_text, example_frame, patient_splits, phenotype_questions, piece_answers, read_annotations, read_dialogues, read_instructions, receptor_names, report_pieces,
-                                     soap_examples, split_context, to_instruction_records, visit_examples, visit_note, who_confirms, write_instructions)
-from cancer_staging.rules import GRAMMAR
-from cancer_staging.splits import LeakageError
-from cancer_staging.synthetic import synthetic_reports
-from cancer_staging.tasks import QUESTIONS, get_task
+from cancer_staging.rules.grammar import Finding
+from cancer_staging.text.document import Span
+from cancer_staging.writing.diagnosis import diagnosis_examples, diagnosis_text, visit_examples, visit_note
+from cancer_staging.writing.dialogues import clean_dialogue, read_dialogues, soap_examples
+from cancer_staging.writing.examples import (check_examples, example_frame, MADE_BY, patient_splits, read_instructions, split_context, to_instruction_records, write_instructions)
+from cancer_staging.writing.questions import (answer_grade, answer_histology, answer_location, answer_size, answer_stage, balanced_questions, check_not_scoring_rules, phenotype_questions, piece_answers, read_annotations, receptor_names, report_pieces, SHORT, who_confirms)
+from cancer_staging.writing.tasks import NOT_RELEVANT
+from cancer_staging.rules.assembly import GRAMMAR
+from cancer_staging.corpora.splits import LeakageError
+from cancer_staging.corpora.synthetic import synthetic_reports
+from cancer_staging.writing.tasks import get_task, QUESTIONS
 
 
 def answered(piece: str, report: str | None = None) -> dict[str, str]:

@@ -1,9 +1,9 @@
 "Vessels, nerves and margins, phrase by phrase. The phrases are invented."
 import pytest
 
-from cancer_staging.grammar import Grammar
-from cancer_staging.invasion import INVASION
-from cancer_staging.margin import MARGIN
+from cancer_staging.rules.grammar import Grammar
+from cancer_staging.rules.invasion import INVASION
+from cancer_staging.rules.margin import MARGIN
 
 GRAMMAR = Grammar([INVASION, MARGIN])
 SILENT = "silent"

@@ -5,14 +5,15 @@ import sys
 import numpy as np
 import pytest
 
-from cancer_staging.calibration import RuleCalibration
+from cancer_staging.rules.calibration import RuleCalibration
 from cancer_staging.fields import FIELDS
-from cancer_staging.grammar import Finding, Span
-from cancer_staging.judges import PIECES, LearnedJudge, NetworkJudge, pieces_of
-from cancer_staging.learned import shipped_learned
-from cancer_staging.rules import GRAMMAR
+from cancer_staging.rules.grammar import Finding
+from cancer_staging.text.document import Span
+from cancer_staging.models.judges import LearnedJudge, NetworkJudge, PIECES, pieces_of
+from cancer_staging.models.learned_files import shipped_learned
+from cancer_staging.rules.assembly import GRAMMAR
 from cancer_staging.stager import Stager
-from cancer_staging.synthetic import synthetic_reports
+from cancer_staging.corpora.synthetic import synthetic_reports
 
 TEXTS = [report.text for report in synthetic_reports(12, seed=2000)]
 
@@ -50,7 +51,7 @@ def folder(tmp_path_factory):
     "A tiny network, trained for one epoch."
     pytest.importorskip("torch", reason="a network needs the learn extra")
     pytest.importorskip("transformers", reason="a network needs the learn extra")
-    from cancer_staging.training import train
+    from cancer_staging.models.training import train
     from tiny_backbones import labelled_frame, save_encoder
 
     place = tmp_path_factory.mktemp("network")

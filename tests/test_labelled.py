@@ -5,7 +5,7 @@ import sys
 import polars as pl
 import pytest
 
-from cancer_staging.labelled import MISSING, check_classes, label_numbers, labelled_reports, learning_rows, read_data, read_label, select_rows
+from cancer_staging.corpora.labelled import check_classes, label_numbers, labelled_reports, learning_rows, MISSING, read_data, read_label, select_rows
 
 TABLE = pl.DataFrame({"Text": ["one", " ", "three", "four", "five"], "case_submitter_id": ["A", "B", None, "D", "E"], "project_id": ["TCGA-BRCA", "TCGA-BRCA", "luad", None, "TCGA-KIRC"],
                       "ajcc_pathologic_t": ["T2a", "T1", "TX", None, "4"], "n": ["N0 (i+)", "N1", None, "NX", "N2"], "split": ["train", "train", "Dev", "train", "test"]})

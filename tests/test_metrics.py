@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn import metrics as sklearn_metrics
 
-from cancer_staging.metrics import (
-    Answers, answers_at, bootstrap_interval, calibration_error, class_auroc, classification_scores, cohen_kappa, confusion, coverage_at_accuracy, exact_match, field_answers, label_codes,
-    lower_bound, macro_auroc, macro_f1, mcnemar, mean_sd, optional_module, paired_bootstrap, resamples, risk_coverage, score_staged, staged_agreement, stated_values, threshold_for_accuracy,
-)
+from cancer_staging.evaluate.abstention import answers_at, coverage_at_accuracy, lower_bound, risk_coverage, threshold_for_accuracy
+from cancer_staging.evaluate.intervals import bootstrap_interval, mcnemar, mean_sd, paired_bootstrap, resamples
+from cancer_staging.evaluate.registry import field_answers, score_staged, staged_agreement, stated_values
+from cancer_staging.evaluate.scores import (Answers, calibration_error, class_auroc, classification_scores, cohen_kappa, confusion, exact_match, label_codes, macro_auroc, macro_f1)
+from cancer_staging.optional import optional_module
 
 T = ("T1", "T2", "T3", "T4")
 

@@ -1,9 +1,9 @@
 "Counts of lymph nodes and tumour sizes, phrase by phrase. The phrases are invented."
 import pytest
 
-from cancer_staging.grammar import Grammar
-from cancer_staging.nodes import NODES
-from cancer_staging.size import SIZE
+from cancer_staging.rules.grammar import Grammar
+from cancer_staging.rules.nodes import NODES
+from cancer_staging.rules.size import SIZE
 
 GRAMMAR = Grammar([NODES, SIZE])
 

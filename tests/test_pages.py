@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from made_files import LINES, drawn, encoded, pdf, read_bytes
 
 from cancer_staging import pages
-from cancer_staging.pages import InputError, available_engines, clean_text, decode_text, is_noise, read_image, read_pdf
-from cancer_staging.reports import plan_inputs, read_reports
+from cancer_staging.reading.encodings import clean_text, decode_text
+from cancer_staging.reading.ocr import available_engines, is_noise
+from cancer_staging.reading.pdf import read_image, read_pdf
+from cancer_staging.runs import InputError
+from cancer_staging.reading.reports import plan_inputs, read_reports
 
 PROJECT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("CANCER_STAGING_DATA", PROJECT.parent / "shared" / "data"))

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cancer_staging.perturb import WORD, Masked, SpellingRepair, counterfactual, misspell, noisy_copies, ocr_noise, remove_notation
-from cancer_staging.rules import GRAMMAR
+from cancer_staging.corpora.noise import counterfactual, misspell, noisy_copies, ocr_noise, WORD
+from cancer_staging.corpora.spelling import SpellingRepair
+from cancer_staging.text.notation import Masked, remove_notation
+from cancer_staging.rules.assembly import GRAMMAR
 
 
 def rest(text, **options):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cancer_staging.grammar import Grammar
-from cancer_staging.receptors import RECEPTORS
+from cancer_staging.rules.grammar import Grammar
+from cancer_staging.rules.receptors import RECEPTORS
 
 GRAMMAR = Grammar([RECEPTORS])
 

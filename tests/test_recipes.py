@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from cancer_staging.fields import FIELDS
-from cancer_staging.recipes import NOT_STATED, RECIPES, Recipe, get_recipe, parse_fields
+from cancer_staging.models.recipes import get_recipe, NOT_STATED, parse_fields, Recipe, RECIPES
 
 
 def test_llatmu_is_as_published():

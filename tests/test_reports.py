@@ -9,8 +9,9 @@ import pytest
 from made_files import LINES, SUFFIXES, drawn, encoded, pdf, read_bytes, write_table, zero_pages
 
 from cancer_staging import reports
-from cancer_staging.pages import available_engines
-from cancer_staging.reports import InputError, Report, plan_inputs, read_reports
+from cancer_staging.reading.ocr import available_engines
+from cancer_staging.reading.reports import plan_inputs, read_reports, Report
+from cancer_staging.runs import InputError
 
 PROJECT = Path(__file__).resolve().parent.parent
 

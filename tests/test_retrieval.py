@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from tiny_backbones import save_decoder, save_encoder
 
-from cancer_staging.retrieval import ENCODERS, RETRIEVERS, BM25Retriever, DenseRetriever, Encoder, Lookalikes, RandomRetriever, copy_nearest, embed_texts, open_retriever
-from cancer_staging.synthetic import synthetic_reports
-from cancer_staging.tasks import get_task
+from cancer_staging.writing.retrieval import (BM25Retriever, copy_nearest, DenseRetriever, embed_texts, Encoder, ENCODERS, Lookalikes, open_retriever, RandomRetriever, RETRIEVERS)
+from cancer_staging.corpora.synthetic import synthetic_reports
+from cancer_staging.writing.tasks import get_task
 
 SCRIPT = Path(__file__).resolve().parents[1] / "nbs" / "benchmarks" / "compare_retrievers.py"
 
@@ -169,7 +169,7 @@ def test_bm25_answers_for_words_that_no_example_has(train):
 
 def test_weighted_mean_and_brackets_follow_sgpt(folders):
     import torch
-    from cancer_staging.backbones import load_backbone, load_tokenizer
+    from cancer_staging.models.backbones import load_backbone, load_tokenizer
 
     model, tokenizer, encoder = load_backbone(folders["neo"], attention=None).eval(), load_tokenizer(folders["neo"]), tiny("sgpt", folders)
     texts = ["carcinoma of the left breast", "tumor"]
@@ -189,7 +189,7 @@ def test_weighted_mean_and_brackets_follow_sgpt(folders):
 @pytest.mark.parametrize("pooling, similarity", [("cls", "dot"), ("mean", "cosine"), ("cls", "l2"), ("mean", "dot")])
 def test_dense_order_is_that_of_the_similarity(pooling, similarity, folders, train):
     import torch
-    from cancer_staging.backbones import load_backbone, load_tokenizer
+    from cancer_staging.models.backbones import load_backbone, load_tokenizer
 
     encoder = Encoder("own", folders["bert"], folders["bert"], pooling, similarity, 64)
     model, tokenizer, vectors = load_backbone(folders["bert"]).eval(), load_tokenizer(folders["bert"]), []

@@ -10,7 +10,7 @@ except ImportError:  # Python 3.10
 
 import pytest
 
-from cancer_staging.rules import GRAMMAR
+from cancer_staging.rules.assembly import GRAMMAR
 
 MODULES = ("perturb", "grammar", "tnm", "grade", "receptors", "nodes", "size", "invasion", "margin", "anatomy", "inference", "stage_groups", "rules")
 REPEATS = {constants.MAX_REPEAT, constants.MIN_REPEAT}

@@ -7,8 +7,11 @@ import pyarrow as pa
 import pytest
 
 from cancer_staging.fields import FIELDS, staged_columns
-from cancer_staging.reports import InputError, Report
-from cancer_staging.stager import BATCH, Interrupted, Stager, Summary, check_output, stage_files, stage_reports, staged_schema
+from cancer_staging.reading.reports import Report
+from cancer_staging.runs import InputError
+from cancer_staging.runs import check_output, Interrupted
+from cancer_staging.staged import staged_schema, Summary
+from cancer_staging.stager import BATCH, stage_files, stage_reports, Stager
 
 TEXT = "LEFT BREAST, MASTECTOMY. Invasive ductal carcinoma. pT2 pN1a (2/14) pMX."
 
@@ -257,7 +260,7 @@ def test_probabilities_of_the_default_model_cover_the_labels_and_sum_to_one():
 @pytest.fixture(scope="module")
 def staged_by():
     "Staged tables of the same invented reports by threshold."
-    from cancer_staging.synthetic import synthetic_reports
+    from cancer_staging.corpora.synthetic import synthetic_reports
 
     frame = pl.DataFrame({"text": [report.text for report in synthetic_reports(40, seed=3000)]})
     return lambda **threshold: Stager.from_pretrained("default", **threshold).stage_frame(frame)

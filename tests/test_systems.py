@@ -5,12 +5,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cancer_staging.corpora import labels
+from cancer_staging.corpora.tcga import labels
 from cancer_staging.fields import get_field
-from cancer_staging.splits import LeakageError, multilabel_split
-from cancer_staging.synthetic import synthetic_reports
-from cancer_staging.systems import (Leaderboard, PublishedAnswers, RecipeSystem, RulesSystem, StagedTable, TfidfLinear, TfidfRulesBoosting, compare, modernbert_backbone, open_system,
-                                    read_staged, score_systems, training_rows)
+from cancer_staging.corpora.splits import LeakageError, multilabel_split
+from cancer_staging.corpora.synthetic import synthetic_reports
+from cancer_staging.evaluate.leaderboard import compare, Leaderboard, open_system, score_systems
+from cancer_staging.evaluate.systems import (modernbert_backbone, PublishedAnswers, RecipeSystem, RulesSystem, StagedTable, TfidfLinear, TfidfRulesBoosting, training_rows)
+from cancer_staging.staged import read_staged
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +164,7 @@ def tiny_language_model(sides):
 
 
 def test_zero_shot_likelihood_reads_the_report_once_and_says_what_it_cut(tiny_language_model, sides, monkeypatch):
-    from cancer_staging.systems import ZeroShotLikelihood
+    from cancer_staging.evaluate.zero_shot import ZeroShotLikelihood
 
     model, _ = tiny_language_model
     lengths, forward = [], type(model).forward
@@ -178,7 +179,7 @@ def test_zero_shot_likelihood_reads_the_report_once_and_says_what_it_cut(tiny_la
 
 def test_zero_shot_json_is_always_valid_json_of_the_schema(tiny_language_model, sides):
     pytest.importorskip("outlines_core")
-    from cancer_staging.systems import ZeroShotJson
+    from cancer_staging.evaluate.zero_shot import ZeroShotJson
 
     system = ZeroShotJson(tiny_language_model, max_tokens=60)
     system.fit(sides[0], ("t", "er"))

@@ -19,8 +19,10 @@ pytest.importorskip("transformers", reason="training needs the learn extra")
 from transformers import TrainerCallback  # noqa: E402
 
 from cancer_staging import recipes, training  # noqa: E402
-from cancer_staging.backbones import StagingModel  # noqa: E402
-from cancer_staging.training import TrainingError, TrainingRun, padding_ratio, plan_epoch, train  # noqa: E402
+from cancer_staging.models.network import StagingModel  # noqa: E402
+from cancer_staging.models.batches import padding_ratio, plan_epoch
+from cancer_staging.models.trainer import TrainingError
+from cancer_staging.models.training import train, TrainingRun  # noqa: E402
 from tiny_backbones import labelled_frame, save_decoder, save_encoder  # noqa: E402
 
 TINY = {"epochs": 2, "batch": 8, "learning_rate": 1e-3, "validation": 0.3, "fields": "t,n"}

@@ -7,10 +7,10 @@ import pytest
 pytest.importorskip("trl")
 torch = pytest.importorskip("torch")
 
-from cancer_staging.backbones import load_causal
-from cancer_staging.recipes import WRITING_RECIPES, get_recipe
-from cancer_staging.tasks import get_task
-from cancer_staging.tuning import answer_loss, collate, pack_blocks, perplexity, row_tasks, tokenize_examples, tune
+from cancer_staging.models.backbones import load_causal
+from cancer_staging.models.recipes import get_recipe, WRITING_RECIPES
+from cancer_staging.writing.tasks import get_task
+from cancer_staging.writing.tuning import answer_loss, collate, pack_blocks, perplexity, row_tasks, tokenize_examples, tune
 from tiny_writers import FAMILIES, save_writer
 
 SIDES = {"A left breast specimen": "left", "The right breast specimen": "right", "Tumor of the left lung": "left", "Tumor of the right lung": "right"}

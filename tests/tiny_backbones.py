@@ -3,7 +3,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cancer_staging.synthetic import synthetic_reports
+from cancer_staging.corpora.synthetic import synthetic_reports
 
 
 def labelled_frame(count: int = 60, seed: int = 0) -> pl.DataFrame:

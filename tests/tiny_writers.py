@@ -1,7 +1,7 @@
 "What the generation tests share: language models of two layers that write nonsense, or exactly what they are told, in folders or in memory."
 from pathlib import Path
 
-from cancer_staging.synthetic import synthetic_reports
+from cancer_staging.corpora.synthetic import synthetic_reports
 
 CHAT = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<end>\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 

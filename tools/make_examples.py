@@ -11,7 +11,7 @@ from random import Random
 from fpdf import FPDF
 from PIL import Image, ImageDraw, ImageFont
 
-from cancer_staging.synthetic import EXAMPLES
+from cancer_staging.corpora.synthetic import EXAMPLES
 
 MADE = datetime(2026, 1, 1, tzinfo=timezone.utc)  # a fixed date, so that the files come out the same each time
 PAGE = (1654, 2339)  # A4 at 200 dots per inch

@@ -21,10 +21,11 @@ from pathlib import Path
 import polars as pl
 
 from cancer_staging import __version__
-from cancer_staging.generation import generate_frame, load_generator
-from cancer_staging.metrics import INTERVAL_SCORES, generation_intervals, icd_accuracy
-from cancer_staging.retrieval import RETRIEVERS, Retriever, copy_nearest, open_retriever
-from cancer_staging.tasks import Task, get_task
+from cancer_staging.writing.engines import load_generator
+from cancer_staging.writing.generate import generate_frame
+from cancer_staging.evaluate.text import generation_intervals, icd_accuracy, INTERVAL_SCORES
+from cancer_staging.writing.retrieval import copy_nearest, open_retriever, Retriever, RETRIEVERS
+from cancer_staging.writing.tasks import get_task, Task
 
 RESULTS = Path(__file__).resolve().parent / "results"
 HERE = ("random", "bm25", "minilm")  # those whose weights, if any, come by package

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import polars as pl
 
-from cancer_staging.corpora import data_folder, load_corpus
-from cancer_staging.splits import clear_of
-from cancer_staging.systems import (EncoderSystem, LanguageModelSystem, PublishedAnswers, RecipeSystem, RulesSystem, TfidfLinear, TfidfRulesBoosting,
-                                    ZeroShotJson, ZeroShotLikelihood, compare, modernbert_backbone)
+from cancer_staging.corpora.tcga import data_folder, load_corpus
+from cancer_staging.corpora.splits import clear_of
+from cancer_staging.evaluate.leaderboard import compare
+from cancer_staging.evaluate.systems import (EncoderSystem, LanguageModelSystem, modernbert_backbone, PublishedAnswers, RecipeSystem, RulesSystem, TfidfLinear, TfidfRulesBoosting)
+from cancer_staging.evaluate.zero_shot import ZeroShotJson, ZeroShotLikelihood
 
 RESULTS = Path(__file__).resolve().parent / "results"
 TOKENS = 512  # of a report, for every neural system of the breast table

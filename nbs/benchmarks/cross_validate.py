@@ -18,13 +18,13 @@ import numpy as np
 import polars as pl
 
 from cancer_staging import __version__
-from cancer_staging.corpora import load_corpus
-from cancer_staging.judges import LearnedJudge
-from cancer_staging.learned import fit_learned
-from cancer_staging.metrics import field_answers
-from cancer_staging.splits import hold_out, k_folds, linked_groups
+from cancer_staging.corpora.tcga import load_corpus
+from cancer_staging.models.judges import LearnedJudge
+from cancer_staging.models.fitting import fit_learned
+from cancer_staging.evaluate.registry import field_answers
+from cancer_staging.corpora.splits import hold_out, k_folds, linked_groups
 from cancer_staging.stager import Stager
-from cancer_staging.systems import RulesSystem, System, TfidfLinear, TfidfRulesBoosting
+from cancer_staging.evaluate.systems import RulesSystem, System, TfidfLinear, TfidfRulesBoosting
 
 RESULTS = Path(__file__).resolve().parent / "results" / "cross_validation.json"
 FIELDS = ("t", "n", "m")

@@ -16,11 +16,13 @@ from pathlib import Path
 import polars as pl
 
 from cancer_staging import __version__
-from cancer_staging.corpora import data_folder, load_corpus
-from cancer_staging.generation import benchmark_generation
-from cancer_staging.instruct import diagnosis_text, report_pieces, soap_examples, visit_examples
-from cancer_staging.tasks import QUESTIONS
-from cancer_staging.training import versions
+from cancer_staging.corpora.tcga import data_folder, load_corpus
+from cancer_staging.writing.generate import benchmark_generation
+from cancer_staging.writing.diagnosis import diagnosis_text, visit_examples
+from cancer_staging.writing.dialogues import soap_examples
+from cancer_staging.writing.questions import report_pieces
+from cancer_staging.writing.tasks import QUESTIONS
+from cancer_staging.models.training import versions
 
 RESULTS = Path(__file__).resolve().parent / "results" / "generation_speed.json"
 

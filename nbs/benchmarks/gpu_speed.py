@@ -27,8 +27,10 @@ from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, LlamaConfig, MistralConfig, ModernBertConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import is_flash_attn_2_available
 
-from cancer_staging.backbones import StagingConfig, StagingModel, quantize
-from cancer_staging.training import versions
+from cancer_staging.models.backbones import quantize
+from cancer_staging.models.configuration import StagingConfig
+from cancer_staging.models.network import StagingModel
+from cancer_staging.models.training import versions
 
 RESULTS = Path(__file__).resolve().parent / "results"
 NO_CARD = "no CUDA card here; run `python nbs/benchmarks/gpu_speed.py` on a machine that has one (--tiny runs the same code on small models anywhere)"

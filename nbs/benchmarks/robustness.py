@@ -23,10 +23,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from cancer_staging.corpora import labels, load_corpus
+from cancer_staging.corpora.tcga import labels, load_corpus
 from cancer_staging.fields import get_field
-from cancer_staging.metrics import bootstrap_interval, confusion, field_answers, generation_intervals, macro_f1, paired_bootstrap
-from cancer_staging.perturb import SpellingRepair, counterfactual, misspell, noisy_copies, ocr_noise, remove_notation
+from cancer_staging.evaluate.intervals import bootstrap_interval, paired_bootstrap
+from cancer_staging.evaluate.registry import field_answers
+from cancer_staging.evaluate.scores import confusion, macro_f1
+from cancer_staging.evaluate.text import generation_intervals
+from cancer_staging.corpora.noise import counterfactual, misspell, noisy_copies, ocr_noise
+from cancer_staging.corpora.spelling import SpellingRepair
+from cancer_staging.text.notation import remove_notation
 
 RESULTS = Path(__file__).resolve().parent / "results"
 RATES = (0.0, 0.02, 0.04, 0.06, 0.08)          # of misspelled words, as in CancerLLM
@@ -109,8 +114,8 @@ class Staging:
 
     def _system(self, name: str):
         "The stager and the fields that it is scored on."
-        from cancer_staging.judges import LearnedJudge
-        from cancer_staging.learned import fit_learned
+        from cancer_staging.models.judges import LearnedJudge
+        from cancer_staging.models.fitting import fit_learned
         from cancer_staging.stager import Stager
 
         if not name.startswith("small"):
@@ -126,7 +131,7 @@ class Staging:
     @cache
     def _small_rows(self) -> pl.DataFrame:
         "Training reports with T and N as labels, none of them nearly the same as a test report."
-        from cancer_staging.splits import clear_of
+        from cancer_staging.corpora.splits import clear_of
 
         rows = clear_of(self.train, self.test, among=self.frame)
         rows = rows.sample(min(self.small, rows.height), seed=0)
@@ -183,8 +188,9 @@ def read_examples(path: Path, task, rows: int) -> tuple[pl.DataFrame, pl.DataFra
 
 def generation(asked: argparse.Namespace) -> None:
     "Each model at each level of noise."
-    from cancer_staging.generation import generate_frame, load_generator
-    from cancer_staging.tasks import get_task
+    from cancer_staging.writing.engines import load_generator
+    from cancer_staging.writing.generate import generate_frame
+    from cancer_staging.writing.tasks import get_task
 
     task = get_task(asked.task)
     test, train = read_examples(asked.examples, task, asked.rows)

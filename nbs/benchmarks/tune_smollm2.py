@@ -19,15 +19,17 @@ from pathlib import Path
 import polars as pl
 
 from cancer_staging import __version__, perturb
-from cancer_staging.answer_errors import error_counts, judge_answer
-from cancer_staging.backbones import load_causal
-from cancer_staging.corpora import data_folder, load_corpus
-from cancer_staging.generation import generate_frame
-from cancer_staging.instruct import balanced_questions, diagnosis_examples, phenotype_questions, read_annotations, soap_examples
-from cancer_staging.metrics import INTERVAL_SCORES, generation_intervals, icd_accuracy
-from cancer_staging.systems import peak_memory
-from cancer_staging.tasks import get_task, parse_icd10
-from cancer_staging.tuning import perplexity, tune
+from cancer_staging.writing.answer_errors import error_counts, judge_answer
+from cancer_staging.models.backbones import load_causal
+from cancer_staging.corpora.tcga import data_folder, load_corpus
+from cancer_staging.writing.generate import generate_frame
+from cancer_staging.writing.diagnosis import diagnosis_examples
+from cancer_staging.writing.dialogues import soap_examples
+from cancer_staging.writing.questions import balanced_questions, phenotype_questions, read_annotations
+from cancer_staging.evaluate.text import generation_intervals, icd_accuracy, INTERVAL_SCORES
+from cancer_staging.runs import peak_memory
+from cancer_staging.writing.tasks import get_task, parse_icd10
+from cancer_staging.writing.tuning import perplexity, tune
 
 RESULTS = Path(__file__).resolve().parent / "results"
 TEST_ROWS = {"phenotype": 300, "icd10": 200, "section_note": 200, "soap": 20}
