@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from cancer_staging import anatomy
+from cancer_staging.rules import anatomy
 from cancer_staging.rules.anatomy import ANATOMY
 from cancer_staging.rules.vocabulary import morphology, topography
 from cancer_staging.rules.grammar import Grammar

@@ -232,7 +232,7 @@ def test_counts_and_examples():
 
 def test_importing_and_finding_loops_needs_no_language_library():
     code = ("import sys; sys.modules.update(nltk=None, rapidfuzz=None, text_to_num=None)\n"
-            "from cancer_staging.answer_errors import looping, repetition, unsupported_statements\n"
+            "from cancer_staging.writing.loops import looping, repetition\nfrom cancer_staging.writing.support import unsupported_statements\n"
             "assert repetition('1. pain 2. pain 3. pain').count == 3 and looping([7] * 24)\n"
             "try: unsupported_statements('He takes Lasix 40 mg.', 'no')\n"
             "except ImportError as error: print(error)")

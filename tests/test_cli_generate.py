@@ -10,7 +10,7 @@ pytest.importorskip("transformers", reason="generation needs the generate extra"
 
 from typer.testing import CliRunner  # noqa: E402
 
-from cancer_staging import generation  # noqa: E402
+from cancer_staging.writing import engines, generate  # noqa: E402
 from cancer_staging.cli import app  # noqa: E402
 from cancer_staging.writing.tasks import QUESTIONS  # noqa: E402
 from tiny_backbones import save_encoder  # noqa: E402
@@ -70,12 +70,12 @@ def test_one_command_writes_notes_for_a_folder(place):
     done = subprocess.run([sys.executable, "-m", "cancer_staging", *arguments(place, "soap", "visits", out="notes.jsonl")], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout == "", done.stderr
     assert done.stderr.splitlines()[0].startswith("left out, of other kinds") and "3 rows: 3 ok" in done.stderr and "cut_answer" in done.stderr and done.stderr.splitlines()[-1].startswith("written to")
-    table = pl.read_ndjson(place / "notes.jsonl", schema=generation.ANSWER_SCHEMA)
+    table = pl.read_ndjson(place / "notes.jsonl", schema=generate.ANSWER_SCHEMA)
     assert table["id"].to_list() == ["visit-0", "visit-1", "visit-2"] and table["new_tokens"].to_list() == [12] * 3 and table["task"][0] == "soap"
     again = CliRunner().invoke(app, arguments(place, "soap", "visits", out="notes.jsonl"))
     assert again.exit_code == 2 and "--overwrite" in again.stderr
     quiet = CliRunner().invoke(app, arguments(place, "soap", "visits", "--overwrite", "--quiet", out="notes.jsonl"))
-    assert quiet.exit_code == 0 and quiet.output == "" and pl.read_ndjson(place / "notes.jsonl", schema=generation.ANSWER_SCHEMA).equals(table)
+    assert quiet.exit_code == 0 and quiet.output == "" and pl.read_ndjson(place / "notes.jsonl", schema=generate.ANSWER_SCHEMA).equals(table)
 
 
 @pytest.mark.parametrize("model", ["chat", "plain"])
@@ -90,8 +90,8 @@ def test_a_row_that_failed_is_told_by_the_code(place, model):
 
 def test_questions_from_a_table_or_for_all_rows(place, monkeypatch):
     asked = []
-    real = generation.answer_rows
-    monkeypatch.setattr(generation, "answer_rows", lambda engine, task, rows, *more: asked.extend(rows) or real(engine, task, rows, *more))
+    real = generate.answer_rows
+    monkeypatch.setattr(generate, "answer_rows", lambda engine, task, rows, *more: asked.extend(rows) or real(engine, task, rows, *more))
     assert CliRunner().invoke(app, arguments(place, "phenotype", "questions.parquet", out="answers.parquet")).exit_code == 0
     assert CliRunner().invoke(app, arguments(place, "phenotype", "visits", "--question", "stage", out="stages.parquet")).exit_code == 0
     assert [row["question"] for row in asked] == [QUESTIONS["grade"]] + [QUESTIONS["stage"]] * 4 and asked[-1]["context"].startswith("Doctor: Hello.")
@@ -102,8 +102,8 @@ def test_examples_never_come_from_the_same_patient(place, monkeypatch, retriever
     if retriever == "bm25":
         pytest.importorskip("bm25s", reason="bm25 needs the generate extra")
     shown = []
-    real = generation.answer_rows
-    monkeypatch.setattr(generation, "answer_rows", lambda engine, task, rows, settings, examples, *more: shown.extend(examples) or real(engine, task, rows, settings, examples, *more))
+    real = generate.answer_rows
+    monkeypatch.setattr(generate, "answer_rows", lambda engine, task, rows, settings, examples, *more: shown.extend(examples) or real(engine, task, rows, settings, examples, *more))
     done = CliRunner().invoke(app, arguments(place, "icd10", "reports.csv", "--examples", str(place / "solved.parquet"), "--retriever", retriever, "-k", "2", out=f"shots-{retriever}.csv"))
     assert done.exit_code == 1, done.output
     assert {example["response"] for example in shown[0]} == {"C50.1", "C18.9"} and shown[1] == [] and len(shown[2]) == 2
@@ -112,7 +112,7 @@ def test_examples_never_come_from_the_same_patient(place, monkeypatch, retriever
 
 
 def test_an_interrupted_run_goes_on(place, monkeypatch):
-    real, chunks = generation.answer_rows, []
+    real, chunks = generate.answer_rows, []
 
     def interrupted(*given):
         chunks.append(given)
@@ -120,8 +120,8 @@ def test_an_interrupted_run_goes_on(place, monkeypatch):
             raise KeyboardInterrupt
         return real(*given)
 
-    monkeypatch.setattr(generation.TransformersEngine, "chunk", 2)
-    monkeypatch.setattr(generation, "answer_rows", interrupted)
+    monkeypatch.setattr(engines.TransformersEngine, "chunk", 2)
+    monkeypatch.setattr(generate, "answer_rows", interrupted)
     done = CliRunner().invoke(app, arguments(place, "soap", "visits", out="again.parquet"))
     assert done.exit_code == 130 and "stopped after 2 rows" in done.stderr and "--resume" in done.stderr and not (place / "again.parquet").exists()
     other = CliRunner().invoke(app, arguments(place, "soap", "visits", "--resume", "--seed", "3", out="again.parquet"))

@@ -15,7 +15,7 @@ pytest.importorskip("outlines_core", reason="constrained answers need the genera
 
 import torch  # noqa: E402
 
-from cancer_staging import generation  # noqa: E402
+from cancer_staging.writing import generate as writing  # noqa: E402
 from cancer_staging.writing.engines import load_generator, open_engine, TransformersEngine, VllmEngine, WritingSettings, Written
 from cancer_staging.writing.generate import Answer, answer_rows, ANSWER_SCHEMA, benchmark_generation, generate, generate_files, generate_frame, plan_task
 from cancer_staging.runs import InputError  # noqa: E402
@@ -51,7 +51,7 @@ class Scripted(TransformersEngine):
 
 
 def scripted(task, rows, *answers, **more):
-    return answer_rows(Scripted(answers, byte_pairs()), task, rows, generation.writing_settings(task), **more)
+    return answer_rows(Scripted(answers, byte_pairs()), task, rows, writing.writing_settings(task), **more)
 
 
 # --- Writing ---
@@ -215,10 +215,10 @@ def test_rows_without_input_and_rows_that_are_no_text_keep_their_place():
 def test_a_missing_column_is_refused_before_anything_is_written():
     engine = Scripted([], byte_pairs())
     with pytest.raises(ValueError, match="needs the column question"):
-        answer_rows(engine, "phenotype", [{"context": "Grade 2."}], generation.writing_settings("phenotype"))
+        answer_rows(engine, "phenotype", [{"context": "Grade 2."}], writing.writing_settings("phenotype"))
     with pytest.raises(ValueError, match="no task 'poem'"):
         generate(*random_writer(), "poem", [])
-    assert engine.asked == [] and answer_rows(engine, "phenotype", [], generation.writing_settings("phenotype")) == []
+    assert engine.asked == [] and answer_rows(engine, "phenotype", [], writing.writing_settings("phenotype")) == []
 
 
 def test_what_does_not_fit_is_cut_and_said():
@@ -233,7 +233,7 @@ def test_what_does_not_fit_is_cut_and_said():
 def test_examples_stand_before_the_row_and_those_that_do_not_fit_are_said():
     solved = [{"text": "Colon, adenocarcinoma.", "response": "C18.9"}, {"text": "Left lung, carcinoma.", "response": "C34.9"}]
     engine = Scripted(["C50.9"] * 2, byte_pairs())
-    shown, dropped = answer_rows(engine, "icd10", [REPORTS[0], {"text": "breast " * 2500}], generation.writing_settings("icd10"), examples=[solved, solved])
+    shown, dropped = answer_rows(engine, "icd10", [REPORTS[0], {"text": "breast " * 2500}], writing.writing_settings("icd10"), examples=[solved, solved])
     assert engine.asked[0].index("C18.9") < engine.asked[0].index("C34.9") < engine.asked[0].index("Left breast") and shown.flags == ()
     assert dropped.flags[:2] == ("cut_input", "dropped_examples") and "C34.9" not in engine.asked[1]
     with pytest.raises(ValueError, match="examples for 1 rows"):
@@ -274,7 +274,7 @@ def test_a_gated_model_says_how_to_get_it(monkeypatch):
     def gated(*_):
         raise OSError("You are trying to access a gated repo.\n401 Client Error")
 
-    monkeypatch.setattr("cancer_staging.backbones.load_causal", gated)
+    monkeypatch.setattr("cancer_staging.models.backbones.load_causal", gated)
     with pytest.raises(ValueError, match="owner/model is a gated model: accept its licence"):
         load_generator("owner/model")
 
@@ -314,7 +314,7 @@ def fake_vllm(monkeypatch):
 def test_vllm_gets_the_same_prompts_and_settings(fake_vllm, writer):
     engine = open_engine("owner/model")
     assert isinstance(engine, VllmEngine) and FakeLLM.made == [{"model": "owner/model", "trust_remote_code": False}] and engine.context == 300
-    settings = generation.writing_settings("icd10", constrained=True, temperature=0.1, seed=4)
+    settings = writing.writing_settings("icd10", constrained=True, temperature=0.1, seed=4)
     answers = answer_rows(engine, "icd10", [*REPORTS[:2], {"text": "breast " * 900}, {"text": ""}], settings)
     (prompts, params, lora), = engine._llm.calls
     assert [prompt["prompt_token_ids"] for prompt in prompts[:2]] == [writer[1](build_prompt(get_task("icd10"), row, writer[1]).text, add_special_tokens=False).input_ids for row in REPORTS[:2]]
@@ -329,7 +329,7 @@ def test_vllm_serves_an_adapter_on_its_base(fake_vllm, tmp_path):
     (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "owner/base", "r": 64}')
     engine = open_engine(tmp_path)
     assert FakeLLM.made == [{"model": "owner/base", "trust_remote_code": False, "enable_lora": True, "max_lora_rank": 64}]
-    answer_rows(engine, "icd10", REPORTS[:1], generation.writing_settings("icd10"))
+    answer_rows(engine, "icd10", REPORTS[:1], writing.writing_settings("icd10"))
     assert engine._llm.calls[0][2] == ("adapter", 1, str(tmp_path))
 
 
@@ -477,7 +477,7 @@ def test_speed_is_measured_for_each_model_and_task(writer):
 
 def test_parsed_sets_and_notes_are_text_in_the_table():
     answers = [Answer("ok", "b; a", frozenset({"b", "a"})), Answer("ok", "x", {"plan": "é"}), Answer("ok", "C50", "C50"), Answer("error", error="no")]
-    assert generation.answer_table(list("abcd"), "icd10", answers)["parsed"].to_list() == ["a; b", '{"plan": "é"}', "C50", None] and str(Parsed("C50")) == "C50"
+    assert writing.answer_table(list("abcd"), "icd10", answers)["parsed"].to_list() == ["a; b", '{"plan": "é"}', "C50", None] and str(Parsed("C50")) == "C50"
 
 
 def test_the_speed_benchmark_measures_every_task(writer, test_bed, tmp_path, root, monkeypatch):

@@ -9,7 +9,7 @@ pytest.importorskip("sacrebleu")
 pytest.importorskip("rouge_score")
 pytest.importorskip("nltk")
 
-from cancer_staging import metrics
+from cancer_staging.evaluate import text as text_scores
 from cancer_staging.evaluate.text import (answer_set_scores, compare_generations, find_wordnet, generation_intervals, generation_scores, icd_accuracy, meteor_scores, pair_scores)
 
 PREDICTIONS = ["the cat sat on the mat today", "a big dog barked at me", "invasive ductal carcinoma , grade 2", "tumor size 3 cm"]
@@ -86,7 +86,7 @@ def test_brevity_is_punished_and_case_counts_in_bleu_alone():
     assert capital["bleu"] == capital["exact_match"] == 0 and capital["rouge1"] == 1
 
 
-@pytest.mark.skipif(find_wordnet() is None, reason=metrics.WORDNET_HELP)
+@pytest.mark.skipif(find_wordnet() is None, reason=text_scores.WORDNET_HELP)
 def test_meteor_is_that_of_hugging_face_evaluate():
     "The example of its documentation."
     prediction = "It is a guide to action which ensures that the military always obeys the commands of the party"
@@ -101,7 +101,7 @@ def test_wordnet_is_found_as_the_downloader_leaves_it(monkeypatch, tmp_path):
     "A zip file in nltk's path, here of one word, without Debian's folder."
     import nltk
 
-    monkeypatch.setattr(metrics, "WORDNET_FOLDER", tmp_path / "none")
+    monkeypatch.setattr(text_scores, "WORDNET_FOLDER", tmp_path / "none")
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
     assert find_wordnet.__wrapped__() is None
     written = dict.fromkeys(nltk.corpus.reader.wordnet.WordNetCorpusReader._FILES, "")
@@ -117,7 +117,7 @@ def test_wordnet_is_found_as_the_downloader_leaves_it(monkeypatch, tmp_path):
 
 
 def test_without_wordnet_meteor_is_none(monkeypatch):
-    monkeypatch.setattr(metrics, "find_wordnet", lambda: None)
+    monkeypatch.setattr(text_scores, "find_wordnet", lambda: None)
     scores = generation_scores(PREDICTIONS, REFERENCES)
     assert scores["meteor"] is None and scores["task4_mean"] is None and scores["bleu"] > 0
 

@@ -9,7 +9,7 @@ from cancer_staging.text.document import Span
 from cancer_staging.writing.diagnosis import diagnosis_examples, diagnosis_text, visit_examples, visit_note
 from cancer_staging.writing.dialogues import clean_dialogue, read_dialogues, soap_examples
 from cancer_staging.writing.examples import (check_examples, example_frame, MADE_BY, patient_splits, read_instructions, split_context, to_instruction_records, write_instructions)
-from cancer_staging.writing.questions import (answer_grade, answer_histology, answer_location, answer_size, answer_stage, balanced_questions, check_not_scoring_rules, phenotype_questions, piece_answers, read_annotations, receptor_names, report_pieces, SHORT, who_confirms)
+from cancer_staging.writing.questions import (answer_size, answer_stage, balanced_questions, check_not_scoring_rules, phenotype_questions, piece_answers, read_annotations, receptor_names, report_pieces, SHORT, who_confirms)
 from cancer_staging.writing.tasks import NOT_RELEVANT
 from cancer_staging.rules.assembly import GRAMMAR
 from cancer_staging.corpora.splits import LeakageError

@@ -12,7 +12,7 @@ TABLE = pl.DataFrame({"Text": ["one", " ", "three", "four", "five"], "case_submi
 
 
 def test_nothing_here_needs_torch():
-    code = "import sys; import cancer_staging.labelled, cancer_staging.learned, cancer_staging.judges; print('torch' in sys.modules, 'sklearn' in sys.modules)"
+    code = "import sys; import cancer_staging.corpora.labelled, cancer_staging.models.learned, cancer_staging.models.judges; print('torch' in sys.modules, 'sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == ["False", "False"]
 
 

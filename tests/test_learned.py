@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cancer_staging import learned
+from cancer_staging.models import learned_files
 from cancer_staging.models.features import describe
 from cancer_staging.text.document import sentences
 from cancer_staging.fields import FIELDS
@@ -122,7 +122,7 @@ def test_loading_and_saving_again_changes_no_bit(fitted, held, tmp_path):
 def spoilt(tmp_path):
     "A copy of the shipped model, and a way to spoil its names."
     folder = tmp_path / "model"
-    shutil.copytree(str(learned.resources.files("cancer_staging") / "data" / "default"), folder)
+    shutil.copytree(str(learned_files.resources.files("cancer_staging") / "data" / "default"), folder)
 
     def spoil(**change):
         content = json.loads((folder / "learned.json").read_text())

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_files import LINES, drawn, encoded, pdf, read_bytes
 
-from cancer_staging import pages
+from cancer_staging.reading import ocr as ocr_module
+from cancer_staging.reading import pdf as pdf_module
 from cancer_staging.reading.encodings import clean_text, decode_text
 from cancer_staging.reading.ocr import available_engines, is_noise
 from cancer_staging.reading.pdf import read_image, read_pdf
@@ -72,7 +73,7 @@ def test_text_files_in_old_encodings(tmp_path, data, text):
 
 
 def test_a_text_layer_is_read_without_ocr(tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "ocr_image", None)
+    monkeypatch.setattr(pdf_module, "ocr_image", None)
     report = read_bytes(tmp_path, "case.pdf", pdf(LINES, LINES[:2]))
     assert report.text == "\n".join(LINES) + "\n\n" + "\n".join(LINES[:2])
     assert read_bytes(tmp_path, "short.pdf", pdf(("pT2 pN0 adenocarcinoma",))).text == "pT2 pN0 adenocarcinoma"
@@ -117,7 +118,7 @@ def test_filled_in_form_fields_are_read():
 
 
 def test_a_scan_without_an_engine_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "available_engines", lambda: ())
+    monkeypatch.setattr(ocr_module, "available_engines", lambda: ())
     for name, data in (("scan.pdf", pdf(drawn())), ("scan.png", encoded(drawn(), "PNG"))):
         report = read_bytes(tmp_path, name, data)
         assert report.status == "error" and report.text == ""
@@ -222,7 +223,7 @@ def test_a_tesseract_that_crashes_is_told_and_loses_no_other_page(tmp_path, monk
 def test_a_tesseract_that_hangs_is_stopped(tmp_path, monkeypatch):
     fake_tesseract(tmp_path / "bin", "exec sleep 60")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
-    monkeypatch.setattr(pages, "OCR_PAGE_SECONDS", 0.2)
+    monkeypatch.setattr(ocr_module, "OCR_PAGE_SECONDS", 0.2)
     report = read_bytes(tmp_path, "scan.png", encoded(drawn(), "PNG"), ocr="tesseract")
     assert report.status == "error" and "took more than" in report.error
 

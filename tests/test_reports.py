@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from made_files import LINES, SUFFIXES, drawn, encoded, pdf, read_bytes, write_table, zero_pages
 
-from cancer_staging import reports
+from cancer_staging.reading import reports
 from cancer_staging.reading.ocr import available_engines
 from cancer_staging.reading.reports import plan_inputs, read_reports, Report
 from cancer_staging.runs import InputError
@@ -199,6 +199,6 @@ def test_a_report_cannot_contradict_itself():
 
 
 def test_importing_the_module_is_light():
-    script = "import sys, cancer_staging.reports; print(*({'PIL', 'pypdfium2', 'pyarrow', 'polars', 'numpy', 'rapidocr'} & set(sys.modules)))"
+    script = "import sys, cancer_staging.reading.reports; print(*({'PIL', 'pypdfium2', 'pyarrow', 'polars', 'numpy', 'rapidocr'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=PROJECT, check=True)
     assert done.stdout.strip() == ""

@@ -35,7 +35,7 @@ def test_wrong_labels_and_copies_go_into_training(corpus, monkeypatch):
         given[len(given)] = rows
         raise InterruptedError
 
-    monkeypatch.setattr("cancer_staging.learned.fit_learned", fit)
+    monkeypatch.setattr("cancer_staging.models.fitting.fit_learned", fit)
     bench = robustness.Staging(corpus, rows=None, small=120, samples=20)
     for name in ("small", "small, 40% wrong labels", "small, trained with misspellings"):
         with pytest.raises(InterruptedError):

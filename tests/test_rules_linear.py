@@ -1,5 +1,6 @@
 """The grammar is linear in the length of a report: no pattern may backtrack without bound."""
 import importlib
+import pkgutil
 import re
 
 try:
@@ -10,9 +11,10 @@ except ImportError:  # Python 3.10
 
 import pytest
 
+from cancer_staging import rules, text
 from cancer_staging.rules.assembly import GRAMMAR
 
-MODULES = ("perturb", "grammar", "tnm", "grade", "receptors", "nodes", "size", "invasion", "margin", "anatomy", "inference", "stage_groups", "rules")
+MODULES = tuple(f"{room.__name__}.{info.name}" for room in (text, rules) for info in pkgutil.iter_modules(room.__path__))
 REPEATS = {constants.MAX_REPEAT, constants.MIN_REPEAT}
 LONGEST = 2_000  # characters that one match may look at
 
@@ -31,10 +33,10 @@ def patterns_in(value):
 
 def all_patterns():
     for name in MODULES:
-        module = importlib.import_module(f"cancer_staging.{name}")
+        module = importlib.import_module(name)
         for variable, value in vars(module).items():
             for index, pattern in enumerate(patterns_in(value)):
-                yield pytest.param(pattern, id=f"{name}.{variable}[{index}]")
+                yield pytest.param(pattern, id=f"{name.removeprefix('cancer_staging.')}.{variable}[{index}]")
 
 
 def repeats(parsed):

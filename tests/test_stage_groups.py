@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cancer_staging import stage_groups
+from cancer_staging.rules import stage_groups
 from cancer_staging.rules.grammar import Finding, Grammar
 from cancer_staging.text.document import Span
 from cancer_staging.rules.stage_groups import derive_stage_group, read_stage_group_finding, ROMAN, schemas, STAGE_GROUPS, stage_tables, staging_schema

@@ -209,16 +209,16 @@ def test_every_batch_is_staged_before_the_next_is_read():
 def test_a_full_disk_says_what_is_kept_and_how_to_go_on(tmp_path, monkeypatch):
     import errno
 
-    from cancer_staging import stager
+    from cancer_staging import staged
 
-    source, write = write_reports(tmp_path / "many.csv", 2 * BATCH), stager._Journal.write
+    source, write = write_reports(tmp_path / "many.csv", 2 * BATCH), staged._Journal.write
 
     def full(self, batch):
         if self.summary.rows:
             raise OSError(errno.ENOSPC, "No space left on device")
         write(self, batch)
 
-    monkeypatch.setattr(stager._Journal, "write", full)
+    monkeypatch.setattr(staged._Journal, "write", full)
     with pytest.raises(Interrupted, match=f"stopped after {BATCH} reports .No space left"):
         stage_files(source, tmp_path / "staged.parquet", workers=1)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_files import SUFFIXES, write_table
 
-from cancer_staging import tables
+from cancer_staging.reading import tables
 from cancer_staging.reading.reports import plan_inputs, read_reports
 from cancer_staging.runs import InputError
 

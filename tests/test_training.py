@@ -18,7 +18,7 @@ pytest.importorskip("transformers", reason="training needs the learn extra")
 
 from transformers import TrainerCallback  # noqa: E402
 
-from cancer_staging import recipes, training  # noqa: E402
+from cancer_staging.models import batches, recipes, trainer, training  # noqa: E402
 from cancer_staging.models.network import StagingModel  # noqa: E402
 from cancer_staging.models.batches import padding_ratio, plan_epoch
 from cancer_staging.models.trainer import TrainingError
@@ -170,7 +170,7 @@ def test_a_step_is_dealt_whole_and_within_the_budget(processes):
     random = np.random.default_rng(processes)
     longest = random.integers(20, 4000, 200).tolist()
     for step in plan_epoch(longest, 16, 0, 0):
-        dealt = training.deal_step(step, [1] * 200, longest, processes, 8192)
+        dealt = batches.deal_step(step, [1] * 200, longest, processes, 8192)
         assert sorted(number for share in dealt for micro in share for number in micro) == sorted(step)
         assert all(len(micro) * max(longest[number] for number in micro) <= 8192 for share in dealt for micro in share)
 
@@ -253,7 +253,7 @@ train("minilm", polars.read_parquet({str(tmp_path / 'frame.parquet')!r}), {str(t
 @pytest.mark.parametrize("part", ["_save_optimizer_and_scheduler", "_save_rng_state"])
 def test_killed_while_a_checkpoint_is_written(finished, frame, encoder, tmp_path, monkeypatch, part):
     arguments = dict(data=frame, out=tmp_path / "run", backbone=encoder, checkpoint_every=3, patience=9, **TINY)
-    original = getattr(training.StagingTrainer, part)
+    original = getattr(trainer.StagingTrainer, part)
 
     def stop_at_the_second(trainer, *rest):
         original(trainer, *rest)
@@ -261,9 +261,9 @@ def test_killed_while_a_checkpoint_is_written(finished, frame, encoder, tmp_path
             raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(training.StagingTrainer, part, stop_at_the_second)
+        patch.setattr(trainer.StagingTrainer, part, stop_at_the_second)
         train("minilm", **arguments)
-    assert training.last_checkpoint(tmp_path / "run" / "checkpoints").endswith("checkpoint-3")
+    assert trainer.last_checkpoint(tmp_path / "run" / "checkpoints").endswith("checkpoint-3")
     assert resumed_as(finished, arguments)
 
 
@@ -309,7 +309,7 @@ def test_a_loss_that_is_no_number_names_field_and_step(frame, encoder, tmp_path,
         train("minilm", frame, tmp_path / "run", backbone=encoder, checkpoint_every=3, callbacks=[At(step, poison)], patience=9, **TINY)
     if step == 1:
         return
-    kept = weights(training.last_checkpoint(tmp_path / "run" / "checkpoints"))
+    kept = weights(trainer.last_checkpoint(tmp_path / "run" / "checkpoints"))
     assert all(torch.isfinite(tensor).all() for tensor in kept.values() if tensor.is_floating_point())
 
 
@@ -321,7 +321,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(finished, frame, encoder, tmp_pa
 
     def full(original):
         def save(*rest, **options):
-            if training.last_checkpoint(tmp_path / "run" / "checkpoints"):
+            if trainer.last_checkpoint(tmp_path / "run" / "checkpoints"):
                 raise error
             return original(*rest, **options)
         return save

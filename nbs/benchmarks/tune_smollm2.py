@@ -18,7 +18,8 @@ from pathlib import Path
 
 import polars as pl
 
-from cancer_staging import __version__, perturb
+from cancer_staging import __version__
+from cancer_staging.corpora import noise
 from cancer_staging.writing.answer_errors import error_counts, judge_answer
 from cancer_staging.models.backbones import load_causal
 from cancer_staging.corpora.tcga import data_folder, load_corpus
@@ -50,13 +51,13 @@ class Run:
 def wrong_answers(rate: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
     "Training rows of which a share has another row's answer to the same question."
     def change(rows: pl.DataFrame) -> pl.DataFrame:
-        return pl.concat([part.with_columns(response=pl.Series(perturb.counterfactual(part["response"].to_list(), rate, seed=0)[0])) for _, part in rows.group_by("question", maintain_order=True)])
+        return pl.concat([part.with_columns(response=pl.Series(noise.counterfactual(part["response"].to_list(), rate, seed=0)[0])) for _, part in rows.group_by("question", maintain_order=True)])
     return change
 
 
 def with_misspelled(rows: pl.DataFrame) -> pl.DataFrame:
     "Training rows of which half have misspelled words, 2 to 8 % of them."
-    return rows.with_columns(context=pl.Series([perturb.misspell(text, (0.02, 0.04, 0.06, 0.08)[number // 2 % 4], seed=number) if number % 2 else text for number, text in enumerate(rows["context"])]))
+    return rows.with_columns(context=pl.Series([noise.misspell(text, (0.02, 0.04, 0.06, 0.08)[number // 2 % 4], seed=number) if number % 2 else text for number, text in enumerate(rows["context"])]))
 
 
 SMALL = {"limit": 300, "micro_batch": 8}  # questions to learn from where settings are compared
