@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..fields import FIELDS, get_field
+from .assembly import GRAMMAR
 from .grammar import Finding
 
 # %% auto #0
@@ -95,9 +96,12 @@ class RuleCalibration:
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             counts = {name: {rule: tuple(pair) for rule, pair in rules.items()} for name, rules in content["counts"].items()}
-            return cls(counts, content["labels"], content["source"])
+            calibration = cls(counts, content["labels"], content["source"])
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path} is no rule calibration: {error!r}") from error
+        if unknown := {rule for rules in calibration.counts.values() for rule in rules} - GRAMMAR.ids:
+            raise ValueError(f"{path} counts {', '.join(sorted(unknown))}, which no rule of the grammar declares")
+        return calibration
 
     @classmethod
     def shipped(cls) -> RuleCalibration:

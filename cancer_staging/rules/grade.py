@@ -468,4 +468,4 @@ def read_grade_of(document: Document,                          # a prepared repo
 
 GRADE = Rule("grade", ("grade",), ("grad", "grade", "g1", "g2", "g3", "g4", "gx", "g 1", "g 2", "g 3", "g 4", "gii", "g ii", "gll", "gi:", "gl:", "(gi)", "gi ", "notting", "richardson", "elston", "sbr", "nhg",
                                    "bloom", "tubul", "erentiat", "anaplas", "poor", "p00r", "moderate", "gleason", "renal cell", "nephrectomy", "kidney", "breast", "prostat", "urothel", "cystectomy", "cystoprost", "transitional cell", "colectomy", "sigmoid", "abdominoperineal", "rectal", "low grade", "low-grade", "who i", "who 2", "who 3", "who-grade", "who l", "astrocyt", "oligodend", "oligoastro", "glioma"),
-             read_grade_of)
+             read_grade_of, tuple(f"grade.{kind}" for kind in ("nottingham", "system", "stated", "tier", "code", "words", "gleason", "history")))

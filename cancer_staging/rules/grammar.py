@@ -36,6 +36,7 @@ class Rule:
     fields: tuple[str, ...]       # fields it may find
     cues: tuple[str, ...]         # lower-case literals
     read: Callable[[Document, Mapping[str, Finding]], Iterable[Finding]]  # (document, earlier findings) → findings, at most one a field
+    ids: tuple[str, ...]          # the kinds of evidence that its findings name as their `rule`, such as `tnm.pathologic`
 
     def __post_init__(self):
         for name in self.fields:
@@ -44,12 +45,20 @@ class Rule:
             if not cue or cue != cue.lower():
                 raise ValueError(f"rule {self.name!r}: cue {cue!r} must be lower-case and not empty")
 
+    def declared(self, name: str  # a kind of evidence, such as `tnm.several`
+                 ) -> str:
+        "The name itself, for other modules that speak of it; raises ValueError when the rule declares no such kind."
+        if name not in self.ids:
+            raise ValueError(f"rule {self.name!r} declares no {name!r}: there are {', '.join(self.ids)}")
+        return name
+
 
 class Grammar:
     "Rules in order, run over one report in time linear in its length."
     def __init__(self, rules: Iterable[Rule]  # later rules see what earlier ones found
                  ):
         self.rules = tuple(rules)
+        self.ids = frozenset(name for rule in self.rules for name in rule.ids)  # every kind of evidence, for calibration
         self._cues = sorted({cue for rule in self.rules for cue in rule.cues} | set(SECTIONS) | set(BOX_STARTS))
         self._automaton = AhoCorasick(self._cues, implementation=Implementation.DFA)  # the largest in memory, a few MB, and the fastest
 
@@ -83,5 +92,7 @@ class Grammar:
         found: dict[str, Finding] = {}
         for rule in self.rules:
             for finding in rule.read(document, found):
+                if finding.rule not in self.ids:
+                    raise ValueError(f"rule {rule.name!r} gives evidence {finding.rule!r}, which no rule declares")
                 found[finding.field] = finding
         return found

@@ -11,14 +11,18 @@ from typing import NamedTuple
 
 from ..fields import read_n, read_t
 from .grammar import Finding, Rule
+from .size import SIZE
+from .tnm import TNM
 from ..text.context import NEGATION
 from ..text.document import Document, Span
 
 # %% auto #0
-__all__ = ['NODE_COUNTS', 'LETTERS_ONLY', 'BREAST_SIZES', 'LAYERS', 'INFERENCE', 'n_from_counts', 'infer_n', 't_from_size',
-           'Layer', 'Depth', 'read_depths', 'infer_t', 'read_inference']
+__all__ = ['SEVERAL', 'SURE_SIZES', 'NODE_COUNTS', 'LETTERS_ONLY', 'BREAST_SIZES', 'LAYERS', 'INFERENCE', 'n_from_counts',
+           'infer_n', 't_from_size', 'Layer', 'Depth', 'read_depths', 'infer_t', 'read_inference']
 
 # %% ../../nbs/api/27_rules.inference.ipynb #688aee81
+SEVERAL = TNM.declared("tnm.several")  # codes that contradict one another
+SURE_SIZES = (SIZE.declared("size.label"), SIZE.declared("size.diagnosis"))
 # ICD-O-3 topography (three characters) → positive nodes, from and to (None: any more), and the category they make
 NODE_COUNTS: dict[str, tuple[tuple[int, int | None, str], ...]] = {
     "C15": ((1, 2, "N1"), (3, 6, "N2"), (7, None, "N3")),            # oesophagus
@@ -54,7 +58,7 @@ def infer_n(document: Document,             # a prepared report
     category = n_from_counts(int(positive.label), organ)
     if category is None:
         return None
-    if "n" in found and found["n"].rule != "tnm.several":
+    if "n" in found and found["n"].rule != SEVERAL:
         return _with_letter(found["n"], category, positive.evidence)
     if (organ, category[:2]) in LETTERS_ONLY or (category == "N0" and _speaks_of_other_metastasis(document, positive.evidence)):
         return None
@@ -168,7 +172,7 @@ def infer_t(document: Document,             # a prepared report
     organ = (site.detail or "")[:3] if site else ""
     if organ == "C50" and size is not None and size.label is not None:
         category, evidence, rule = t_from_size(float(size.label)), size.evidence, "t.size"
-        sure = stated is not None or (size.rule in ("size.label", "size.diagnosis") and not _reaches_skin(document))
+        sure = stated is not None or (size.rule in SURE_SIZES and not _reaches_skin(document))
     elif organ in LAYERS:
         reached = [depth for depth in read_depths(document, LAYERS[organ], stated is not None) if stated is None or depth.category[:2] == stated.label]
         if not reached:
@@ -199,4 +203,4 @@ def read_inference(document: Document,             # a prepared report
     yield from filter(None, (infer_t(document, found), infer_n(document, found)))
 
 
-INFERENCE = Rule("inference", ("t", "n"), (*_LAYER_CUES, "metasta", "skin", "dermis", "dermal", "chest wall"), read_inference)
+INFERENCE = Rule("inference", ("t", "n"), (*_LAYER_CUES, "metasta", "skin", "dermis", "dermal", "chest wall"), read_inference, ("t.size", "t.depth", "n.count", "n.none_positive"))

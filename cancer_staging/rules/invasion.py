@@ -354,4 +354,4 @@ def read_invasion(document: Document,            # a prepared report
 
 
 INVASION = Rule("invasion", ("lymphovascular_invasion", "perineural_invasion"),
-                tuple(dict.fromkeys((*HEAD_CUES, *VESSEL_CUES, *WITHIN_CUES, *SPREAD_CUES, *CODE_CUES))), read_invasion)
+                tuple(dict.fromkeys((*HEAD_CUES, *VESSEL_CUES, *WITHIN_CUES, *SPREAD_CUES, *CODE_CUES))), read_invasion, tuple(f"invasion.{how}" for how in ("label", "prose", "code", "bare")))

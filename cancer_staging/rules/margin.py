@@ -294,4 +294,4 @@ def read_margin(document: Document,            # a prepared report
         yield from _margin_code(document)
 
 
-MARGIN = Rule("margin", ("margin",), (*MARGIN_CUES, *R_CUES, "transected", "irradical"), read_margin)
+MARGIN = Rule("margin", ("margin",), (*MARGIN_CUES, *R_CUES, "transected", "irradical"), read_margin, tuple(f"margin.{how}" for how in ("stated", "distance", "early", "code")))

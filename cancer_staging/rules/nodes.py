@@ -720,4 +720,4 @@ def read_nodes(document: Document,            # a prepared report
 _RULES = {"again": "words", "heading": "words", "status": "code"}  # confidence is calibrated on few kinds of evidence
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #bb76f3a4
-NODES = Rule("nodes", ("nodes_examined", "nodes_positive"), NODE_CUES, read_nodes)
+NODES = Rule("nodes", ("nodes_examined", "nodes_positive"), NODE_CUES, read_nodes, tuple(f"nodes.{kind}" for kind in ("code", "label", "ratio", "roman", "sum", "words")))

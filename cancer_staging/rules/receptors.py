@@ -585,4 +585,4 @@ RECEPTORS = Rule("receptors", ("er", "pr", "her2", "ki67"),
                  tuple(sorted({cue for cues in (*_LONG_CUES.values(), *_SHORT_CUES.values()) for cue in cues}
                               | {"in situ hyb", "in-situ hyb", "fish", "cish", "amplif", "triple neg", "triple-neg", "triple - neg",
                                  *_CUT_OFF_CUES})),
-                 read_receptors)
+                 read_receptors, tuple(f"receptors.{kind}" for kind in ("word", "number", "ish", "slip", "history", "expression")))

@@ -148,4 +148,4 @@ def read_size(document: Document,            # a prepared report
             return
 
 # %% ../../nbs/api/20_rules.size.ipynb #ae48b0b6
-SIZE = Rule("size", ("tumor_size_mm",), SIZE_CUES, read_size)
+SIZE = Rule("size", ("tumor_size_mm",), SIZE_CUES, read_size, ("size.label", "size.diagnosis", "size.gross", "size.early"))

@@ -367,4 +367,5 @@ def read_stage_group_finding(document: Document,             # the report
         yield Finding("stage_group", None, "X", (stated.span,), stated.rule)
 
 
-STAGE_GROUPS = Rule("stage_groups", ("stage_group",), ("stage", "staging", "figo", "p16", "year", "psa"), read_stage_group_finding)
+STAGE_GROUPS = Rule("stage_groups", ("stage_group",), ("stage", "staging", "figo", "p16", "year", "psa"), read_stage_group_finding,
+                    tuple(f"stage_group.{how}" for how in ("named", "plain", "clinical", "derived", "derived_nx")))

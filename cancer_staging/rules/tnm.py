@@ -318,4 +318,5 @@ def _severity(category: Category) -> tuple[int, int, str]:
     return _ORDER[category.value[1]], len(category.value) > 2, category.value
 
 
-TNM = Rule("tnm", ("t", "n", "m"), (*_T_CUES, *_N_CUES, *_M_CUES, "(pt)", "(pn)", "(pm)", "bladder", "urothel", "transitional", "cystectomy", "cystoprostat"), read_tnm)
+TNM = Rule("tnm", ("t", "n", "m"), (*_T_CUES, *_N_CUES, *_M_CUES, "(pt)", "(pn)", "(pm)", "bladder", "urothel", "transitional", "cystectomy", "cystoprostat"),
+           read_tnm, tuple(f"tnm.{kind}" for kind in ("clinical", "bare", "pathologic", "amended", "several", "words")))
