@@ -13,6 +13,7 @@ import pytest
 
 from cancer_staging import rules, text
 from cancer_staging.rules.assembly import GRAMMAR
+from cancer_staging.text.phrases import PatternTable
 
 MODULES = tuple(f"{room.__name__}.{info.name}" for room in (text, rules) for info in pkgutil.iter_modules(room.__path__))
 REPEATS = {constants.MAX_REPEAT, constants.MIN_REPEAT}
@@ -23,6 +24,8 @@ def patterns_in(value):
     "Every compiled pattern in a module's value, however deep it stands in tuples, lists and dicts."
     if isinstance(value, re.Pattern):
         yield value
+    elif isinstance(value, PatternTable):
+        yield value.regex
     elif isinstance(value, dict):
         for part in (*value.keys(), *value.values()):
             yield from patterns_in(part)

@@ -13,7 +13,7 @@ from ..fields import read_n, read_t
 from .grammar import Finding, Rule
 from .size import SIZE
 from .tnm import TNM
-from ..text.context import NEGATION
+from ..text.context import NEGATION, SENTENCE_END
 from ..text.document import Document, Span
 
 # %% auto #0
@@ -153,13 +153,10 @@ def read_depths(document: Document,           # a prepared report
             yield Depth("T3" if through else layer.category, Span(match.start() - len(before) + leads.start(), match.end()))
 
 
-_SENTENCE_END = re.compile(r";|\n\s?\n|\.\s{1,3}(?=[a-z]\.\s|[0-9]{1,2}[.)]|-)|\n\s?[-*]")
-
-
 def _sentence_before(lower: str, position: int) -> str:
     "Up to 110 characters before `position`, back to where its sentence or item begins."
     start = max(0, position - 110)
-    for match in _SENTENCE_END.finditer(lower, start, position):
+    for match in SENTENCE_END.finditer(lower, start, position):
         start = match.end()
     return lower[start:position]
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
+from ..text.context import BOX_OPENS, clause_start, DOUBTED_BEFORE, EMPTY_FOLLOWS, EMPTY_OPENS, negation_before, TICK, UNSAID
 from ..text.document import Document, Span
 
 # %% auto #0
-__all__ = ['BOX_OPENS', 'BOUNDARY', 'HEAD_CUES', 'VESSEL_CUES', 'WITHIN_CUES', 'SPREAD_CUES', 'CODE_CUES', 'EARLY_SECTIONS',
-           'INVASION', 'Answer', 'read_choice', 'read_answer', 'Phrase', 'find_phrase', 'belongs', 'Mention',
-           'answer_phrase', 'read_invasion']
+__all__ = ['HEAD_CUES', 'VESSEL_CUES', 'WITHIN_CUES', 'SPREAD_CUES', 'CODE_CUES', 'EARLY_SECTIONS', 'INVASION', 'Answer',
+           'read_choice', 'read_answer', 'Phrase', 'find_phrase', 'belongs', 'Mention', 'answer_phrase',
+           'read_invasion']
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #506f6aef
 _PERHAPS = (r"indeterminate|suspicious|suspected|suspect|suggest\w{0,5}|equivocal|questionable|possibl[ey]|probabl[ey]|uncertain|unknown|difficult to|"
@@ -40,11 +41,8 @@ class Answer(NamedTuple):
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #1d80b83a
 _CHOICE = r"(?:present|absent|yes|no\b|not identified|identified|positive|negative)"
-BOX_OPENS = re.compile(r"[^a-z0-9\[(]{0,12}[\[(]\s{0,2}[xv*]?\s{0,2}[\])]")
-_EMPTY_BOX = re.compile(r" {0,3}[\[(]\s{0,2}[\])]")
-_EMPTY_OPENS = re.compile(r"[^a-z0-9\[(]{0,12}[\[(]\s{0,2}[\])]")
-_BOX_FIRST = re.compile(rf"[\[(]\s?[xv*]\s?[\])]\W{{0,3}}(?P<choice>{_CHOICE})")
-_BOX_LAST = re.compile(rf"(?P<choice>{_CHOICE})\W{{0,3}}[\[(]\s?[xv*]\s?[\])]")
+_BOX_FIRST = re.compile(rf"{TICK}\W{{0,3}}(?P<choice>{_CHOICE})")
+_BOX_LAST = re.compile(rf"(?P<choice>{_CHOICE})\W{{0,3}}{TICK}")
 _KEYED = re.compile(r"[\s:;'.,]{0,5}(?P<code>\S)?\W{0,6}1\W{0,3}yes\W{1,3}2\W{0,3}no\b")
 _RADIO = re.compile(r"\W{0,4}(?P<no>[^\s:]{0,4}?):?\s{0,2}no\s{1,4}(?P<yes>[^\s]{0,4}?)\s{0,2}yes\s{1,4}[^\s]{0,4}?\s{0,2}unk")
 _UNTICKED = ("c", "o", "r", "")
@@ -81,7 +79,7 @@ def read_answer(lower: str,  # a folded report
     if choice:
         return choice
     match = _GLUED.match(lower, start, end) or _ANSWER.search(lower, start, end)
-    if not match or _EMPTY_OPENS.match(lower, start, end) or _EMPTY_BOX.match(lower, match.end(), end):
+    if not match or EMPTY_OPENS.match(lower, start, end) or EMPTY_FOLLOWS.match(lower, match.end(), end):
         return None
     doubted = match.lastgroup == "yes" and _DOUBT_FOLLOWS.match(lower, match.end(), end)
     return Answer("perhaps" if doubted else _MEANING[match.lastgroup], match.start(), match.end())
@@ -129,8 +127,6 @@ def find_phrase(lower: str,  # a folded report
     return Phrase(start, end, vessel, nerve)
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #f2098f05
-BOUNDARY = re.compile(r";|\.(?:(?<=[a-z0-9)\]%\"']\.)\s{1,8}(?=[A-Z0-9(\-])|(?<=[A-Z]\.)\s{1,8}(?=[A-Z][a-z]|[A-Z0-9]{1,2}[.):]\s|-)|\s{0,2}-)|"
-                       r"\n(?:\s{0,6}\n|\s{0,4}(?:[-*•]|\(?[A-Za-z0-9]{1,2}[.)]\s)|(?=[A-Z][^\n:]{2,50}:)|(?=\s{0,4}\w{1,4}\s?[-:]\s))")
 _BETWEEN = re.compile(r"[\s.,\-]{0,4}(?:\([^()]{0,40}\)[\s.]{0,3})?(?:(?:by|of|in|into|within|with|the|tumou?r|neoplas(?:m|tic)|(?:adeno)?carcinoma|cells?|invasive|is|are|"
                       r"was|were|has|have|be|been|also|clearly|status|spaces?|vessels?|lymphatics?|small|large|capillary|metastatic|microscopic|focally|both|definite|"
                       r"definitely|foci|and|either|this|specimen|nerves?|seen|outside)\b|[\s.,]){0,18}")
@@ -156,13 +152,7 @@ def belongs(lower: str,      # a folded report
     return True
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #9b725d20
-_UNSAID = re.compile(r"not\W{1,3}(?:applicable|specified|reported|stated|given|provided|evaluat\w{0,4}|assess\w{0,4}|known)|\bn/?a\b|unknown|"
-                     r"cannot\sbe\s(?:assess|determin|evaluat)")
-_NEGATION = re.compile(r"(?:\bn[o0]\b|\bwithout|\babsence of|\bnegative for|\bfree of|\black of|\bdevoid of|\bnot\b|\bneither|\bnor\b)[\s.]{1,3}")
-_NEGATION_ENDS = re.compile(r"\b(?:identif|seen|detect|observ|noted|present|specif|report|applic)|\b[a-z]\b|[^a-z/\s.,-]")
 _GLUED_NO = re.compile(r"no(?=lymph|vasc|angio|perin|venous)")
-_DOUBTED = re.compile(r"(?:suspicious for|suspicion of|suggest\w{0,5}(?: of)?|possible|probable|cannot exclude|cannot rule out|equivocal for|questionable|\?)\s{1,2}"
-                      r"(?:[a-z/-]{2,14}\s){0,3}$")
 _AFFIRMED = re.compile(r"\b(?:with|shows?|showing|showed|demonstrat\w{1,4}|extensive|focal|focally|multifocal|evidence of|presence of|positive for|identified|present|"
                        r"prominent|marked|has|massive|definite|foci of|focus of|areas of|there is|including|suggests?|exhibit\w{0,4}|contains?|minimal|rare|both|"
                        r"intramural|extramural|scattered|abundant)[\s.:-]{1,3}(?:[a-z/-]{2,14}[\s.]{1,2}){0,2}$|\b(?:and|also)\s$")
@@ -178,24 +168,11 @@ class Mention(NamedTuple):
 
 def _words_before(document: Document, start: int, width: int = 70) -> str:
     "What leads to `start` in its clause, folded."
-    floor = max(0, start - width)
-    for stop in BOUNDARY.finditer(document.text, floor, min(len(document.text), start + 55)):  # what follows a boundary decides whether it is one
-        if stop.end() > start:
-            break
-        floor = stop.end()
-    before = document.lower[floor:start]
+    before = document.lower[clause_start(document.text, start, width):start]
     for stop in (";", ":", "\n\n", " but "):
         before = before[before.rfind(stop) + 1:] if stop in before else before
     return before
 
-def _negation(before: str  # what leads to a name in its clause
-              ) -> int | None:
-    "Where the negation of the name begins; None when it is not negated."
-    for match in _NEGATION.finditer(before):
-        between = before[match.end():]
-        if len(between.split()) <= 5 and not _NEGATION_ENDS.search(between):
-            return match.start()
-    return None
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #e04bfea8
 def answer_phrase(document: Document,  # a prepared report
@@ -210,14 +187,14 @@ def answer_phrase(document: Document,  # a prepared report
         answer = None
     if not labels and _GLUED_NO.match(lower, start):
         return Mention(start, end, "absent", "prose")
-    negated = _negation(before)
+    negated = negation_before(before)
     if negated is not None:
         doubtful = answer is not None and answer.value == "perhaps" and "." not in lower[end:answer.start]
         return Mention(start - len(before) + negated, answer.end if doubtful else end, "perhaps" if doubtful else "absent", "prose")
-    if _DOUBTED.search(before):
+    if DOUBTED_BEFORE.search(before):
         return Mention(start, end, "perhaps", "prose")
     if answer:
-        return None if _UNSAID.match(lower, answer.start) else Mention(start, answer.end, answer.value, "label" if ":" in lower[end:answer.start] else "prose")
+        return None if UNSAID.match(lower, answer.start) else Mention(start, answer.end, answer.value, "label" if ":" in lower[end:answer.start] else "prose")
     after = lower[end:end + 3].lstrip(" )")[:1]
     affirmed = _AFFIRMED.search(before)
     if affirmed and after != ":":
@@ -281,7 +258,7 @@ def _listed(document: Document) -> Iterator[tuple[str, Mention]]:
         if not match["sure"] and lower[start - 1:start] != "\n" and "invasion" not in lower[max(0, start - 120):start]:
             continue
         answer = read_answer(lower, match.end(), min(len(lower), match.end() + 25))
-        if answer and answer.start - match.end() < 4 and not _UNSAID.match(lower, answer.start):
+        if answer and answer.start - match.end() < 4 and not UNSAID.match(lower, answer.start):
             yield "perineural_invasion" if "neural" in match[0] else "lymphovascular_invasion", Mention(start, answer.end, answer.value, "label")
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #e4c7f71b
@@ -307,7 +284,7 @@ def _pictured(document: Document) -> Iterator[tuple[str, Mention]]:
         match = _SPREAD.search(lower, max(0, position - 30), position + 30)
         if match:
             before = _words_before(document, match.start(), 45)
-            value = "perhaps" if _DOUBTED.search(before) else "absent" if _negation(before) is not None else "present"
+            value = "perhaps" if DOUBTED_BEFORE.search(before) else "absent" if negation_before(before) is not None else "present"
             yield "lymphovascular_invasion", Mention(match.start(), match.end(), value, "prose")
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #4cdb81c1

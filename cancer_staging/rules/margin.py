@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
+from ..text.context import BOX_OPENS, clause_around, TICK
 from ..text.document import Document, Span
-from .invasion import Answer, BOUNDARY, BOX_OPENS, EARLY_SECTIONS
+from .invasion import Answer, EARLY_SECTIONS
 
 # %% auto #0
 __all__ = ['MARGIN_CUES', 'R_CUES', 'MARGIN', 'answer_after', 'answer_before', 'Edge', 'read_edge', 'resolve_edges',
@@ -56,7 +57,7 @@ def _judge(lower: str, match: re.Match, end: int) -> Answer | None:
 _LABEL_END = re.compile(r"(?:[^:;]{0,75}:|[^:;\n]{0,30};(?=\s(?:no|yes|fr[ebc]{1,2}|neg\w{0,5}|pos\w{0,5}|clear|uninvolved|involved)\b))(?P<value>[\s\-.*]{0,60})")
 _SIDE = r"(?:anterior|posterior|deep|superior|inferior|medial|lateral|proximal|distal|radial|circumferential|superficial|apical|apex)"
 _SIDES = re.compile(rf"{_SIDE}(?:\s(?:surgical\s)?margin)?(?![^:\n.;]{{0,12}}:)(?!\W{{1,3}}(?:negative|free|clear|uninv|no\b|not\b))")
-_TICK = re.compile(r"[\[(]\s?[xv*]\s?[\])]\W{0,3}")
+_TICK = re.compile(rf"{TICK}\W{{0,3}}")
 _SUB_LABEL = re.compile(r"[a-z' ]{0,12}(?:adipose|tissue|fascia|vein|ureter\w{0,2}|urethra\w?|soft|proximal|distal|radial|deep|invasive carcinoma)[a-z' ]{0,25}:\s?")
 _FOREIGN = re.compile(r":|margin|node|invasion|stage|grade")  # what stands between a label and an answer that is not its own
 _SPECIMEN = re.compile(r"exci|biops|resect|shav|\bnew\b|additional|mastect|margin[^:]{0,40},")
@@ -143,17 +144,6 @@ class Edge(NamedTuple):
     around: str     # the words around it, folded
 
 
-def _clause(document: Document, start: int, end: int, width: int = 150) -> tuple[int, int]:
-    "Where the clause around `start:end` begins and ends, at most `width` characters to each side."
-    text, left = document.text, max(0, start - width)
-    for stop in BOUNDARY.finditer(text, left, min(len(text), start + 55)):  # what follows a boundary decides whether it is one
-        if stop.end() > start:
-            break
-        left = stop.end()
-    stop = BOUNDARY.search(text, end, min(len(text), end + width))
-    return left, stop.start() if stop else min(len(text), end + width)
-
-
 _IN_SITU_WORDS = ("situ", "dcis", "lcis", "intraductal", "dysplasia", "adenoma", "cis", "intraepithelial", "barrett")
 _IN_SITU = re.compile(r"\bdcis\b|in[\s-]{1,2}situ|intraductal|\blcis\b|dysplasia|adenoma\b|\bcis\b|intraepithelial|barrett|prostatic intraep")
 _IN_SITU_NAME = re.compile(r"(?:ductal|duct|lobular|urothelial)?\s?carcinoma[\s-]{1,2}in[\s-]{1,2}situ|in[\s-]{1,2}situ\s(?:\w{3,10}\s)?(?:carcinoma|tumou?r|component)|"
@@ -185,7 +175,7 @@ def read_edge(document: Document,  # a prepared report
     lower = document.lower
     if _NO_RESECTION.search(lower, max(0, start - 18), start):
         return None  # the edge of the tumour, not of the specimen
-    left, right = _clause(document, start, end)
+    left, right = clause_around(document.text, start, end)
     answer = answer_after(lower, end, right)
     direct = (answer is not None and (_DIRECT.match(lower, end, right) is not None or _COPULA.match(lower, end, answer.start) is not None)
               and not _FROM.search(lower, max(0, start - 50), start))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..reading.tables import packaged_table
 from .grammar import Finding, Rule
-from ..text.context import NEGATION
+from ..text.context import ANY_BOX, NEGATION, TICK
 from ..text.document import Document, Span
 
 # %% auto #0
@@ -225,8 +225,8 @@ def looks_like_list(lower: str,         # the folded report
     return (item is not None and chr(ord(item[1]) + 1) == match[1]) or "." in between or ("\n" in between and ":" not in between)
 
 
-BOX = re.compile(r"[\s:]{0,4}(?:\[\s{0,2}[x*]?\s{0,2}\]|\(\s{0,2}[x*]?\s{0,2}\)\s{0,2}(?=[0iv])|[\u2610-\u2612])")
-TICKED = re.compile(r"(?:\[\s?[x*]\s?\]|\(\s?[x*]\s?\)|[\u2611\u2612])\s{0,2}(?=[0iv1-4])")
+BOX = re.compile(rf"[\s:]{{0,4}}{ANY_BOX}(?:(?<!\))|\s{{0,2}}(?=[0iv]))")   # brackets, before a number alone
+TICKED = re.compile(rf"{TICK}\s{{0,2}}(?=[0iv1-4])")
 
 
 def read_boxes(document: Document,  # the report

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..fields import read_m, read_n, read_t
 from .grammar import Finding, Rule
+from ..text.context import EMPTY_BEFORE, TICKED_BEFORE
 from ..text.document import Document, Span
 
 # %% auto #0
@@ -195,8 +196,6 @@ _N_CUES = ("pn", "p n", "p.n", "yn", "n0", "n1", "n2", "n3", "nx", "n 0", "n 1",
 _M_CUES = ("cmo", "pm", "p m", "m0", "m1", "mx", "m 0", "m 1", "m x", "m:", "m stage:", "m=")
 
 # %% ../../nbs/api/16_rules.tnm.ipynb #b1e7aad8
-_TICKED = re.compile(r"(?:\[\s?[x*]\s?\]|\(\s?[x*]\s?\)|\u2612|\u2611|\u2713|\u2714|(?:^|\n)\s{0,3}x)[\s.]{0,3}$")
-_BOX = re.compile(r"(?:\[\s{0,3}\]|\(\s{0,3}\)|\u2610|\[_\]|__)[\s.]{0,3}$")
 _OR = re.compile(r"[\s)]{0,3}(?:/|\bor\b|\band\b|-|\|)\s{0,3}(?:y?[pc]\s?)?$")
 
 
@@ -218,10 +217,10 @@ def unlisted(document: Document,         # the report
 def _choice(document: Document, run: list[Category]) -> list[Category]:
     "What a run of neighbouring categories states."
     lower = document.lower
-    ticked = [c for c in run if _TICKED.search(lower, max(0, c.start - 8), c.start)]
+    ticked = [c for c in run if TICKED_BEFORE.search(lower, max(0, c.start - 8), c.start)]
     if ticked:
         return ticked
-    run = [c for c in run if not _BOX.search(lower, max(0, c.start - 8), c.start)]
+    run = [c for c in run if not EMPTY_BEFORE.search(lower, max(0, c.start - 8), c.start)]
     ascents: list[list[Category]] = [[]]  # a list of definitions begins where the numbers start over
     for category in run:
         if ascents[-1] and _severity(category) <= _severity(ascents[-1][-1]):
