@@ -38,7 +38,7 @@ class Pattern:
 LONGEST_ROW = 250  # characters of one pattern: what can be read at a glance
 
 # %% ../../nbs/api/10_text.phrases.ipynb #09e0a00b
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<repeat>[*+]|\{\d*,\})|.", re.DOTALL)
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|(?P<repeat>[*+]|\{\d*,\})|.", re.DOTALL)
 
 
 def unbounded_repeat(pattern: str  # a regular expression
@@ -47,7 +47,7 @@ def unbounded_repeat(pattern: str  # a regular expression
     return next((pattern[max(0, match.start() - 20):match.end()] for match in _TOKEN.finditer(pattern) if match["repeat"]), None)
 
 # %% ../../nbs/api/10_text.phrases.ipynb #103a7ad5
-_REFERENCE = re.compile(r"\(\?&(\w+)\)")
+_REFERENCE = re.compile(r"\(\?&(\w{1,60})\)")
 
 
 class PatternTable:
