@@ -19,11 +19,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from itertools import islice
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     import pyarrow as pa
 
 # %% auto #0
@@ -271,7 +272,7 @@ class Journal:
         end, size = 0, os.fstat(self._file.fileno()).st_size
         for schema, batch, end in read_stream(self.path):
             if schema.metadata != self._schema.metadata or not schema.equals(self._schema):
-                raise InputError(f"{self.path} belongs to a run over other inputs, another model or other options: use --overwrite to start anew")
+                raise InputError(f"{self.path} belongs to a run over other inputs or options, or with another model: use --overwrite to start anew")
             if batch is not None:
                 self._add(batch)
         if end < size:
@@ -353,6 +354,8 @@ def read_stream(path: str | Path  # an Arrow stream, perhaps broken
 def end_with_parent(lifeline: Connection  # the reading end of a pipe that only the parent holds open
                     ) -> None:
     "Ends this process when the parent closes the pipe or dies. The first thing that a worker calls."
+    from multiprocessing.connection import wait
+
     def watch() -> None:
         wait([lifeline])
         os._exit(1)

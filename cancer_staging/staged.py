@@ -5,23 +5,18 @@
 # %% ../nbs/api/60_staged.ipynb #2d604fd4
 from __future__ import annotations
 
-import hashlib
-import html
 import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
-from typing import TYPE_CHECKING
+from typing import NamedTuple, TYPE_CHECKING
 
-from . import __version__
+from .display import report_html
 from .fields import FIELDS, staged_columns
-from .reading.reports import InputPlan
-from .runs import InputError
+from .reading.reports import Status
+from .rules.grammar import Basis
 from .text.document import Span
 
 if TYPE_CHECKING:
@@ -29,8 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['Evidence', 'StagedValue', 'StagedReport', 'StagedFinding', 'field_columns', 'staged_schema', 'Summary', 'write_table',
-           'batch_jsonl', 'batch_csv', 'read_staged']
+__all__ = ['Evidence', 'StagedValue', 'StagedReport', 'LocatedValue', 'staged_schema', 'field_columns', 'write_table',
+           'batch_jsonl', 'batch_csv', 'read_staged', 'Summary']
 
 # %% ../nbs/api/60_staged.ipynb #b6737675
 @dataclass(frozen=True, slots=True)
@@ -46,24 +41,18 @@ class StagedValue:
     "One field's value in one report."
     label: str | None                          # canonical label; None: stated as not assessable
     detail: str | None                         # as stated, normalised
-    basis: str                                 # `stated` or `inferred`
+    basis: Basis                               # stated, derived or inferred
     confidence: float | None                   # calibrated probability of the label; None where none was measured
     probs: dict[str, float] | None             # probability of every label, for closed label sets
     evidence: tuple[Evidence, ...]             # where it stands
 
-# %% ../nbs/api/60_staged.ipynb #7ae3fa64
-_COLOURS = ("#f2c14e", "#7fb7be", "#d98e73", "#9cc069", "#b79ad1", "#e39bb3", "#8fa9d6", "#c9b27c", "#7cc0a0")
-_STYLE = ("<style>.staged{font:14px/1.5 system-ui,sans-serif}.staged table{border-collapse:collapse;margin:0 0 .8em}.staged td,.staged th{padding:.15em .7em;text-align:left;border-bottom:1px solid #8884}"
-          ".staged .report{white-space:pre-wrap;max-height:28em;overflow:auto;border:1px solid #8886;padding:.7em;font:13px/1.5 ui-monospace,monospace}"
-          ".staged mark{color:#111;border-radius:3px;padding:0 .1em}</style>")
-
-
+# %% ../nbs/api/60_staged.ipynb #ddc04760
 @dataclass(frozen=True)
 class StagedReport:
     "A report with its staged values. In Jupyter it shows itself with the evidence highlighted."
     report_id: str
     text: str = field(repr=False)                               # a log or a traceback must not show it
-    status: str = "ok"                                          # `ok`, `empty` or `error`
+    status: Status = Status.OK
     error: str | None = None                                    # what was wrong and what to do
     values: dict[str, StagedValue] = field(default_factory=dict)  # by field; silent fields are absent
 
@@ -74,39 +63,38 @@ class StagedReport:
         return name in self.values
 
     def _repr_html_(self) -> str:
-        "The values as a table, then the report with its evidence marked. Everything from the report is escaped."
-        colour = {name: _COLOURS[index % len(_COLOURS)] for index, name in enumerate(self.values)}
-        rows = "".join(
-            f"<tr><td><mark style='background:{colour[name]}'>{html.escape(FIELDS[name].title)}</mark></td><td>{html.escape(value.label or '–')}</td><td>{html.escape(value.detail or '')}</td>"
-            f"<td>{value.basis}</td><td>{'' if value.confidence is None else f'{value.confidence:.2f}'}</td></tr>" for name, value in self.values.items())
-        table = f"<table><tr><th>Field</th><th>Value</th><th>As stated</th><th>Basis</th><th>Confidence</th></tr>{rows}</table>" if rows else "<p>Nothing stated.</p>"
-        status = "" if self.status == "ok" and not self.error else f"<p><b>{html.escape(self.status)}</b>: {html.escape(self.error or '')}</p>"
-        return f"{_STYLE}<div class='staged'><b>{html.escape(self.report_id)}</b>{status}{table}<div class='report'>{self._marked(colour)}</div></div>"
-
-    def _marked(self, colour: dict[str, str]) -> str:
-        spans = sorted((piece.start, value.basis == "inferred", piece.end, name) for name, value in self.values.items() for piece in value.evidence)
-        parts, last = [], 0
-        for start, _, end, name in spans:
-            start = max(start, last)  # where evidence of two fields overlaps, what is stated comes before what follows from it
-            if end <= start:
-                continue
-            title = html.escape(f"{FIELDS[name].title}: {self.values[name].label or 'not assessable'}", quote=True)
-            parts += [html.escape(self.text[last:start]), f"<mark style='background:{colour[name]}' title='{title}'>{html.escape(self.text[start:end])}</mark>"]
-            last = end
-        return "".join(parts) + html.escape(self.text[last:])
+        return report_html(self)
 
 # %% ../nbs/api/60_staged.ipynb #bec18f30
-class StagedFinding(NamedTuple):
-    "A `StagedValue` whose evidence is offsets only."
-    label: str | None
+class LocatedValue(NamedTuple):
+    "One field's value with the places of its evidence, before the words are cut from the report."
+    label: str | None                 # as in `StagedValue`, and so the next four
     detail: str | None
-    basis: str
+    basis: Basis
     confidence: float | None
     probs: dict[str, float] | None
-    evidence: tuple[Span, ...]
+    evidence: tuple[Span, ...]        # places in the report's text
+
+    def in_text(self, text: str  # the report
+                ) -> StagedValue:
+        "The value with its words."
+        return StagedValue(self.label, self.detail, Basis(self.basis), self.confidence, self.probs, tuple(Evidence(start, end, text[start:end]) for start, end in self.evidence))
+
+# %% ../nbs/api/60_staged.ipynb #3fd35550
+@cache
+def staged_schema() -> pa.Schema:
+    "The Arrow schema of the staged table, made from the field declarations."
+    import pyarrow as pa
+
+    types = {"str": pa.string(), "f32": pa.float32(), "probs": pa.list_(pa.struct([("label", pa.string()), ("prob", pa.float32())])),
+             "evidence": pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]))}
+    return pa.schema([(name, types[kind]) for name, kind in staged_columns().items()])
 
 # %% ../nbs/api/60_staged.ipynb #f6613edf
-def field_columns(name: str, answers: list[StagedFinding | None], texts: list[str]) -> list[pa.Array]:
+def field_columns(name: str,                            # the field
+                  answers: list[LocatedValue | None],   # of each report; None where it is silent
+                  texts: list[str],                     # the reports
+                  ) -> list[pa.Array]:
     "One field's columns, in the order of its declaration."
     import pyarrow as pa
 
@@ -136,7 +124,7 @@ def _probs_array(probs: list[dict[str, float] | None], labels: tuple[str, ...]) 
     return pa.ListArray.from_arrays(pa.array([*offsets, len(names)], pa.int32()), structs, mask=pa.array([of_row is None for of_row in probs], pa.bool_()))
 
 
-def _evidence_array(answers: list[StagedFinding | None], texts: list[str]) -> pa.Array:
+def _evidence_array(answers: list[LocatedValue | None], texts: list[str]) -> pa.Array:
     "Evidence as a list of {start, end, text} a row; empty where there is none."
     import pyarrow as pa
 
@@ -151,104 +139,7 @@ def _evidence_array(answers: list[StagedFinding | None], texts: list[str]) -> pa
     structs = pa.StructArray.from_arrays([pa.array(starts, pa.int64()), pa.array(ends, pa.int64()), pa.array(words, pa.string())], names=["start", "end", "text"])
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs)
 
-
-@cache
-def staged_schema() -> pa.Schema:
-    "The Arrow schema of the staged table, made from the field declarations."
-    import pyarrow as pa
-
-    types = {"str": pa.string(), "f32": pa.float32(), "probs": pa.list_(pa.struct([("label", pa.string()), ("prob", pa.float32())])),
-             "evidence": pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]))}
-    return pa.schema([(name, types[kind]) for name, kind in staged_columns().items()])
-
-# %% ../nbs/api/60_staged.ipynb #49790e0f
-@dataclass
-class Summary:
-    "What a run staged."
-    rows: int = 0
-    statuses: Counter = field(default_factory=Counter)   # status → rows
-    notes: int = 0                                       # rows that are ok with a note, such as a duplicate id
-    stated: Counter = field(default_factory=Counter)     # field → rows with a value
-
-    @property
-    def failed(self) -> int:
-        "Rows that are not `ok`."
-        return self.rows - self.statuses["ok"]
-
-    def describe(self) -> str:
-        "The summary in words: rows, errors, and how often each field is stated."
-        kinds = ", ".join(f"{count:,} {status}" for status, count in self.statuses.most_common())
-        lines = [f"{self.rows:,} reports: {kinds}" + (f" ({self.notes:,} with a note)" if self.notes else "")]
-        if self.rows:
-            lines += [f"  {FIELDS[name].title:<24}{count / self.rows:>6.1%} stated or inferred" for name, count in self.stated.items()]
-        return "\n".join(lines)
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        "Counts one staged batch."
-        self.rows += batch.num_rows
-        statuses, errors = batch.column("status").to_pylist(), batch.column("error")
-        self.statuses.update(statuses)
-        self.notes += sum(status == "ok" and error.is_valid for status, error in zip(statuses, errors))
-        for name in FIELDS:
-            self.stated[name] += batch.num_rows - batch.column(name).null_count
-
 # %% ../nbs/api/60_staged.ipynb #7e0da4b5
-def _fingerprint(plan: InputPlan, model: tuple[str | Path | None, float, float | None]) -> bytes:
-    "What a run depends on: its files with their sizes and times, its columns, its options."
-    files = [(part.path, os.stat(part.path).st_size, os.stat(part.path).st_mtime_ns, part.text_column, part.id_column) for part in plan.parts]
-    return hashlib.sha256(repr((files, plan.ocr, *map(str, model), __version__)).encode()).hexdigest().encode()
-
-
-class _Journal:
-    "Staged batches on disk as they come, and the way from there to the finished table."
-    def __init__(self, out: Path, fingerprint: bytes, resume: bool):
-        import pyarrow as pa
-
-        self._out, self._path = out, out.with_name(out.name + ".part")
-        self._schema = staged_schema().with_metadata({"run": fingerprint})
-        self.summary = Summary()
-        fresh = self._path.with_name(self._path.name + ".new")
-        self._file = fresh.open("wb")
-        self._stream = pa.ipc.new_stream(self._file, self._schema)
-        for batch in self._batches() if resume and self._path.exists() else ():  # a killed writer may have left half a batch behind: keep the whole ones
-            if batch.schema.metadata != self._schema.metadata:
-                raise InputError(f"{self._path} belongs to a run over other inputs or options: use --overwrite to start anew")
-            self.write(batch)
-        os.replace(fresh, self._path)
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        "Adds a batch; it is on disk when this returns."
-        self._stream.write_batch(batch.replace_schema_metadata(self._schema.metadata))
-        self._file.flush()
-        self.summary.add(batch)
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        "The whole batches of the journal."
-        import pyarrow as pa
-
-        with self._path.open("rb") as file:
-            try:
-                yield from pa.ipc.open_stream(file)
-            except (pa.ArrowInvalid, OSError):
-                return  # the end of a run that was killed
-
-    def close(self) -> None:
-        "Leaves the journal as it is, for a later run to go on."
-        try:
-            self._stream.close()
-            self._file.close()
-        except OSError:
-            pass  # a full disk: the whole batches before stay readable
-
-    def finish(self) -> None:
-        "Turns the journal into the table under its name."
-        self.close()
-        table = self._path.with_name(self._path.name + ".table")
-        write_table(self._batches(), table, self._out.suffix.lower())
-        os.replace(table, self._out)
-        self._path.unlink()
-
-
 def write_table(batches: Iterable[pa.RecordBatch],  # staged batches
                 path: Path,                         # where to write
                 suffix: str,                        # `.parquet`, `.csv` or `.jsonl`
@@ -289,6 +180,8 @@ def read_staged(path: str | Path,                                     # .parquet
                 needed: Sequence[str] = ("report_id", "status"),      # columns that it must have
                 ) -> pl.DataFrame:
     "A staged table from disk, lists read back from CSV. Raises ValueError when it is none."
+    import polars as pl
+
     path = Path(path)
     read = {".parquet": pl.read_parquet, ".jsonl": partial(pl.read_ndjson, infer_schema_length=None), ".csv": partial(pl.read_csv, infer_schema=False)}.get(path.suffix.lower())
     if not path.is_file():
@@ -307,3 +200,36 @@ def read_staged(path: str | Path,                                     # .parquet
         frame = frame.with_columns(pl.Series(name, [json.loads(value or "null") for value in frame[name]]) for name in lists)
         frame = frame.with_columns(pl.col("^.*_confidence$").cast(pl.Float32))
     return frame
+
+# %% ../nbs/api/60_staged.ipynb #49790e0f
+@dataclass
+class Summary:
+    "What a run staged."
+    rows: int = 0
+    statuses: Counter = field(default_factory=Counter)   # status → rows
+    notes: int = 0                                       # rows that are ok with a note, such as a duplicate id
+    stated: Counter = field(default_factory=Counter)     # field → rows with a value
+    journal: str | None = None                           # what was wrong with the journal of the run that this one went on with
+
+    @property
+    def failed(self) -> int:
+        "Rows that are not `ok`."
+        return self.rows - self.statuses["ok"]
+
+    def describe(self) -> str:
+        "The summary in words: rows, errors, and how often each field is stated."
+        kinds = ", ".join(f"{count:,} {status}" for status, count in self.statuses.most_common())
+        lines = [f"{self.rows:,} reports: {kinds}" + (f" ({self.notes:,} with a note)" if self.notes else "")]
+        if self.rows:
+            lines += [f"  {FIELDS[name].title:<24}{count / self.rows:>6.1%} stated or inferred" for name, count in self.stated.items()]
+        lines += [self.journal] if self.journal else []
+        return "\n".join(lines)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        "Counts one staged batch."
+        self.rows += batch.num_rows
+        statuses, errors = batch.column("status").to_pylist(), batch.column("error")
+        self.statuses.update(statuses)
+        self.notes += sum(status == "ok" and error.is_valid for status, error in zip(statuses, errors))
+        for name in FIELDS:
+            self.stated[name] += batch.num_rows - batch.column(name).null_count

@@ -9,24 +9,25 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
-from functools import cache
+from contextlib import closing
+from functools import cache, partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import __version__
 from .fields import FIELDS
 from .models.judges import Judge, LearnedJudge, NetworkJudge
 from .models.learned import Judgement
 from .models.learned_files import LEARNED_NAME, load_learned, save_learned, shipped_learned
 from .reading.encodings import clean_text
-from .reading.reports import flag_duplicates, InputPlan, plan_inputs, read_reports, Report
+from .reading.reports import flag_duplicates, InputPlan, plan_inputs, read_reports, Report, Status
 from .reading.tables import choose_column, ID_COLUMNS, report_id_of, shown_columns, TEXT_COLUMNS
 from .rules.assembly import GRAMMAR
 from .rules.calibration import RuleCalibration
-from .rules.grammar import Finding
-from .runs import reason_of_break, check_output, InputError, Interrupted
-from .staged import StagedFinding, field_columns, _fingerprint, _Journal, Evidence, staged_schema, StagedReport, StagedValue, Summary
+from .rules.grammar import Basis, Finding
+from .runs import batched, claimed_output, digest, end_with_parent, InputError, Journal, shielded
+from .staged import field_columns, LocatedValue, staged_schema, StagedReport, Summary, write_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,6 +88,12 @@ class Stager:
         if self.judge is not None:
             save_learned(self.judge.model, folder)
 
+    def digest(self) -> str:
+        "A hash of all that its answers depend on: calibration, the model's weights, thresholds and this version of the rules. Where a model comes from, or what it is called, does not count."
+        model = None if self.judge is None else self.judge.model
+        tokenizer = getattr(getattr(model, "tokenizer", None), "backend_tokenizer", None)
+        return digest(__version__, self.calibration, self.thresholds, model, tokenizer and tokenizer.to_str())
+
     def _threshold(self, name: str, target: float) -> float:
         "The least confidence for answers of a field that are right as often as `target`; infinite when none are, or nothing was measured."
         measured = self.judge.threshold(name, target) if self.judge else None
@@ -102,21 +109,21 @@ class Stager:
         confidence = self.calibration.confidence(name, rule)
         return confidence, self.calibration.probabilities(name, label, confidence) if confidence is not None and label else None
 
-    def _answer(self, name: str, finding: Finding | None, judgement: Judgement | None) -> StagedFinding | None:
+    def _answer(self, name: str, finding: Finding | None, judgement: Judgement | None) -> LocatedValue | None:
         "One field's answer: the finding's, or the judgement's where a model has judged labels that it knows."
         if judgement is None or (finding is not None and finding.label is not None and finding.label not in judgement.probabilities):
             if finding is None:
                 return None
             confidence, probs = self._score(finding)
-            answer = StagedFinding(finding.label, finding.detail, finding.basis, confidence, probs, finding.evidence)
+            answer = LocatedValue(finding.label, finding.detail, finding.basis, confidence, probs, finding.evidence)
         else:
             probs = {label: judgement.probabilities.get(label, 0.0) for label in FIELDS[name].labels}
             confidence = probs[judgement.label]
             if finding is not None and finding.label == judgement.label:
-                answer = StagedFinding(finding.label, finding.detail, finding.basis, confidence, probs, finding.evidence)
+                answer = LocatedValue(finding.label, finding.detail, finding.basis, confidence, probs, finding.evidence)
             else:  # a detail is what the report states, and it states this label nowhere; that it can't be assessed, it may
                 detail = finding.detail if finding is not None and finding.label is None else None
-                answer = StagedFinding(judgement.label, detail, "inferred", confidence, probs, judgement.evidence)
+                answer = LocatedValue(judgement.label, detail, Basis.INFERRED, confidence, probs, judgement.evidence)
         if answer.label is not None and self.thresholds[name] > 0 and (answer.confidence is None or answer.confidence < self.thresholds[name]):
             return answer._replace(label=None)
         return answer
@@ -132,25 +139,25 @@ class Stager:
                      ) -> StagedReport:
         "The staged report. A failure becomes the report's `error`; it never stops a run."
         answers, status, error = self._answers([report])[0]
-        values = {name: StagedValue(*answer[:-1], tuple(Evidence(start, end, report.text[start:end]) for start, end in answer.evidence)) for name, answer in answers.items()}
+        values = {name: answer.in_text(report.text) for name, answer in answers.items()}
         return StagedReport(report.report_id, report.text, status, error, values)
 
-    def _answers(self, reports: Sequence[Report]) -> list[tuple[dict[str, StagedFinding], str, str | None]]:
+    def _answers(self, reports: Sequence[Report]) -> list[tuple[dict[str, LocatedValue], Status, str | None]]:
         "Answers by field, status and error of each report."
         try:
             return self._answers_together(reports)
         except Exception as error:  # one report must not stop a hundred thousand
             if len(reports) > 1:
                 return [answer for report in reports for answer in self._answers([report])]
-            return [({}, "error", f"staging failed with {type(error).__name__}: please report it with a made-up text that shows it")]
+            return [({}, Status.ERROR, f"staging failed with {type(error).__name__}: please report it with a made-up text that shows it")]
 
-    def _answers_together(self, reports: Sequence[Report]) -> list[tuple[dict[str, StagedFinding], str, str | None]]:
-        readable = [report for report in reports if report.status == "ok"]
+    def _answers_together(self, reports: Sequence[Report]) -> list[tuple[dict[str, LocatedValue], Status, str | None]]:
+        readable = [report for report in reports if report.status is Status.OK]
         found = [GRAMMAR.read(report.text) for report in readable]
         judged = self.judge.judge([report.text for report in readable], found) if self.judge and readable else [{}] * len(readable)
         answered = iter([{name: answer for name in FIELDS if (answer := self._answer(name, findings.get(name), judgements.get(name))) is not None}
                          for findings, judgements in zip(found, judged, strict=True)])
-        return [(next(answered) if report.status == "ok" else {}, report.status, report.error) for report in reports]
+        return [(next(answered) if report.status is Status.OK else {}, report.status, report.error) for report in reports]
 
     def stage_frame(self,
                     frame: pl.DataFrame,              # polars or pandas, one report a row
@@ -163,7 +170,7 @@ class Stager:
         if not isinstance(frame, pl.DataFrame):
             return self.stage_frame(pl.from_pandas(frame), text_column, id_column).to_pandas()
         reports = reports_of_frame(frame, text_column, id_column)
-        batches = [self.stage_batch(batch) for batch in _batched(reports, BATCH)]
+        batches = [self.stage_batch(batch) for batch in batched(reports, BATCH)]
         return pl.from_arrow(batches) if batches else pl.from_arrow(staged_schema().empty_table())
 
     def stage_batch(self, reports: Sequence[Report]  # as read by `read_reports`
@@ -183,13 +190,7 @@ BATCH = 128  # reports staged together: few enough that a killed run of scans lo
 
 
 def _report(report_id: str, text: str, source: str) -> Report:
-    return Report(report_id, text, "ok", None, source) if text.strip() else Report(report_id, "", "empty", "the report has no text", source)
-
-
-def _batched(items: Iterable, size: int) -> Iterator[list]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
+    return Report(report_id, text, Status.OK, None, source) if text.strip() else Report(report_id, "", Status.EMPTY, "the report has no text", source)
 
 
 def reports_of_frame(frame: pl.DataFrame,              # one report a row
@@ -209,6 +210,9 @@ def reports_of_frame(frame: pl.DataFrame,              # one report a row
     return flag_duplicates(rows, {}, 0)
 
 # %% ../nbs/api/61_stager.ipynb #4250e5c1
+SMALL_RUN = 4  # batches that are not worth starting processes for
+
+
 @cache
 def _worker_stager(model: str | None, thresholds: tuple[tuple[str, float | None], ...]) -> Stager:
     return Stager.from_pretrained(model, **dict(thresholds))
@@ -229,15 +233,12 @@ def stage_reports(reports: Iterable[Report],          # lazily read
 
 def _staged_by(stager: Stager, reports: Iterable[Report], model: str | Path | None, workers: int | None, thresholds: dict[str, float | None]) -> Iterator[pa.RecordBatch]:
     "What `stage_reports` gives, by its stager; the processes make theirs from `model` and `thresholds`."
-    workers, batches = workers or _cores(), _batched(reports, BATCH)
+    workers, batches = workers or _cores(), batched(reports, BATCH)
     yield from map(stager.stage_batch, islice(batches, SMALL_RUN))
     if workers > 1:
         yield from _staged_in_parallel(batches, None if model is None else str(model), tuple(thresholds.items()), workers)
     else:
         yield from map(stager.stage_batch, batches)
-
-
-SMALL_RUN = 4  # batches that are not worth starting processes for
 
 
 def _cores() -> int:
@@ -246,23 +247,30 @@ def _cores() -> int:
 
 
 def _staged_in_parallel(batches: Iterator[list[Report]], model: str | None, thresholds: tuple[tuple[str, float | None], ...], workers: int) -> Iterator[pa.RecordBatch]:
+    "The batches, staged by processes that end when this one does, or when nobody wants more."
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     first = next(batches, None)
     if first is None:
         return
-    # spawned, not forked: Arrow and polars have threads, and a fork under threads can hang
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")  # not forked: Arrow and polars have threads, and a fork under threads can hang
+    watched, lifeline = context.Pipe(duplex=False)
+    with watched, lifeline, ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent, initargs=(watched,)) as pool:
         waiting: deque = deque()
-        for batch in chain([first], batches):
-            waiting.append(pool.submit(_stage_in_worker, model, thresholds, batch))
-            if len(waiting) >= 2 * workers:
+        try:
+            for batch in chain([first], batches):
+                with shielded():
+                    waiting.append(pool.submit(_stage_in_worker, model, thresholds, batch))
+                if len(waiting) >= 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        except BaseException:  # broken off, or closed by who asked for batches
+            lifeline.close()   # the workers end now, not after the batches that they have
+            raise
 
-
+# %% ../nbs/api/61_stager.ipynb #71193533
 def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files, folders, globs; or a plan of them
                 out: str | Path,                                     # `.parquet`, `.csv` or `.jsonl`
                 model: str | Path | None = None,                     # `default`, `rules` or a folder
@@ -277,22 +285,21 @@ def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files,
                 progress: Callable[[int], None] | None = None,       # called with the number of rows just written
                 ) -> Summary:
     "Stages files into a table, one row a report, in input order. Raises InputError before any work when the inputs, columns or `out` can't be used, Interrupted when it breaks off."
-    path = check_output(out, overwrite, resume)
     thresholds = {"min_confidence": min_confidence, "target_accuracy": target_accuracy}
-    stager = Stager.from_pretrained(model, **thresholds)
-    plan = inputs if isinstance(inputs, InputPlan) else plan_inputs(inputs, text_column, id_column, ocr)
-    if path.exists() and any(os.path.samefile(path, part.path) for part in plan.parts):
-        raise InputError(f"{path} is one of the inputs: give --out another name")
-    journal = _Journal(path, _fingerprint(plan, (model, min_confidence, target_accuracy)), resume)
-    try:
-        if progress:
-            progress(journal.summary.rows)
-        for batch in _staged_by(stager, read_reports(plan, skip=journal.summary.rows), model, workers, thresholds):
-            journal.write(batch)
+    with claimed_output(out, overwrite, resume) as path:
+        stager = Stager.from_pretrained(model, **thresholds)
+        plan = inputs if isinstance(inputs, InputPlan) else plan_inputs(inputs, text_column, id_column, ocr)
+        if path.exists() and any(os.path.samefile(path, part.path) for part in plan.parts):
+            raise InputError(f"{path} is one of the inputs: give --out another name")
+        summary = Summary()
+        with (Journal(path, staged_schema(), digest(plan.identity(), stager.digest()), resume, summary.add, "reports") as journal,
+              closing(_staged_by(stager, read_reports(plan, skip=journal.rows), model, workers, thresholds)) as staged):
+            summary.journal = journal.note
             if progress:
-                progress(batch.num_rows)
-        journal.finish()
-    except (OSError, BrokenExecutor, KeyboardInterrupt) as error:
-        journal.close()
-        raise Interrupted(f"stopped after {journal.summary.rows:,} reports ({reason_of_break(error)}): {path}.part holds them; go on with --resume") from error
-    return journal.summary
+                progress(journal.rows)
+            for batch in staged:
+                journal.write(batch.replace_schema_metadata(None))
+                if progress:
+                    progress(batch.num_rows)
+            journal.finish(partial(write_table, suffix=path.suffix.lower()))
+    return summary

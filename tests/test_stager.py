@@ -8,8 +8,7 @@ import pytest
 
 from cancer_staging.fields import FIELDS, staged_columns
 from cancer_staging.reading.reports import Report
-from cancer_staging.runs import InputError
-from cancer_staging.runs import check_output, Interrupted
+from cancer_staging.runs import check_output, InputError, Interrupted, Journal
 from cancer_staging.staged import staged_schema, Summary
 from cancer_staging.stager import BATCH, stage_files, stage_reports, Stager
 
@@ -209,16 +208,14 @@ def test_every_batch_is_staged_before_the_next_is_read():
 def test_a_full_disk_says_what_is_kept_and_how_to_go_on(tmp_path, monkeypatch):
     import errno
 
-    from cancer_staging import staged
-
-    source, write = write_reports(tmp_path / "many.csv", 2 * BATCH), staged._Journal.write
+    source, write = write_reports(tmp_path / "many.csv", 2 * BATCH), Journal.write
 
     def full(self, batch):
-        if self.summary.rows:
+        if self.rows:
             raise OSError(errno.ENOSPC, "No space left on device")
         write(self, batch)
 
-    monkeypatch.setattr(staged._Journal, "write", full)
+    monkeypatch.setattr(Journal, "write", full)
     with pytest.raises(Interrupted, match=f"stopped after {BATCH} reports .No space left"):
         stage_files(source, tmp_path / "staged.parquet", workers=1)
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from pathlib import Path
 
@@ -22,12 +23,19 @@ from ..runs import InputError, ReadError
 from .tables import choose_column, ID_COLUMNS, report_id_of, shown_columns, table_columns, TABLE_ROWS, TEXT_COLUMNS
 
 # %% auto #0
-__all__ = ['STATUSES', 'KINDS', 'COUNT_BYTES', 'Report', 'InputPart', 'InputPlan', 'natural_order', 'folder_files', 'input_files',
+__all__ = ['KINDS', 'COUNT_BYTES', 'Status', 'Report', 'InputPart', 'InputPlan', 'natural_order', 'folder_files', 'input_files',
            'unreadable', 'plan_table', 'is_staged_table', 'plan_inputs', 'Item', 'load_file', 'fail', 'part_items',
            'read_item', 'read_ahead', 'flag_duplicates', 'read_reports']
 
 # %% ../../nbs/api/09_reading.reports.ipynb #338823f1
-STATUSES = ("ok", "empty", "error")
+class Status(str, Enum):
+    "How reading a report went. A member is, prints and compares as its word."
+    OK = "ok"
+    EMPTY = "empty"  # there is no text
+    ERROR = "error"  # the report could not be read
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +43,19 @@ class Report:
     "One report as read. Its `repr` leaves the text out, so that a log or a traceback cannot leak it."
     report_id: str  # value of the id column, or the file's stem
     text: str = field(repr=False)  # what is staged; evidence offsets count its characters
-    status: str  # `ok`, `empty` or `error`
+    status: Status  # or its word
     error: str | None  # what was wrong and what to do; on an `ok` report, a note
     source: str  # path, or `path#row` for a row of a table
 
     def __post_init__(self):
-        if self.status not in STATUSES:
-            raise ValueError(f"status {self.status!r} is not one of {', '.join(STATUSES)}")
-        if (self.status == "ok") != bool(self.text):
-            raise ValueError(f"a report has text exactly when its status is ok, not {self.status!r}")
-        if self.status != "ok" and not self.error:
-            raise ValueError(f"a report with status {self.status!r} needs an error")
+        try:
+            object.__setattr__(self, "status", Status(self.status))
+        except ValueError:
+            raise ValueError(f"status {self.status!r} is not one of {', '.join(Status)}") from None
+        if (self.status is Status.OK) != bool(self.text):
+            raise ValueError(f"a report has text exactly when its status is ok, not {self.status}")
+        if self.status is not Status.OK and not self.error:
+            raise ValueError(f"a report with status {self.status} needs an error")
 
 # %% ../../nbs/api/09_reading.reports.ipynb #e2649536
 KINDS = {
@@ -71,7 +81,7 @@ class InputPart:
     count: int | None = 1  # reports in it; None where only reading it would tell
     text_column: str | None = None  # of a table
     id_column: str | None = None  # of a table; None when it has none
-    status: str = "ok"  # `empty` or `error` for a table that cannot give rows
+    status: Status = Status.OK  # EMPTY or ERROR for a table that cannot give rows
     problem: str | None = None  # what is wrong with such a table
 
 
@@ -87,6 +97,11 @@ class InputPlan:
         "Reports in all, None where a table would have to be read to count them."
         counts = [part.count for part in self.parts]
         return None if None in counts else sum(counts)
+
+    def identity(self) -> tuple:
+        "What tells these inputs from others: the files with their sizes and times, their columns, the `ocr` option."
+        stats = [os.stat(part.path) for part in self.parts]
+        return [(part.path, stat.st_size, stat.st_mtime_ns, part.text_column, part.id_column) for part, stat in zip(self.parts, stats)], self.ocr
 
 # %% ../../nbs/api/09_reading.reports.ipynb #f90d922d
 def natural_order(
@@ -154,12 +169,12 @@ def plan_table(
     "The table with its columns chosen. Raises `InputError` when it has no such column."
     try:
         if not os.path.getsize(path):
-            return InputPart(path, kind, status="empty", problem="the table is empty: get it again from its source")
+            return InputPart(path, kind, status=Status.EMPTY, problem="the table is empty: get it again from its source")
         columns, texts, count = table_columns(path, kind)
     except ReadError as error:
-        return InputPart(path, kind, status="error", problem=str(error))
+        return InputPart(path, kind, status=Status.ERROR, problem=str(error))
     except OSError as error:
-        return InputPart(path, kind, status="error", problem=unreadable(error))
+        return InputPart(path, kind, status=Status.ERROR, problem=unreadable(error))
     has = f"its columns are {shown_columns(columns)}"
     try:
         text = choose_column(columns if text_column else texts, text_column, TEXT_COLUMNS)
@@ -173,7 +188,7 @@ def plan_table(
     if count is None and os.path.getsize(path) <= COUNT_BYTES:
         count = sum(1 for _ in TABLE_ROWS[kind](path, text, None))
     if count == 0:
-        return InputPart(path, kind, status="empty", problem="the table has no rows: check that it is the right file")
+        return InputPart(path, kind, status=Status.EMPTY, problem="the table has no rows: check that it is the right file")
     return InputPart(path, kind, count, text, identifier)
 
 # %% ../../nbs/api/09_reading.reports.ipynb #96c2d1b0
@@ -219,7 +234,7 @@ def plan_inputs(
                 parts.append(InputPart(path, kind))
         if len(parts) == before:
             raise InputError(f"there is no report in {one}: files read are {', '.join(KINDS)}")
-    if all(part.status == "empty" for part in parts):
+    if all(part.status is Status.EMPTY for part in parts):
         raise InputError(f"there is no report in {', '.join(part.path for part in parts[:5])}: {parts[0].problem}")
     if any(part.kind in ("pdf", "image") for part in parts) and choose_engine(ocr) is None and ocr == "always":
         raise InputError(f"ocr is 'always' and there is no OCR engine: {NO_ENGINE}")
@@ -263,8 +278,8 @@ def part_items(
 ) -> Iterator[Item]:
     "The reports of a file, none of them read yet."
     stem = report_id_of(Path(part.path).stem) or "report"
-    if part.status != "ok":
-        load = partial(fail, part.problem) if part.status == "error" else lambda: ("", part.problem)
+    if part.status is not Status.OK:
+        load = partial(fail, part.problem) if part.status is Status.ERROR else lambda: ("", part.problem)
         yield Item(stem, part.path, load)
     elif part.kind not in TABLE_ROWS:
         yield Item(stem, part.path, partial(load_file, part.path, part.kind, ocr), part.kind != "text")
@@ -284,19 +299,19 @@ def read_item(
     item: Item,  # a report that is not read yet
 ) -> Report:
     "The report, whatever happens while it is read."
-    text, note, status = "", None, "ok"
+    text, note, status = "", None, Status.OK
     try:
         text, note = item.load()
     except ReadError as error:
-        status, note = "error", str(error)
+        status, note = Status.ERROR, str(error)
     except OSError as error:
-        status, note = "error", unreadable(error)
+        status, note = Status.ERROR, unreadable(error)
     except MemoryError:
-        status, note = "error", "the report does not fit into memory: split it and run again"
+        status, note = Status.ERROR, "the report does not fit into memory: split it and run again"
     except Exception as error:
-        status, note = "error", f"reading stopped unexpectedly ({type(error).__name__}): please report it, without the text"
-    if status == "ok" and not text.strip():
-        text, status, note = "", "empty", note or "there is no text: check the report at its source"
+        status, note = Status.ERROR, f"reading stopped unexpectedly ({type(error).__name__}): please report it, without the text"
+    if status is Status.OK and not text.strip():
+        text, status, note = "", Status.EMPTY, note or "there is no text: check the report at its source"
     return Report(item.report_id, text, status, note, item.source)
 
 # %% ../../nbs/api/09_reading.reports.ipynb #bd23c5d1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
@@ -16,9 +17,19 @@ from ..text.context import BOX_STARTS, without_unticked
 from ..text.document import Document, fold, SECTIONS, Span
 
 # %% auto #0
-__all__ = ['Finding', 'Rule', 'Grammar']
+__all__ = ['Basis', 'Finding', 'Rule', 'Grammar']
 
 # %% ../../nbs/api/15_rules.grammar.ipynb #49a84ce4
+class Basis(str, Enum):
+    "What a value rests on. A member is, prints and compares as its word."
+    STATED = "stated"      # printed in the report
+    DERIVED = "derived"    # follows from stated values by a published table
+    INFERRED = "inferred"  # from what the report describes
+
+    def __str__(self) -> str:
+        return self.value
+
+
 class Finding(NamedTuple):
     "One field's value as the report gives it, with the words that prove it."
     field: str                    # the field's name
@@ -26,7 +37,7 @@ class Finding(NamedTuple):
     detail: str | None            # as stated, normalised
     evidence: tuple[Span, ...]    # where it stands, in order
     rule: str                     # which rule read it; confidence is calibrated per rule
-    basis: str = "stated"         # `stated`, or `inferred` from other findings
+    basis: Basis = Basis.STATED   # or its word
 
 # %% ../../nbs/api/15_rules.grammar.ipynb #e627ef38
 @dataclass(frozen=True)

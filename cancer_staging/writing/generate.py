@@ -9,8 +9,9 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -19,11 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from .. import __version__
 from ..reading.reports import input_files, InputPart, InputPlan, KINDS, plan_inputs, read_reports
 from ..reading.tables import choose_column, ID_COLUMNS, shown_columns, table_columns, TABLE_ROWS, TEXT_COLUMNS
-from ..runs import reason_of_break, check_output, InputError, Interrupted, peak_memory, ReadError
-from ..staged import _fingerprint, _Journal
-from ..stager import _batched
+from ..runs import batched, claimed_output, digest, InputError, Journal, peak_memory, ReadError
 from .engines import open_engine, TransformersEngine, WritingSettings, Written
 from .loops import repetition, tandem_runs
 from .support import Statement, unsupported_statements
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['FLAGS', 'ANSWER_IDS', 'ANSWER_SCHEMA', 'KEPT', 'ExampleSource', 'Answer', 'generate', 'writing_settings',
            'answer_rows', 'input_limit', 'cut_loop', 'answer_table', 'generate_frame', 'TaskInputs', 'TaskRow',
-           'plan_task', 'GenerationSummary', 'write_answers', 'generate_files', 'benchmark_generation']
+           'plan_task', 'GenerationSummary', 'answer_schema', 'write_answers', 'run_of', 'generate_files',
+           'benchmark_generation']
 
 # %% ../../nbs/api/81_writing.generate.ipynb #7e1eb7c7
 FLAGS = ("cut_input", "dropped_examples", "cut_answer", "repetition", "unparsed", "unsupported")
@@ -309,6 +310,7 @@ class GenerationSummary:
     statuses: Counter = field(default_factory=Counter)   # status → rows
     flags: Counter = field(default_factory=Counter)      # flag → rows
     new_tokens: int = 0
+    journal: str | None = None                           # what was wrong with the journal of the run that this one went on with
 
     @property
     def failed(self) -> int:
@@ -318,7 +320,8 @@ class GenerationSummary:
     def describe(self) -> str:
         "The summary in words."
         kinds = ", ".join(f"{count:,} {status}" for status, count in self.statuses.most_common())
-        return "\n".join([f"{self.rows:,} rows: {kinds}; {self.new_tokens:,} tokens written", *(f"  {flag:<18}{self.flags[flag]:>8,}" for flag in FLAGS if self.flags[flag])])
+        return "\n".join([f"{self.rows:,} rows: {kinds}; {self.new_tokens:,} tokens written", *(f"  {flag:<18}{self.flags[flag]:>8,}" for flag in FLAGS if self.flags[flag]),
+                          *([self.journal] if self.journal else [])])
 
     def add(self, batch: pa.RecordBatch) -> None:
         "Counts a chunk of answers."
@@ -333,38 +336,17 @@ def _batch_of(table: pl.DataFrame) -> pa.RecordBatch:
     return table.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks().to_batches()[0]
 
 
-class _AnswerJournal(_Journal):
-    "The journal of a run, with the answers' columns."
-    def __init__(self, out: Path, fingerprint: bytes, resume: bool):
-        import pyarrow as pa
-
-        self._out, self._path = out, out.with_name(out.name + ".part")
-        self._schema = pl.DataFrame(schema=ANSWER_SCHEMA).to_arrow(compat_level=pl.CompatLevel.oldest()).schema.with_metadata({"run": fingerprint})
-        self.summary = GenerationSummary()
-        fresh = self._path.with_name(self._path.name + ".new")
-        self._file = fresh.open("wb")
-        self._stream = pa.ipc.new_stream(self._file, self._schema)
-        for batch in self._batches() if resume and self._path.exists() else ():
-            if batch.schema.metadata != self._schema.metadata:
-                raise InputError(f"{self._path} belongs to a run over other inputs, another task, model or settings: use --overwrite to start anew")
-            self.write(batch)
-        os.replace(fresh, self._path)
-
-    def finish(self) -> None:
-        "Turns the journal into the table under its name."
-        self.close()
-        table = self._path.with_name(self._path.name + ".table")
-        chunks = [pl.from_arrow(batch) for batch in self._batches()]
-        write_answers(pl.concat(chunks) if chunks else pl.DataFrame(schema=ANSWER_SCHEMA), table, self._out.suffix.lower())
-        os.replace(table, self._out)
-        self._path.unlink()
+def answer_schema() -> pa.Schema:
+    "The Arrow schema of the answers, for the journal."
+    return pl.DataFrame(schema=ANSWER_SCHEMA).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
 
-def write_answers(table: pl.DataFrame,  # from `answer_table`
-                  path: str | Path,     # where to write
-                  suffix: str,          # `.parquet`, `.csv` (lists are JSON in their cells) or `.jsonl`
+def write_answers(answers: pl.DataFrame | Iterable[pa.RecordBatch],  # from `answer_table`, or the journal's batches
+                  path: str | Path,                                  # where to write
+                  suffix: str,                                       # `.parquet`, `.csv` (lists are JSON in their cells) or `.jsonl`
                   ) -> None:
     "Writes a table of answers."
+    table = answers if isinstance(answers, pl.DataFrame) else pl.concat([pl.DataFrame(schema=ANSWER_SCHEMA), *map(pl.from_arrow, answers)])
     if suffix == ".parquet":
         table.write_parquet(path)
     elif suffix == ".jsonl":
@@ -373,14 +355,17 @@ def write_answers(table: pl.DataFrame,  # from `answer_table`
         table.with_columns(pl.Series(name, [json.dumps(value, ensure_ascii=False) for value in table[name].to_list()], pl.String) for name in ("flags", "unsupported")).write_csv(path)
 
 # %% ../../nbs/api/81_writing.generate.ipynb #c79a3dd3
-def _run_of(inputs: TaskInputs, model: str | Path | tuple[object, object], about: Sequence[object]) -> bytes:
-    "The fingerprint of a run: its files, task, model (with its files, where it is a folder) and settings."
-    folder = Path(model) if isinstance(model, (str, Path)) else None
-    files = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in folder.iterdir() if path.is_file()) if folder is not None and folder.is_dir() else []
-    named = model if folder is not None else getattr(model, "name", None) or TransformersEngine(*model).name
-    task = inputs.task
+def run_of(inputs: TaskInputs,          # from `plan_task`
+           engine,                      # that writes
+           about: Sequence[object],     # settings
+           ) -> str:
+    "The fingerprint of a run: its inputs, task, settings, and the model itself, to the last weight. vLLM keeps its weights to itself: there the model's files count, or its name on the hub."
+    task, tokenizer = inputs.task, getattr(engine.tokenizer, "backend_tokenizer", None)
     columns = [(name, [part.text_column for part in plan.parts]) for name, plan in inputs.plans.items()]
-    return _fingerprint(next(iter(inputs.plans.values())), (named, files, (task.name, task.instruction, task.columns, task.template), columns, dict(inputs.values), *about))
+    folder = Path(str(engine.name))
+    model = getattr(engine, "model", None) or ([(file.name, file) for file in sorted(folder.iterdir()) if file.is_file()] if folder.is_dir() else engine.name)
+    return digest(__version__, next(iter(inputs.plans.values())).identity(), columns, dict(inputs.values), (task.name, task.instruction, task.columns, task.template),
+                  model, tokenizer and tokenizer.to_str(), getattr(engine.tokenizer, "chat_template", None), type(engine).__name__, about)
 
 
 def generate_files(inputs: TaskInputs | str | Path | Sequence[str | Path],  # tables, files, folders, globs; or a plan of them
@@ -402,25 +387,23 @@ def generate_files(inputs: TaskInputs | str | Path | Sequence[str | Path],  # ta
                    **settings,                                         # constrained, max_new_tokens, temperature, seed, batch_tokens
                    ) -> GenerationSummary:
     "Writes a table of answers, one row for each of the inputs, in order. Raises InputError or ValueError before any work when something can't be used, Interrupted when the run breaks off."
-    path, how = check_output(out, overwrite, resume), writing_settings(task, **settings)
-    plan = inputs if isinstance(inputs, TaskInputs) else plan_task(inputs, task, values, text_column, id_column, ocr)
-    if path.exists() and any(os.path.samefile(path, part.path) for part in plan.parts):
-        raise InputError(f"{path} is one of the inputs: give --out another name")
-    writer = open_engine(model, engine)
-    input_limit(writer, how, max_input_tokens)
-    journal = _AnswerJournal(path, _run_of(plan, model, (how, max_input_tokens, examples_from, type(writer).__name__)), resume)
-    try:
-        if progress:
-            progress(journal.summary.rows)
-        rows = plan.rows(journal.summary.rows)
-        for chunk in _batched(rows if limit is None else islice(rows, max(0, limit - journal.summary.rows)), writer.chunk):
-            answers = _answer_chunk(writer, plan.task, chunk, how, examples, max_input_tokens, progress)
-            journal.write(_batch_of(answer_table([row.id for row in chunk], plan.task, answers)))
-        journal.finish()
-    except (OSError, KeyboardInterrupt) as error:
-        journal.close()
-        raise Interrupted(f"stopped after {journal.summary.rows:,} rows ({reason_of_break(error)}): {path}.part holds them; go on with --resume") from error
-    return journal.summary
+    how = writing_settings(task, **settings)
+    with claimed_output(out, overwrite, resume) as path:
+        plan = inputs if isinstance(inputs, TaskInputs) else plan_task(inputs, task, values, text_column, id_column, ocr)
+        if path.exists() and any(os.path.samefile(path, part.path) for part in plan.parts):
+            raise InputError(f"{path} is one of the inputs: give --out another name")
+        writer, summary = open_engine(model, engine), GenerationSummary()
+        input_limit(writer, how, max_input_tokens)
+        with Journal(path, answer_schema(), run_of(plan, writer, (how, max_input_tokens, examples_from)), resume, summary.add) as journal:
+            summary.journal = journal.note
+            if progress:
+                progress(journal.rows)
+            rows = plan.rows(journal.rows)
+            for chunk in batched(rows if limit is None else islice(rows, max(0, limit - journal.rows)), writer.chunk):
+                answers = _answer_chunk(writer, plan.task, chunk, how, examples, max_input_tokens, progress)
+                journal.write(_batch_of(answer_table([row.id for row in chunk], plan.task, answers)))
+            journal.finish(partial(write_answers, suffix=path.suffix.lower()))
+    return summary
 
 
 def _answer_chunk(engine, task: Task, chunk: Sequence[TaskRow], settings: WritingSettings, examples: ExampleSource | None, max_input_tokens: int | None, progress) -> list[Answer]:
