@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cancer_staging.corpora.noise import counterfactual, misspell, noisy_copies, ocr_noise, WORD
 from cancer_staging.corpora.spelling import SpellingRepair
-from cancer_staging.text.notation import Masked, remove_notation
+from cancer_staging.text.masking import Masked, remove_notation
 from cancer_staging.rules.assembly import GRAMMAR
 
 

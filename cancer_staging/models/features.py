@@ -15,7 +15,7 @@ from ..fields import FIELDS
 from ..rules.assembly import GRAMMAR
 from ..rules.grammar import Finding
 from ..text.document import fold
-from ..text.notation import remove_notation
+from ..text.masking import remove_notation
 
 # %% auto #0
 __all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'STRUCTURES', 'BEFORE', 'AFTER', 'MENTIONS', 'LARGEST_MM', 'T_SIZES',

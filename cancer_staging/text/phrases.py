@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 # %% auto #0
-__all__ = ['LONGEST_ROW', 'Pattern', 'unbounded_repeat', 'PatternTable']
+__all__ = ['LONGEST_ROW', 'Pattern', 'unnamed', 'unbounded_repeat', 'PatternTable']
 
 # %% ../../nbs/api/10_text.phrases.ipynb #4327dec3
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,12 @@ class Pattern:
 
 
 LONGEST_ROW = 250  # characters of one pattern: what can be read at a glance
+
+
+def unnamed(pattern: str  # a regular expression, such as a table's `regex.pattern`
+            ) -> str:
+    "The expression with its named groups made plain, to stand several times in another one."
+    return re.sub(r"\(\?P<\w{1,60}>", "(?:", pattern)
 
 # %% ../../nbs/api/10_text.phrases.ipynb #09e0a00b
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|(?P<repeat>[*+]|\{\d*,\})|.", re.DOTALL)
