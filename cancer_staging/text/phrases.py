@@ -44,7 +44,7 @@ def unnamed(pattern: str  # a regular expression, such as a table's `regex.patte
     return re.sub(r"\(\?P<\w{1,60}>", "(?:", pattern)
 
 # %% ../../nbs/api/10_text.phrases.ipynb #09e0a00b
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|(?P<repeat>[*+]|\{\d*,\})|.", re.DOTALL)
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|(?P<repeat>[*+]|\{\d{0,5},\})|.", re.DOTALL)
 
 
 def unbounded_repeat(pattern: str  # a regular expression
