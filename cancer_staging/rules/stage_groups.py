@@ -22,9 +22,10 @@ from ..text.phrases import Pattern, PatternTable
 __all__ = ['CATEGORY', 'ROMAN', 'IN_SITU', 'NOT_GROUP_BEFORE', 'NOT_GROUP_AFTER', 'GRADE_BEFORE', 'CATEGORY_WORD', 'LIST_ITEM',
            'STRONG_WORD', 'NAMED_WORD', 'BOX', 'TICKED', 'P16', 'AGE', 'PSA', 'SUBSITE_FACTORS', 'GRADE_GROUP',
            'STAGE_GROUPS', 'StageRow', 'StageTable', 'build_table', 'stage_tables', 'Schema', 'code_ranges', 'schemas',
-           'staging_schema', 'table_categories', 'common_group', 'derive_stage_group', 'StatedGroup', 'Label',
-           'read_label', 'read_boxes', 'is_other_stage', 'is_item', 'is_other_token', 'read_stated', 'read_factor',
-           'table_grade', 'read_derived', 'read_stage_group_finding']
+           'staging_schema', 'table_categories', 'common_group', 'table_of_prefix', 'fitting_rows',
+           'group_without_nodes', 'derive_stage_group', 'StatedGroup', 'Label', 'read_label', 'read_boxes',
+           'is_other_stage', 'is_item', 'is_other_token', 'read_stated', 'read_factor', 'table_grade', 'read_derived',
+           'read_stage_group_finding']
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #9911df5e
 class StageRow(NamedTuple):
@@ -138,7 +139,7 @@ def table_categories(stated: str | None,     # as stated, such as `pT1c`, `N1mi`
             return siblings
     return frozenset({bare})
 
-# %% ../../nbs/api/28_rules.stage_groups.ipynb #187e66fd
+# %% ../../nbs/api/28_rules.stage_groups.ipynb #3bda6c12
 def common_group(groups: set[str]  # stage groups that are possible
                  ) -> str | None:
     "What all groups have in common, not less than the Roman numeral; None when they differ in it."
@@ -150,7 +151,38 @@ def common_group(groups: set[str]  # stage groups that are possible
     roman = romans.pop()
     return roman if roman == "0" else commonprefix(sorted(groups))
 
+# %% ../../nbs/api/28_rules.stage_groups.ipynb #7fd064bf
+def table_of_prefix(schema: str,      # from `staging_schema`
+                    prefix: str,      # of the stated categories: `p`, `yp`, `c`
+                    ) -> str:
+    "The schema's table for staging after neoadjuvant therapy or before any, where the manual has one; else the schema's own."
+    for letter, suffix in (("y", "_yp"), ("c", "_clinical")):
+        if letter in prefix and schema + suffix in stage_tables():
+            return schema + suffix
+    return schema
 
+
+def fitting_rows(table: StageTable,     # of one schema
+                 ts: frozenset[str],    # the table's categories that T may be
+                 ms: frozenset[str],    # and M
+                 grade: str | None,     # None: any
+                 factor: str | None,    # None: any
+                 ) -> list[StageRow]:
+    "The lines that T, M, grade and factor leave open, whatever N is."
+    return [row for row in table.rows if (not row.t or row.t & ts) and (not row.m or row.m & ms)
+            and (not row.grade or grade is None or grade in row.grade) and (not row.factor or factor is None or factor in row.factor)]
+
+
+def group_without_nodes(table: StageTable,       # of one schema
+                        rows: list[StageRow],    # that T, M, grade and factor leave open
+                        ) -> str | None:
+    "The group where N is unknown: by the lines for NX, else by all lines where there is one for every N."
+    if any("NX" in row.n for row in rows):
+        return common_group({row.group for row in rows if not row.n or "NX" in row.n})
+    covered = frozenset().union(*(row.n or table.n for row in rows))
+    return common_group({row.group for row in rows}) if covered >= table.n - {"NX"} else None
+
+# %% ../../nbs/api/28_rules.stage_groups.ipynb #eea1026c
 @lru_cache(maxsize=8192)
 def derive_stage_group(schema: str,                # which table, from `staging_schema`
                        t: str | None,              # primary tumour, as stated: `pT2a`; None or TX when unknown
@@ -160,24 +192,15 @@ def derive_stage_group(schema: str,                # which table, from `staging_
                        factor: str | None = None,  # what else the table asks for: `S1`, `PSA<10`, `p16+`, `age<55`, `lower`, `mitoses-low`; None: any
                        ) -> str | None:
     "The AJCC 8 stage group as far as the categories decide it, or None. Raises ValueError for a schema that there is no table for."
-    table = stage_tables().get(schema)
-    if table is None:
-        raise ValueError(f"no stage table {schema!r}: there are {', '.join(stage_tables())}")
     prefix = (t or n or "").partition("T" if t else "N")[0]
-    for letter, suffix in (("y", "_yp"), ("c", "_clinical")):
-        if letter in prefix and schema + suffix in stage_tables():
-            return derive_stage_group(schema + suffix, (t or "").removeprefix(prefix) or None, n, m, grade, factor)
-    ts = table_categories(t, table.t)
+    if (own := table_of_prefix(schema, prefix)) != schema:
+        return derive_stage_group(own, (t or "").removeprefix(prefix) or None, n, m, grade, factor)
+    if (table := stage_tables().get(schema)) is None:
+        raise ValueError(f"no stage table {schema!r}: there are {', '.join(stage_tables())}")
+    ts, ms = table_categories(t, table.t), table_categories(m, table.m) or frozenset({"M0"})
     ns = table_categories(n, table.n) or (frozenset({"N0"}) if ts & IN_SITU else frozenset())
-    ms = table_categories(m, table.m) or frozenset({"M0"})
-    fitting = [row for row in table.rows if (not row.t or row.t & ts) and (not row.m or row.m & ms)
-               and (not row.grade or grade is None or grade in row.grade) and (not row.factor or factor is None or factor in row.factor)]
-    if not ns and any("NX" in row.n for row in fitting):
-        ns = frozenset({"NX"})
-    if not ns:
-        covered = frozenset().union(*(row.n or table.n for row in fitting))
-        return common_group({row.group for row in fitting}) if covered >= table.n - {"NX"} else None
-    return common_group({row.group for row in fitting if not row.n or row.n & ns})
+    rows = fitting_rows(table, ts, ms, grade, factor)
+    return common_group({row.group for row in rows if not row.n or row.n & ns}) if ns else group_without_nodes(table, rows)
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #7cad0a83
 NOT_GROUP_BEFORE = PatternTable(
