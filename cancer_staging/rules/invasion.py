@@ -90,9 +90,9 @@ def find_structure(lower: str,  # a folded report
 BETWEEN = PatternTable(
     "invasion.between",
     Pattern("verb", r"is|are|was|were|has|have|be|been|seen", (" is ", " has been "), (" shows ",)),
-    Pattern("link", r"by|of|in|into|within|with|the|this|and|either|both|also|clearly|focally|definite|definitely|status|outside", (" of the ", " status ", " is also "), (" or ", " but ")),
-    Pattern("tumor", r"tumou?r|neoplas(?:m|tic)|(?:adeno)?carcinoma|cells?|invasive|metastatic|microscopic|foci", (" by tumor ", " of neoplastic cells "), (" adenoma ",)),
-    Pattern("place", r"spaces?|vessels?|lymphatics?|small|large|capillary|specimen|nerves?", (" of small vessels ", " (lvi) of lymphatics "), (" seminal vesicle ", " margin ")),
+    Pattern("link", r"by|of|in|into|within|with|the|this|and|either|both|also|clearly|focally|definite|definitely|status|outside", (" of the ", " status ", " also "), (" or ", " but ")),
+    Pattern("tumor", r"tumou?r|neoplas(?:m|tic)|(?:adeno)?carcinoma|cells?|invasive|metastatic|microscopic|foci", (" tumor ", " invasive carcinoma cells "), (" adenoma ",)),
+    Pattern("place", r"spaces?|vessels?|lymphatics?|small|large|capillary|specimen|nerves?", (" small vessels ", " (lvi) lymphatics "), (" seminal vesicle ", " margin ")),
     frame=r"[\s.,\-]{0,4}(?:\([^()]{0,40}\)[\s.]{0,3})?(?:(?:(?&verb)|(?&link)|(?&tumor)|(?&place))\b|[\s.,]){0,18}", anchored=True)
 # a label's end: ' (LVSI) of the tumor:', then leaders, and few words before the answer
 CAPTION = re.compile(r"[\s.,\-]{0,4}(?:\([^()]{0,40}\)\s{0,2}){0,2}(?:[a-z/()-]{1,20}\s{1,3}){0,4}:[^a-z0-9\[(+-]{0,120}(?:[a-z/-]{1,14}[\s,]{1,3}){0,3}")
