@@ -37,8 +37,11 @@ _WORD = re.compile(r"[^\W_]{1,30}|[^\s\w]")
 _LINKS = frozenset("space spaces or and small large blood channel channels tumor tumour tumoral extramural intramural extratumoral intratumoral peritumoral nor sinus like duct microvascular microscopic carcinoma neoplastic cell".split())
 ROOT = PatternTable(
     "invasion.root",
-    Pattern("vessel", r"vas[ce]|ascular|cu[l1]ar|lymph|phat|angio|vess|ve[ni]|capillar|arter|lvs?i", ("vaseular", "lymphatic", "vessel", "venous", "lvi"), ("stromal", "capsule"), "a quick look, before the words are read"),
-    Pattern("nerve", r"ner[uv]|neur", ("perineural", "nerve", "perinerual"), ("inner",)))
+    Pattern("structure", r"vas[ce]|ascular|cu[l1]ar|lymph|phat|angio|vess|ve[ni]|capillar|arter|lvs?i", ("vaseular", "lymphatic", "vessel", "venous", "lvi"), ("stromal", "capsule"), "a quick look, before the words are read"),
+    Pattern("structure", r"ner[uv]|neur", ("perineural", "nerve", "perinerual"), ("inner",)))
+ROOT
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #2b382304
 STRUCTURE_WORD = PatternTable(
     "invasion.structure_word",
     Pattern("vessel", r".{0,20}(?:vasc|ascular|vaseular|angio|vess|veno|capillar|phatic)", ("lymphovascular", "angiolymphatic", "vaseular", "phatic", "vessels"), ("capsular", "invasive")),
@@ -46,11 +49,14 @@ STRUCTURE_WORD = PatternTable(
     Pattern("vessel", r"lymph(?!oc|oi|op|om|ad)", ("lymph", "lymphatics"), ("lymphocytic", "lymphoid", "lymphoma", "lymphadenopathy", "lymphoplasmacytic")),
     Pattern("nerve", r".{0,27}?(?:neur|nerua|nerv)", ("perineural", "nerve", "perinerual"), ("inner", "venous")),
     anchored=True)
+STRUCTURE_WORD
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #8779a824
 OTHER_VESSEL = PatternTable(
     "invasion.other_vessel",
     Pattern("vein", r"renal vein|portal|hepatic vein|pulmonary vein|vena cava|caval|jugular|splenic vein", ("renal vein ", "portal venous "), ("adrenal vein ", "portal venous: lymphatic ")),
     frame=r"\b(?&vein)\W{1,3}[^\n:]{0,20}$")
-STRUCTURE_WORD
+OTHER_VESSEL
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #21a0c003
 class NamedStructure(NamedTuple):
@@ -94,6 +100,9 @@ BETWEEN = PatternTable(
     Pattern("tumor", r"tumou?r|neoplas(?:m|tic)|(?:adeno)?carcinoma|cells?|invasive|metastatic|microscopic|foci", (" tumor ", " invasive carcinoma cells "), (" adenoma ",)),
     Pattern("place", r"spaces?|vessels?|lymphatics?|small|large|capillary|specimen|nerves?", (" small vessels ", " (lvi) lymphatics "), (" seminal vesicle ", " margin ")),
     frame=r"[\s.,\-]{0,4}(?:\([^()]{0,40}\)[\s.]{0,3})?(?:(?:(?&verb)|(?&link)|(?&tumor)|(?&place))\b|[\s.,]){0,18}", anchored=True)
+BETWEEN
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #d0ff7817
 # a label's end: ' (LVSI) of the tumor:', then leaders, and few words before the answer
 CAPTION = re.compile(r"[\s.,\-]{0,4}(?:\([^()]{0,40}\)\s{0,2}){0,2}(?:[a-z/()-]{1,20}\s{1,3}){0,4}:[^a-z0-9\[(+-]{0,120}(?:[a-z/-]{1,14}[\s,]{1,3}){0,3}")
 
@@ -119,12 +128,15 @@ def belongs(lower: str,      # a folded report
 # %% ../../nbs/api/21_rules.invasion.ipynb #9b725d20
 AFFIRMED = PatternTable(
     "invasion.affirmed",
-    Pattern("told", r"with|shows?|showing|showed|demonstrat\w{1,4}|exhibit\w{0,4}|contains?|has|there is|including|suggests?|identified|present", ("carcinoma with ", "shows definite "), ("showered ", "with a tumor three words off ")),
-    Pattern("told", r"evidence of|presence of|positive for|foci of|focus of|areas of", ("evidence of small ", "foci of "), ("evidence for ",)),
-    Pattern("much", r"extensive|focal|focally|multifocal|prominent|marked|massive|definite|minimal|rare|scattered|abundant", ("extensive ", "focal small vessel "), ("markedly ",)),
-    Pattern("much", r"both|intramural|extramural", ("extramural ", "both "), ("mural ",)),
+    Pattern("found", r"with|shows?|showing|showed|demonstrat\w{1,4}|exhibit\w{0,4}|contains?|has|there is|including|suggests?|identified|present", ("carcinoma with ", "shows definite "), ("showered ", "with a tumor three words off ")),
+    Pattern("found", r"evidence of|presence of|positive for|foci of|focus of|areas of", ("evidence of small ", "foci of "), ("evidence for ",)),
+    Pattern("found", r"extensive|focal|focally|multifocal|prominent|marked|massive|definite|minimal|rare|scattered|abundant", ("extensive ", "focal small vessel "), ("markedly ",)),
+    Pattern("found", r"both|intramural|extramural", ("extramural ", "both "), ("mural ",)),
     Pattern("joined", r"and|also", ("necrosis and ",), ("brand ", "and very "), "what stands before it was found"),
-    frame=r"\b(?:(?&told)|(?&much))[\s.:-]{1,3}(?:[a-z/-]{2,14}[\s.]{1,2}){0,2}$|\b(?&joined)\s$")
+    frame=r"\b(?&found)[\s.:-]{1,3}(?:[a-z/-]{2,14}[\s.]{1,2}){0,2}$|\b(?&joined)\s$")
+AFFIRMED
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #5bb319a3
 _GLUED_NO = re.compile(r"no(?=lymph|vasc|angio|perin|venous)")  # OCR: 'NOLYMPHOVASCULAR INVASION'
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #21a0c007
@@ -157,7 +169,7 @@ def _denied_or_doubted(lower: str, structure: NamedStructure, before: str, answe
         return InvasionMention(start, structure.end, "no", "prose")
     return InvasionMention(structure.start, structure.end, "perhaps", "prose") if DOUBTED_BEFORE.search(before) else None
 
-
+# %% ../../nbs/api/21_rules.invasion.ipynb #fb7d70f7
 def _affirmed(lower: str, structure: NamedStructure, before: str) -> InvasionMention | None:
     "The mention when the words before the name say that it was found, or when it is an item of a list."
     after = lower[structure.end:structure.end + 3].lstrip(" )")[:1]
@@ -168,7 +180,7 @@ def _affirmed(lower: str, structure: NamedStructure, before: str) -> InvasionMen
         return InvasionMention(structure.start, structure.end, "yes", "bare")
     return None
 
-
+# %% ../../nbs/api/21_rules.invasion.ipynb #72733129
 def answer_named(document: Document,         # a prepared report
                  structure: NamedStructure,  # a name found in it
                  ) -> InvasionMention | None:
@@ -236,8 +248,9 @@ LISTED = PatternTable(
     Pattern("sure", r"venous\s?/\s?lymphatic|lymphatic\s?/\s?vascular|vascular\s?/\s?lymphatic|vasc/lymphatic", ("venous/lymphatic: none", "vascular / lymphatic: none"), ("venous: none",)),
     Pattern("loose", r"venous|lymphatic|vascular|blood vessel|neural", ("venous: none", "blood vessel (large): none"), ("lvi: no", "vascular margin: free")),
     frame=r"(?&sure)?(?&loose)?\s?(?:\([^()]{0,30}\))?\s?(?::|-|\.{2,9})\s{0,20}(?=\S)", anchored=True)
+LISTED
 
-
+# %% ../../nbs/api/21_rules.invasion.ipynb #025c26f5
 def _listed(document: Document) -> Iterator[tuple[str, InvasionMention]]:
     "Mentions in lists that leave the word invasion out, by field."
     lower = document.lower
@@ -260,18 +273,21 @@ WITHIN_CUES = ("lymphatics", "vascular space", "lymphatic space", "vascular chan
                "endothelial-lined", "vascular lumen", "nerves", "nerve sheath", "perineural space")
 TUMOR_WITHIN = PatternTable(
     "invasion.tumor_within",
-    Pattern("clot", r"emboli|embolus|thromb\w{1,4}", ("emboli in peritumoral ", "tumor thrombus within a "), ("embolized ",)),
+    Pattern("tumor", r"emboli|embolus|thromb\w{1,4}", ("emboli in peritumoral ", "tumor thrombus within a "), ("embolized ",)),
     Pattern("tumor", r"tumou?r|carcinoma|cells|nests|clusters|aggregates", ("tumor is present within ", "nests of cells invading the "), ("tumor with thick ", "tumor. the ")),
-    Pattern("invades", r"invad\w{1,3}|infiltrat\w{1,4}", ("infiltrating into large ",), ("invading ",), "the tumour was named before"),
-    frame=r"(?:(?&clot)|(?&tumor)|(?&invades))[\s.]{1,3}(?:(?:(?&verb)|(?&size))\b|[\s.,/]){0,14}\b(?&within)[\s.]{1,2}(?:(?:(?&size)|a|an|dilated|rare|occasional)[\s.,/]{1,3}){0,4}$",
+    Pattern("tumor", r"invad\w{1,3}|infiltrat\w{1,4}", ("infiltrating into large ",), ("invading ",), "the tumour was named before"),
+    frame=r"(?&tumor)[\s.]{1,3}(?:(?:(?&verb)|(?&size))\b|[\s.,/]){0,14}\b(?&within)[\s.]{1,2}(?:(?:(?&size)|a|an|dilated|rare|occasional)[\s.,/]{1,3}){0,4}$",
     parts={"verb": "is|are|present|seen|identified|noted|found|focally|also", "within": "in|within|into|inside|involving|involves|invades|invading|infiltrating",
            "size": "the|small|large|peritumoral|thin|walled|thin-walled|numerous|several|many|few|lymphatic|vascular|blood|multiple|and|or|lymph"})
+TUMOR_WITHIN
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #0dbdf5f2
 SPREAD_CUES = ("lymphangi", "angioinva", "intravascular", "vasorum", "vassorum", "emboliae")
 VESSEL_SPREAD = PatternTable(
     "invasion.vessel_spread",
     Pattern("named", r"lymphang(?:itis|iosis|itic)|(?:angio|lympho)inva\w{1,6}|intravascular\s(?:tumou?r|emboli|carcinoma)", ("lymphangitis carcinomatosa", "angioinvasion", "intravascular tumor"), ("lymphangioma", "intravascular contrast")),
     Pattern("latin", r"invasio[\w\s]{0,20}vass?orum|emboli\w{0,3}\scarcin", ("invasio carcinomatosa vasorum", "emboliae carcinomatosae"), ("invasio carcinomatosa nervorum", "emboli of carcinoma")))
-TUMOR_WITHIN
+VESSEL_SPREAD
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #21a0c013
 def _pictured(document: Document) -> Iterator[tuple[str, InvasionMention]]:
@@ -332,7 +348,5 @@ def read_invasion(document: Document,            # a prepared report
     for field, mention in best.items():
         label = _LABEL[mention.value]
         yield Finding(field, label, label or "indeterminate", (Span(mention.start, mention.end),), f"invasion.{mention.how}")
-
-
 INVASION = Rule("invasion", ("lymphovascular_invasion", "perineural_invasion"), tuple(dict.fromkeys((*HEAD_CUES, *VESSEL_CUES, *WITHIN_CUES, *SPREAD_CUES, *CODE_CUES))),
                 read_invasion, tuple(f"invasion.{how}" for how in get_args(HowMentioned)))

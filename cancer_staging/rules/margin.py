@@ -31,12 +31,15 @@ MARGIN_WORD = PatternTable(
     Pattern("line", r"(?:resection|incision|excision|surgical|cut)\W{1,2}(?:lines?|edges?|ends?|planes?|borders?)\b", ("resection lines", "surgical. borders", "cut edge"), ("resection specimen", "cut lineage")),
     Pattern("line", r"lines?\sof\s(?:resection|excision)", ("line of resection",), ("line of cells",)),
     Pattern("end", r"(?:intestine|bowel|specimen)\W(?:ends?|edges?)\b", ("bowel ends", "specimen edge"), ("bowel wall",)))
+MARGIN_WORD
+
+# %% ../../nbs/api/22_rules.margin.ipynb #89dc774f
 TUMOR_EDGE = PatternTable(
     "margin.tumor_edge",
-    Pattern("tumor", r"infiltrati\w{2,3}|pushing|rolled|raised|heaped|tumou?r|ulcer|irregular", ("an infiltrating ", "pushing ", "heaped-", "ulcer "), ("deep ", "inked ", "tumor-free ")),
-    Pattern("organ", r"serosal|costal|lateral liver|orbital|lobular", ("costal ", "lateral liver "), ("liver ", "lateral "), "the margin of an organ"),
-    frame=r"(?:(?&tumor)|(?&organ))[\s-]{1,2}$")
-MARGIN_WORD
+    Pattern("edge", r"infiltrati\w{2,3}|pushing|rolled|raised|heaped|tumou?r|ulcer|irregular", ("an infiltrating ", "pushing ", "heaped-", "ulcer "), ("deep ", "inked ", "tumor-free ")),
+    Pattern("edge", r"serosal|costal|lateral liver|orbital|lobular", ("costal ", "lateral liver "), ("liver ", "lateral "), "the margin of an organ"),
+    frame=r"(?&edge)[\s-]{1,2}$")
+TUMOR_EDGE
 
 # %% ../../nbs/api/22_rules.margin.ipynb #9c2387e1
 class Edge(NamedTuple):
@@ -55,15 +58,22 @@ IN_SITU = PatternTable(
     "margin.in_situ",
     Pattern("short", r"\bdcis\b|\blcis\b|\bcis\b", ("dcis", "focal lcis"), ("excised", "cistern")),
     Pattern("named", r"in[\s-]{1,2}situ|intraductal|dysplasia|adenoma\b|intraepithelial|barrett|prostatic intraep", ("carcinoma in situ", "in-situ", "tubular adenoma"), ("adenomatous", "invasive"), "adenoma and dysplasia at a margin are not the cancer"))
+IN_SITU
+
+# %% ../../nbs/api/22_rules.margin.ipynb #56092e73
 IN_SITU_NAME = PatternTable(
     "margin.in_situ_name",
     Pattern("behind", r"(?:ductal|duct|lobular|urothelial)?\s?carcinoma[\s-]{1,2}in[\s-]{1,2}situ", ("ductal carcinoma in situ", "carcinoma in-situ"), ("ductal carcinoma",)),
     Pattern("before", r"in[\s-]{1,2}situ\s(?:\w{3,10}\s)?(?:carcinoma|tumou?r|component)|intraductal\scarcinoma", ("in situ ductal carcinoma", "intraductal carcinoma"), ("in situ and invasive",)))
+IN_SITU_NAME
+
+# %% ../../nbs/api/22_rules.margin.ipynb #935920bb
 INVASIVE = PatternTable(
     "margin.invasive",
     Pattern("tumor", r"invasive|infiltrating|both|neoplas|malignan|carcinoma|tumou?r", ("invasive", "adenocarcinoma", "both components"), ("dcis", "adenoma")))
+INVASIVE
 
-
+# %% ../../nbs/api/22_rules.margin.ipynb #c2be6def
 def is_in_situ(words: str  # what is said of a margin, folded
                ) -> bool:
     "Whether `words` speak of in-situ disease and of nothing else."
@@ -78,10 +88,16 @@ DIRECT = PatternTable(
     Pattern("answer", r"can(?:not|\snot)\sbe|show|contain|with\s(?:no|tumou?r)", (" cannot be assessed", " shows tumor", " with tumor"), (" with ink",)),
     frame=r"[\s.,]{0,3}(?:\([^()]{0,60}\)[\s.,]{0,3})?(?:(?&of)[\s.,]{0,3})?(?:status\W{1,3})?(?:(?&verb)|(?&sign)|(?=(?&answer)))", anchored=True,
     parts={"of": r"of\W(?:the\W)?(?:resection|excision|specimen|surgical\sresection)"})
+DIRECT
+
+# %% ../../nbs/api/22_rules.margin.ipynb #7222f5e2
 VERB_BEFORE = PatternTable(
     "margin.verb_before",
     Pattern("verb", "is|are|was|were|ark|appears?", (" of the left breast are ", " at the base is grossly ", "s ark all "), (" are free; tumor ", " basis "), "OCR reads are as ark"),
     frame=r"[^;:]{0,75}\b(?&verb)[\s.]{1,3}(?:\w{3,12}ly\s|all\s|also\s){0,2}$", anchored=True)
+VERB_BEFORE
+
+# %% ../../nbs/api/22_rules.margin.ipynb #776058b2
 DISTANCE_BEFORE = re.compile(r"\d\s{0,2}[cm]m\s(?:away\s)?from\W{1,2}[a-z\s.]{0,30}$")  # '1 cm from the line of resection shows tumour'
 
 
@@ -129,8 +145,9 @@ RENEWED = PatternTable(
     "margin.renewed",
     Pattern("cut", r"re-?\s?exci|re-?resec|shav", ("re-excision of medial margin", "re excision", "margin shave"), ("excision",)),
     Pattern("later", r"\bnew\b|newest|\bfinal\b|additional|separate|\brevis|further|subsequent", ("new deep margin", "final margins", "revised margin"), ("anew", "finally")))
+RENEWED
 
-
+# %% ../../nbs/api/22_rules.margin.ipynb #d90cce87
 def names_of(edge: Edge  # a statement
              ) -> set[str]:
     "The margins that the statement names; none when it sums up all of them."
@@ -148,7 +165,7 @@ class MarginStatus(NamedTuple):
     edge: Edge
     evidence: MarginEvidence
 
-
+# %% ../../nbs/api/22_rules.margin.ipynb #b4725c11
 def _still_positive(edges: list[Edge], clear: list[Edge]) -> Edge | None:
     "The first margin that invasive tumour reaches and that no clear further excision has replaced."
     renewed = [names_of(edge) for edge in clear if RENEWED.search(edge.around)]
@@ -159,12 +176,12 @@ def _still_positive(edges: list[Edge], clear: list[Edge]) -> Edge | None:
                 return edge
     return None
 
-
+# %% ../../nbs/api/22_rules.margin.ipynb #3ee21f42
 def _first_invasive(edges: list[Edge], value: AnswerValue) -> Edge | None:
     "The first statement with an answer that does not speak of in-situ disease."
     return next((edge for edge in edges if edge.value == value and not edge.in_situ), None)
 
-
+# %% ../../nbs/api/22_rules.margin.ipynb #871e1cb8
 def resolve_edges(edges: list[Edge]  # all statements about margins
                   ) -> MarginStatus | None:
     "What the statements come to; None when they say nothing of invasive tumour."
@@ -254,6 +271,4 @@ def read_margin(document: Document,            # a prepared report
         yield Finding("margin", status.label, status.label or "cannot be assessed", (Span(status.edge.start, status.edge.end),), f"margin.{status.evidence}")
     elif code := read_margin_code(document):
         yield code
-
-
 MARGIN = Rule("margin", ("margin",), (*MARGIN_CUES, *R_CUES, "transected", "irradical"), read_margin, tuple(f"margin.{evidence}" for evidence in get_args(MarginEvidence)))

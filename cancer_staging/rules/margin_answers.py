@@ -24,9 +24,11 @@ TUMOR_WORD = PatternTable(
     Pattern("tumor", r"invasive|invasion|involvement|invol\w{1,5}|extension|infiltrat\w{1,4}", ("invasive", "involvement", "infiltrating"), ("convolution", "extends")),
     Pattern("tumor", r"evidence|significant|definite|diagnostic", ("evidence of", "definite"), ("indefinite", "diagnosis"), "'no evidence of', 'no definite': what follows is the tumour"),
     frame=r"\b(?&tumor)")
+TUMOR_WORD
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #347803ad
 TUMOR = "|".join(row.pattern for row in TUMOR_WORD.rows)  # for tables that go on from it
 LENGTH = r"(?:\d{1,2}[.,]\d{1,2}|\d{1,3})[\s-]{0,2}(?:mm|cm|em|ern)\b"  # OCR reads cm as em or ern
-TUMOR_WORD
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f07
 MARGIN_ANSWER = PatternTable(
@@ -58,14 +60,23 @@ NOT_FREE = PatternTable(
     "margin.not_free",
     Pattern("denied", "free|clear|negative|clean", ("not free", "not entirely clear"), ("free, not", "not quite all negative")),
     frame=r"\bnot\W{1,2}(?:\w{2,10}\W{1,2})?(?&denied)")
+NOT_FREE
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #bb3e5f84
 UNSTATED = PatternTable(
     "margin.unstated",
     Pattern("unstated", r"not\W{1,3}(?:specif|report|stat|giv|provid)|see\s|unknown", ("not specified", "see note", "unknown"), ("not assessed", "seen")),
     anchored=True)
+UNSTATED
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #7b6f7ebc
 OTHER_SUBJECT = PatternTable(
     "margin.other_subject",
     Pattern("nodes", r"\bnodes?\b", ("lymph nodes positive",), ("nodular",)),
     Pattern("one", "there is one", ("there is one positive",), ("there is tumor",)))
+OTHER_SUBJECT
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #9f6a273a
 NO_DISTANCE = re.compile(r"0(?:[.,]0{1,2})?\s?(?:mm|cm)")
 
 
@@ -81,7 +92,7 @@ def _says_nothing(lower: str, match: re.Match, value: str, end: int) -> bool:
         return only_there or OTHER_SUBJECT.search(lower, end, min(len(lower), match.end() + 14)) is not None
     return False
 
-
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #c30d1983
 def judge(lower: str,       # a folded report
           match: re.Match,  # what `MARGIN_ANSWER` read
           end: int,         # where the name of the margin ends
@@ -102,19 +113,30 @@ SIDE_LIST = PatternTable(
     "margin.side_list",
     Pattern("side", "|".join((*SIDES, "apex")), ("posterior, deep", "inferior margin"), ("deep: 2 mm", "lateral margin: free", "deep negative"), "a list of sides, none with an answer of its own"),
     frame=r"(?&side)(?:\s(?:surgical\s)?margin)?(?![^:\n.;]{0,12}:)(?!\W{1,3}(?:negative|free|clear|uninv|no\b|not\b))", anchored=True)
+SIDE_LIST
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #6e2bab11
 SUB_LABEL = PatternTable(
     "margin.sub_label",
     Pattern("of", r"adipose|tissue|fascia|vein|ureter\w{0,2}|urethra\w?|soft|proximal|distal|radial|deep|invasive carcinoma", ("deep: free", "perinephric adipose tissue: free", "for invasive carcinoma: no"), ("lymph nodes: free", "deep free")),
     frame=r"[a-z' ]{0,12}(?&of)[a-z' ]{0,25}:\s?", anchored=True)
+SUB_LABEL
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #0fb557a3
 OTHER_QUESTION = PatternTable(
     "margin.other_question",
     Pattern("label", ":|margin|node|invasion|stage|grade", ("lymph nodes: positive", "histologic grade"), ("free of tumor",)))
+OTHER_QUESTION
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #1ccfe0a0
 SPECIMEN = PatternTable(
     "margin.specimen",
     Pattern("procedure", r"exci|biops|resect|shav|mastect", ("deep margin, excision:", "shave:"), ("deep margin:",), "'New deep margin, excision: carcinoma' does not say that its far side is reached"),
     Pattern("added", r"\bnew\b|additional|margin[^:]{0,40},", ("new deep:", "medial margin, left breast:"), ("renewed",)))
+SPECIMEN
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #96bfaec3
 _TICKED = re.compile(rf"{TICK}\W{{0,3}}")
-SIDE_LIST
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f14
 def _ticked(lower: str, start: int, end: int) -> Answer | None:
@@ -123,7 +145,7 @@ def _ticked(lower: str, start: int, end: int) -> Answer | None:
     match = MARGIN_ANSWER.match(lower, tick.end(), end) if tick else None
     return judge(lower, match, start) if match else None
 
-
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #08c769ce
 def _label_before_value(lower: str, end: int, right: int, match: re.Match | None) -> re.Match | None:
     "The end of the label, when the answer is the value behind it; None when the words at `match` are the answer."
     label = LABEL_END.match(lower, end, min(len(lower), end + 110))
@@ -133,7 +155,7 @@ def _label_before_value(lower: str, end: int, right: int, match: re.Match | None
         return label
     return label if match.lastgroup == "distance" and "\n" not in lower[end:label.end()] else None
 
-
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #ad94e89a
 def _value_behind(lower: str, end: int, label: re.Match) -> re.Match | None:
     "The answer in the label's value; None when the label has none of its own."
     match = MARGIN_ANSWER.search(lower, label.end(), min(len(lower), label.end() + 75))
@@ -144,7 +166,7 @@ def _value_behind(lower: str, end: int, label: re.Match) -> re.Match | None:
         return None
     return None if match.lastgroup == "yes" and SPECIMEN.search(lower, end, label.end()) else match
 
-
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #b1d8a511
 def answer_after(lower: str,  # a folded report
                  end: int,    # where the word margin ends
                  right: int,  # where its clause ends
@@ -170,12 +192,15 @@ LEADING = PatternTable(
     Pattern("yes", r"involv\w{0,5}|transect\w{0,3}|invades|invading|infiltrates|positive", ("involves the ", "positive deep ", "transected at the "), ("uninvolved ", "infiltrating ")),
     Pattern("denial", "no|not|without|absence|nor", ("no tumor at any ", "does not reach the "), ("node at the ", "notes ")),
     frame=r"\b(?:(?&no)\b|(?&distance)|(?&yes)\b|(?&denial)\b)", parts={"length": LENGTH})
+LEADING
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #c3ee48c0
 ELSEWHERE = PatternTable(
     "margin.elsewhere",
     Pattern("tissue", r"skin|muscularis|fat|serosa|wall|tissues?|nipple|mucosa|eic", ("the skin and deep ", "muscle wall near the "), ("the skin ", "the skin resection ", "fatty "), "'involves the skin margin' speaks of the margin, 'involves the skin near the margin' does not"),
     Pattern("clause", r"is|are|was|were|this|may|but|which", ("the fat, which is at the ",), ("the wisdom of ",), "another clause begins"),
     frame=r"\b(?:(?&tissue)|(?&clause))\b(?![\s.]{0,3}(?:resection |surgical )?$)")
-LEADING
+ELSEWHERE
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f18
 def _reaches(lower: str, left: int, match: re.Match, start: int) -> bool:

@@ -78,10 +78,14 @@ GLUED_ANSWER = PatternTable(
     Pattern("no", r"absent|not\s?identified", ("absent.", "notidentified"), (" absent",)),
     Pattern("yes", r"present|identified", ("present.", "identified"), (" present",)),
     anchored=True)
+GLUED_ANSWER
+
+# %% ../../nbs/api/14_text.answers.ipynb #fb39a31f
 DOUBT_FOLLOWS = PatternTable(
     "answers.doubt_follows",
     Pattern("doubted", r"suspicious|suspected|suggest", (" suspicious for", " area suspicious", " highly suggestive"), (". no suspicious cells", " focus of invasion")),
     frame=r"\W{1,3}(?:area\W|foc\w{1,3}\W|highly\W){0,2}(?&doubted)", anchored=True)
+DOUBT_FOLLOWS
 
 # %% ../../nbs/api/14_text.answers.ipynb #3d1c0a28
 _CHOICES = {"present": r"present|yes|identified|positive", "absent": r"absent|no\b|not identified|negative"}
@@ -90,19 +94,25 @@ BOX_FIRST = PatternTable(
     Pattern("yes", "(?&present)", ("[x] present", "(x) yes", "\u2611 positive"), ("[ ] present", "[ ] present [x] absent")),
     Pattern("no", "(?&absent)", ("[x] absent", "[v] not identified"), ("[ ] absent", "[x] node")),
     frame=rf"{TICK}\W{{0,3}}(?:(?&yes)|(?&no))", parts=_CHOICES)
+BOX_FIRST
+
+# %% ../../nbs/api/14_text.answers.ipynb #b67bfca2
 BOX_LAST = PatternTable(
     "answers.box_last",
     Pattern("yes", "(?&present)", ("present [x]", "yes (x)"), ("present [ ]", "present [ ] absent [x]", "not identified [x]")),
     Pattern("no", "(?&absent)", ("absent [x]", "not identified [x]"), ("absent [ ]", "identified [x]")),
     frame=rf"(?:(?&yes)|(?&no))\W{{0,3}}{TICK}", parts=_CHOICES)
+BOX_LAST
 
-
+# %% ../../nbs/api/14_text.answers.ipynb #d7e9f8db
 def _boxed_choice(lower: str, start: int, end: int, next_question: str) -> Answer | None:
     "The choice with a tick at its box; None when none has one."
-    following = lower.find(next_question, start, end)
-    end = min(start + 60, end if following < 0 else following)
-    if "[" not in lower[start:end] and "(x" not in lower[start:end]:
+    end = min(start + 60, end)
+    window = lower[start:end]
+    if "[" not in window and "(x" not in window:
         return None
+    following = lower.find(next_question, start, end)
+    end = end if following < 0 else following
     match = (BOX_FIRST if BOX_OPENS.match(lower, start, end) else BOX_LAST).search(lower, start, end)
     return Answer(match.lastgroup, match.start(), match.end()) if match else None
 
@@ -115,7 +125,7 @@ _KEY: dict[str, AnswerValue] = {"1": "yes", "2": "no"}
 
 def _radio_choice(lower: str, start: int) -> Answer | None:
     "The chosen radio button of no, yes and unknown; None when there are none."
-    radio = _RADIO.match(lower, start, min(len(lower), start + 60))
+    radio = _RADIO.match(lower, start, start + 60) if lower.find("unk", start, start + 60) >= 0 else None
     if not radio:
         return None
     no, yes = radio["no"] not in _UNTICKED, radio["yes"] not in _UNTICKED
@@ -124,7 +134,7 @@ def _radio_choice(lower: str, start: int) -> Answer | None:
 
 def _keyed_choice(lower: str, start: int) -> Answer | None:
     "The choice by the number before a printed key; None when there is no key."
-    keyed = _KEYED.match(lower, start, min(len(lower), start + 45))
+    keyed = _KEYED.match(lower, start, start + 45) if lower.find("yes", start, start + 45) >= 0 else None
     return Answer(_KEY.get(keyed["code"], "perhaps"), start, keyed.end()) if keyed else None
 
 
