@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import get_args, Literal, NamedTuple
 
 from .grammar import Finding, Rule
-from ..text.answers import Answer, AnswerValue, EARLY_SECTIONS, read_answer
+from ..text.answers import AnswerValue, EARLY_SECTIONS, read_answer, StatedAnswer
 from ..text.context import clause_start, DOUBTED_BEFORE, negation_before, UNSAID
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
@@ -109,7 +109,7 @@ CAPTION = re.compile(r"[\s.,\-]{0,4}(?:\([^()]{0,40}\)\s{0,2}){0,2}(?:[a-z/()-]{
 
 def belongs(lower: str,      # a folded report
             end: int,        # where the name ends
-            answer: Answer,  # the next answer after it
+            answer: StatedAnswer,  # the next answer after it
             ) -> bool:
     "Whether `answer` is given to the name that ends at `end`."
     gap = lower[end:answer.start]
@@ -159,7 +159,7 @@ def _words_before(document: Document, start: int, width: int = 70) -> str:
     return before
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #e04bfea8
-def _denied_or_doubted(lower: str, structure: NamedStructure, before: str, answer: Answer | None) -> InvasionMention | None:
+def _denied_or_doubted(lower: str, structure: NamedStructure, before: str, answer: StatedAnswer | None) -> InvasionMention | None:
     "The mention when a negation or a doubt leads to the name."
     negated = negation_before(before)
     if negated is not None:

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import get_args, Literal, NamedTuple
 
 from .grammar import Finding, Rule
-from .margin_answers import answer_after, answer_before, SIDES
-from ..text.answers import Answer, AnswerValue, EARLY_SECTIONS
+from .margin_answers import answer_after, answer_before, MARGIN_SIDES
+from ..text.answers import AnswerValue, EARLY_SECTIONS, StatedAnswer
 from ..text.context import BOX_OPENS, clause_around
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU', 'IN_SITU_NAME', 'INVASIVE', 'DIRECT', 'VERB_BEFORE',
+__all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU_WORD', 'IN_SITU_NAME', 'INVASIVE', 'DIRECT', 'VERB_BEFORE',
            'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'MARGIN_NAMES', 'RENEWED', 'MarginEvidence', 'R_CUES',
            'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ', 'read_edge', 'names_of', 'MarginStatus', 'resolve_edges',
            'read_margin_code', 'read_margin']
@@ -53,12 +53,12 @@ class Edge(NamedTuple):
     around: str         # the words around it, folded
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e03
-_IN_SITU_WORDS = ("situ", "dcis", "lcis", "intraductal", "dysplasia", "adenoma", "cis", "intraepithelial", "barrett")  # a quick look: most statements hold none
-IN_SITU = PatternTable(
+_IN_SITU_HINTS = ("situ", "dcis", "lcis", "intraductal", "dysplasia", "adenoma", "cis", "intraepithelial", "barrett")  # a quick look: most statements hold none
+IN_SITU_WORD = PatternTable(
     "margin.in_situ",
     Pattern("short", r"\bdcis\b|\blcis\b|\bcis\b", ("dcis", "focal lcis"), ("excised", "cistern")),
     Pattern("named", r"in[\s-]{1,2}situ|intraductal|dysplasia|adenoma\b|intraepithelial|barrett|prostatic intraep", ("carcinoma in situ", "in-situ", "tubular adenoma"), ("adenomatous", "invasive"), "adenoma and dysplasia at a margin are not the cancer"))
-IN_SITU
+IN_SITU_WORD
 
 # %% ../../nbs/api/22_rules.margin.ipynb #56092e73
 IN_SITU_NAME = PatternTable(
@@ -77,7 +77,7 @@ INVASIVE
 def is_in_situ(words: str  # what is said of a margin, folded
                ) -> bool:
     "Whether `words` speak of in-situ disease and of nothing else."
-    return any(word in words for word in _IN_SITU_WORDS) and IN_SITU.search(words) is not None and INVASIVE.search(IN_SITU_NAME.sub(" ", words)) is None
+    return any(word in words for word in _IN_SITU_HINTS) and IN_SITU_WORD.search(words) is not None and INVASIVE.search(IN_SITU_NAME.sub(" ", words)) is None
 
 # %% ../../nbs/api/22_rules.margin.ipynb #9f461f58
 DIRECT = PatternTable(
@@ -101,13 +101,13 @@ VERB_BEFORE
 DISTANCE_BEFORE = re.compile(r"\d\s{0,2}[cm]m\s(?:away\s)?from\W{1,2}[a-z\s.]{0,30}$")  # '1 cm from the line of resection shows tumour'
 
 
-def _is_direct(lower: str, start: int, end: int, right: int, answer: Answer) -> bool:
+def _is_direct(lower: str, start: int, end: int, right: int, answer: StatedAnswer) -> bool:
     "Whether the answer behind the margin at `start:end` is said of it beyond doubt."
     joined = DIRECT.match(lower, end, right) is not None or VERB_BEFORE.match(lower, end, answer.start) is not None
     return joined and not DISTANCE_BEFORE.search(lower, max(0, start - 50), start)
 
 
-def _answer_at(lower: str, start: int, end: int, left: int, right: int) -> Answer | None:
+def _answer_at(lower: str, start: int, end: int, left: int, right: int) -> StatedAnswer | None:
     "What the clause `left:right` says of the margin at `start:end`."
     answer = answer_after(lower, end, right)
     if answer is not None and _is_direct(lower, start, end, right, answer) or BOX_OPENS.match(lower, end, right):
@@ -140,7 +140,7 @@ def read_edge(document: Document,  # a prepared report
     return Edge(min(start, answer.start), max(end, answer.end), value, in_situ, final, lower[end - 1] in "s)", words)
 
 # %% ../../nbs/api/22_rules.margin.ipynb #1f3b761d
-MARGIN_NAMES = (*SIDES, "bladder neck", "urethral", "ureter", "bronchial", "vascular", "parenchymal", "vaginal", "skin", "mucosal", "esophageal", "gastric", "mesenteric", "soft tissue")
+MARGIN_NAMES = (*MARGIN_SIDES, "bladder neck", "urethral", "ureter", "bronchial", "vascular", "parenchymal", "vaginal", "skin", "mucosal", "esophageal", "gastric", "mesenteric", "soft tissue")
 RENEWED = PatternTable(
     "margin.renewed",
     Pattern("cut", r"re-?\s?exci|re-?resec|shav", ("re-excision of medial margin", "re excision", "margin shave"), ("excision",)),

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 
-from ..text.answers import Answer, NOTHING_KNOWN, PLAIN_NO, PLAIN_YES, SIGN_FRAME, SIGN_VALUES, SIGNS
+from ..text.answers import NOTHING_KNOWN, PLAIN_NO, PLAIN_YES, SIGN_FRAME, SIGN_VALUES, SIGNS, StatedAnswer
 from ..text.context import BOX_OPENS, TICK
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['TUMOR_WORD', 'TUMOR', 'LENGTH', 'MARGIN_ANSWER', 'NOT_FREE', 'UNSTATED', 'OTHER_SUBJECT', 'NO_DISTANCE', 'LABEL_END',
-           'SIDES', 'SIDE_LIST', 'SUB_LABEL', 'OTHER_QUESTION', 'SPECIMEN', 'LEADING', 'ELSEWHERE', 'judge',
+           'MARGIN_SIDES', 'SIDE_LIST', 'SUB_LABEL', 'OTHER_QUESTION', 'SPECIMEN', 'LEADING', 'ELSEWHERE', 'judge',
            'answer_after', 'answer_before']
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f05
@@ -96,22 +96,22 @@ def _says_nothing(lower: str, match: re.Match, value: str, end: int) -> bool:
 def judge(lower: str,       # a folded report
           match: re.Match,  # what `MARGIN_ANSWER` read
           end: int,         # where the name of the margin ends
-          ) -> Answer | None:
+          ) -> StatedAnswer | None:
     "The answer to the margin; None when the words say nothing about it."
     value, start, stop = SIGN_VALUES.get(match.lastgroup, match.lastgroup), match.start(), match.end()
     if _says_nothing(lower, match, value, end):
         return None
     if value == "no" and NOT_FREE.search(lower, max(end, start - 15), stop) or value == "distance" and NO_DISTANCE.match(match[0]):
         value = "yes"
-    return Answer(value, start, stop)
+    return StatedAnswer(value, start, stop)
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f13
 # the rest of a label, and the blanks, leaders and list marks before its value
 LABEL_END = re.compile(r"(?:[^:;]{0,75}:|[^:;\n]{0,30};(?=\s(?:no|yes|fr[ebc]{1,2}|neg\w{0,5}|pos\w{0,5}|clear|uninvolved|involved)\b))(?P<value>[\s\-.*]{0,60})")
-SIDES = ("anterior", "posterior", "deep", "superior", "inferior", "medial", "lateral", "proximal", "distal", "radial", "circumferential", "superficial", "apical")
+MARGIN_SIDES = ("anterior", "posterior", "deep", "superior", "inferior", "medial", "lateral", "proximal", "distal", "radial", "circumferential", "superficial", "apical")
 SIDE_LIST = PatternTable(
     "margin.side_list",
-    Pattern("side", "|".join((*SIDES, "apex")), ("posterior, deep", "inferior margin"), ("deep: 2 mm", "lateral margin: free", "deep negative"), "a list of sides, none with an answer of its own"),
+    Pattern("side", "|".join((*MARGIN_SIDES, "apex")), ("posterior, deep", "inferior margin"), ("deep: 2 mm", "lateral margin: free", "deep negative"), "a list of sides, none with an answer of its own"),
     frame=r"(?&side)(?:\s(?:surgical\s)?margin)?(?![^:\n.;]{0,12}:)(?!\W{1,3}(?:negative|free|clear|uninv|no\b|not\b))", anchored=True)
 SIDE_LIST
 
@@ -139,7 +139,7 @@ SPECIMEN
 _TICKED = re.compile(rf"{TICK}\W{{0,3}}")
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f14
-def _ticked(lower: str, start: int, end: int) -> Answer | None:
+def _ticked(lower: str, start: int, end: int) -> StatedAnswer | None:
     "The answer whose box is ticked; None when none is."
     tick = _TICKED.search(lower, start, end)
     match = MARGIN_ANSWER.match(lower, tick.end(), end) if tick else None
@@ -170,7 +170,7 @@ def _value_behind(lower: str, end: int, label: re.Match) -> re.Match | None:
 def answer_after(lower: str,  # a folded report
                  end: int,    # where the word margin ends
                  right: int,  # where its clause ends
-                 ) -> Answer | None:
+                 ) -> StatedAnswer | None:
     "The answer that follows the word margin, in a label's value or in prose."
     if BOX_OPENS.match(lower, end, right):
         return _ticked(lower, end, right)
@@ -178,7 +178,7 @@ def answer_after(lower: str,  # a folded report
     label = _label_before_value(lower, end, right, match)
     if label:
         if match and match.lastgroup == "yes" and SIDE_LIST.match(lower, label.end()):
-            return Answer("yes", match.start(), label.end())
+            return StatedAnswer("yes", match.start(), label.end())
         match = _value_behind(lower, end, label)
     return judge(lower, match, end) if match else None
 
@@ -216,7 +216,7 @@ def _reaches(lower: str, left: int, match: re.Match, start: int) -> bool:
 def answer_before(lower: str,  # a folded report
                   left: int,   # where the clause begins
                   start: int,  # where the word margin begins
-                  ) -> Answer | None:
+                  ) -> StatedAnswer | None:
     "The answer in the words that lead to the word margin: 'tumour extends to the inked …', 'negative deep …'."
     left = max(left, start - 95)
     left = max(left, lower.rfind(":", left, start) + 1)
@@ -231,4 +231,4 @@ def answer_before(lower: str,  # a folded report
             value, last = "no" if denied and kind == "yes" else kind, match.end()
     if value == "no" and denied and NOT_FREE.search(lower, first, start):
         value = "yes"
-    return Answer(value, first, last) if value else None
+    return StatedAnswer(value, first, last) if value else None

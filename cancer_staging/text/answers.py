@@ -13,14 +13,14 @@ from .phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['AnswerValue', 'EARLY_SECTIONS', 'NOTHING_KNOWN', 'PLAIN_NO', 'PLAIN_YES', 'SIGNS', 'SIGN_FRAME', 'SIGN_VALUES',
-           'FOUND_ANSWER', 'GLUED_ANSWER', 'DOUBT_FOLLOWS', 'BOX_FIRST', 'BOX_LAST', 'Answer', 'read_choice',
+           'FOUND_ANSWER', 'GLUED_ANSWER', 'DOUBT_FOLLOWS', 'BOX_FIRST', 'BOX_LAST', 'StatedAnswer', 'read_choice',
            'read_answer']
 
 # %% ../../nbs/api/14_text.answers.ipynb #3d1c0a15
 AnswerValue = Literal["yes", "no", "perhaps", "distance"]
 
 
-class Answer(NamedTuple):
+class StatedAnswer(NamedTuple):
     "An answer, and where its words stand in the report."
     value: AnswerValue
     start: int
@@ -105,7 +105,7 @@ BOX_LAST = PatternTable(
 BOX_LAST
 
 # %% ../../nbs/api/14_text.answers.ipynb #d7e9f8db
-def _boxed_choice(lower: str, start: int, end: int, next_question: str) -> Answer | None:
+def _boxed_choice(lower: str, start: int, end: int, next_question: str) -> StatedAnswer | None:
     "The choice with a tick at its box; None when none has one."
     end = min(start + 60, end)
     window = lower[start:end]
@@ -114,7 +114,7 @@ def _boxed_choice(lower: str, start: int, end: int, next_question: str) -> Answe
     following = lower.find(next_question, start, end)
     end = end if following < 0 else following
     match = (BOX_FIRST if BOX_OPENS.match(lower, start, end) else BOX_LAST).search(lower, start, end)
-    return Answer(match.lastgroup, match.start(), match.end()) if match else None
+    return StatedAnswer(match.lastgroup, match.start(), match.end()) if match else None
 
 # %% ../../nbs/api/14_text.answers.ipynb #3d1c0a30
 _RADIO = re.compile(r"\W{0,4}(?P<no>[^\s:]{0,4}?):?\s{0,2}no\s{1,4}(?P<yes>[^\s]{0,4}?)\s{0,2}yes\s{1,4}[^\s]{0,4}?\s{0,2}unk")
@@ -123,26 +123,26 @@ _KEYED = re.compile(r"[\s:;'.,]{0,5}(?P<code>\S)?\W{0,6}1\W{0,3}yes\W{1,3}2\W{0,
 _KEY: dict[str, AnswerValue] = {"1": "yes", "2": "no"}
 
 
-def _radio_choice(lower: str, start: int) -> Answer | None:
+def _radio_choice(lower: str, start: int) -> StatedAnswer | None:
     "The chosen radio button of no, yes and unknown; None when there are none."
     radio = _RADIO.match(lower, start, start + 60) if lower.find("unk", start, start + 60) >= 0 else None
     if not radio:
         return None
     no, yes = radio["no"] not in _UNTICKED, radio["yes"] not in _UNTICKED
-    return Answer("perhaps" if no == yes else "no" if no else "yes", start, radio.end())
+    return StatedAnswer("perhaps" if no == yes else "no" if no else "yes", start, radio.end())
 
 
-def _keyed_choice(lower: str, start: int) -> Answer | None:
+def _keyed_choice(lower: str, start: int) -> StatedAnswer | None:
     "The choice by the number before a printed key; None when there is no key."
     keyed = _KEYED.match(lower, start, start + 45) if lower.find("yes", start, start + 45) >= 0 else None
-    return Answer(_KEY.get(keyed["code"], "perhaps"), start, keyed.end()) if keyed else None
+    return StatedAnswer(_KEY.get(keyed["code"], "perhaps"), start, keyed.end()) if keyed else None
 
 
 def read_choice(lower: str,          # a folded report
                 start: int,          # where to look from
                 end: int,            # where to stop
                 next_question: str,  # a word of the next question: the choices behind it are not this one's
-                ) -> Answer | None:
+                ) -> StatedAnswer | None:
     "The chosen one of several printed choices; None when there are no choices."
     return _radio_choice(lower, start) or _keyed_choice(lower, start) or _boxed_choice(lower, start, end, next_question)
 
@@ -151,7 +151,7 @@ def read_answer(lower: str,          # a folded report
                 start: int,          # where to look from: the end of what is asked
                 end: int,            # where to stop
                 next_question: str,  # a word of the next question: the choices behind it are not this one's
-                ) -> Answer | None:
+                ) -> StatedAnswer | None:
     "The first answer between `start` and `end` to whether something was found; None without one, or when all boxes are empty."
     choice = read_choice(lower, start, end, next_question)
     if choice:
@@ -161,4 +161,4 @@ def read_answer(lower: str,          # a folded report
         return None
     kind = match.lastgroup
     doubted = kind == "yes" and DOUBT_FOLLOWS.match(lower, match.end(), end)
-    return Answer("perhaps" if doubted else SIGN_VALUES.get(kind, kind), match.start(), match.end())
+    return StatedAnswer("perhaps" if doubted else SIGN_VALUES.get(kind, kind), match.start(), match.end())
