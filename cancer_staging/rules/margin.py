@@ -208,6 +208,7 @@ _BESIDE_R = re.compile(r"p?[tn]\s?[0-4ox]|v\s?[0o1]|locally")
 
 
 def _code_finding(label: str, detail: str, start: int, end: int) -> Finding:
+    "The finding of a code at `start:end`."
     return Finding("margin", label, detail, (Span(start, end),), "margin.code")
 
 
