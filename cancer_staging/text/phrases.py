@@ -118,8 +118,9 @@ class PatternTable:
                     raise ValueError(f"{self.name}: {row.meaning} {'does not read' if not found else 'must not read'} {phrase!r}")
 
     def idle_rows(self) -> list[Pattern]:
-        "Rows that don't read their own phrases when they stand alone: another row reads them. For tests; compiles every row."
-        return [row for row in self.rows if not all(row.meaning in self.meanings_in(phrase, self.compiled((row,))) for phrase in row.reads)]
+        "Rows that don't read their own phrases without the other rows of their meaning: another row reads them. For tests; compiles the table once a row."
+        alone = {row: self.compiled(tuple(other for other in self.rows if other is row or other.meaning != row.meaning)) for row in self.rows}
+        return [row for row, regex in alone.items() if not all(row.meaning in self.meanings_in(phrase, regex) for phrase in row.reads)]
 
     def _repr_markdown_(self) -> str:
         "The table for a notebook or the site."
