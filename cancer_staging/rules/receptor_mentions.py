@@ -42,13 +42,14 @@ ABBREVIATION = PatternTable(
     Pattern("er", r"[li]?er(?:'?s)?(?![a-z0-9])", ("er: positive", "er's", "ler positive"), ("era", "er2"), "OCR takes a line beside 'ER' for a letter"),
     Pattern("pr", r"p(?:g\s?)?r(?:'?s)?(?![a-z0-9])", ("pr: 5%", "pgr", "pg r positive", "prs"), ("prior", "pr1")),
     anchored=True)
+
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #4f51ee35
 RESULT_IN_SMALL = PatternTable(
     "receptors.result_in_small",
     Pattern("sign", r"\s?[:+]", (": positive", "+"), ("; patient",)),
     Pattern("pair", r"\s?/\s?(?:pr|pgr|er)\b", ("/pr positive", " / er"), ("/or",)),
     Pattern("word", r"[\s-](?:positive|negative|status)\b", (" positive", "-negative breast cancer", " status"), (" visit",)),
     anchored=True)
-_BARCODE = re.compile(r"\d\w?-$")  # before a name: `TCGA-AB-1234-01A-PR`
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #37caca17
 class MarkerMention(NamedTuple):
@@ -57,7 +58,7 @@ class MarkerMention(NamedTuple):
     end: int
     marker: str  # `er`, `pr`, `her2` or `ki67`
 
-
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #37f9607f
 def _full_names(document: Document) -> Iterator[MarkerMention]:
     "The markers' full names, in no order."
     lower = document.lower
@@ -65,6 +66,9 @@ def _full_names(document: Document) -> Iterator[MarkerMention]:
         name = FULL_NAME.match(lower, start)
         if name and (name.lastgroup != "her2" or lower[start] == "h" or start == 0 or not lower[start - 1].isalpha() or lower[start - 1] in "hikblc"):  # an h, or what OCR made of it; the c of c-erbB-2
             yield MarkerMention(start, name.end(), name.lastgroup)
+
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #4ace32db
+_BARCODE = re.compile(r"\d\w?-$")  # before a name: `TCGA-AB-1234-01A-PR`
 
 
 def _abbreviations(document: Document) -> Iterator[MarkerMention]:
@@ -90,6 +94,8 @@ NAME_TAIL = PatternTable(
     Pattern("word", r"status|assay|stain|analysis|marker", (" status", "-assay", " (stain)"), (" state",)),
     Pattern("word", r"proliferat\w{2,3}|labell?ing|index", (" proliferation", " labeling", " index"), (" label",)),
     frame=r"(?:[\s._-]{0,3}(?:\(?(?&word)\)?)){1,3}", anchored=True)
+
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #4fffa3ae
 _SAME_NAME = re.compile(r"[\s(/:,.-]{0,4}(?:by\s)?(?:c-|the\s)?")  # between two names of one marker: `HER2 (c-erbB-2)`
 
 
@@ -117,6 +123,8 @@ LEGEND_BEFORE = PatternTable(
     Pattern("assay", r"approved(?:\sdako)?|using|clones?|functionality\sof|known", ("fda approved dako ", "using ", "clone. ", "functionality of "), ("used for ",)),
     Pattern("assay", r"neg-|[a-z]\d{2,4}\s?[=+]", ("neg-", "a485="), ("negative ", "part a="), "a negative control; a list of clones"),
     frame=r"(?&assay)[\s.]{0,3}$")
+
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #45cc2ed8
 LEGEND_AFTER = PatternTable(
     "receptors.legend_after",
     Pattern("slide", r"-[c0]\.", ("-c. pr-c. neg cont.",), ("-c",), "a list of control slides"),
@@ -125,6 +133,8 @@ LEGEND_AFTER = PatternTable(
     Pattern("assay", r"(?&lead)(?:(?:protein\s)?expression\)|\w{0,20}\sstain\sis\sguided|positive\sis\sdefined)", (" expression)", " immunohistochemical stain is guided by", " positive is defined as"), (" expression: 3+", " positive is")),
     Pattern("assay", r"(?&lead)(?:tumor\sshows|\(?\s?(?:er|pgr)\s(?:1d5|136))", (". tumor shows", " (er 1d5, 1:100)"), (" tumor is positive",)),
     parts={"lead": r"[\s./]{0,3}(?:dual\s)?(?:is[ht]\s)?"}, anchored=True)
+
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #f936abd9
 LEGEND_RANGES = PatternTable(
     "receptors.legend_ranges",
     Pattern("bounds", r"[\s:.]{1,4}[<>]\s?\d{1,3}\s?%[\s.,;]{1,4}[<>]\s?=?\s?\d", (". <5%. >5%",), (": <5%", ": >95%, 3+")),
@@ -132,7 +142,7 @@ LEGEND_RANGES = PatternTable(
             (". positive. 10-100%. low positive. 1-9%", ". low positive. <17%. intermediate positive. 17"), (": positive 90%", ": positive 90%, strong")),
     parts={"first": "positive|negative|low|high", "second": "low|weak|weakly|high|intermediate|borderline|equivocal", "limit": r"[\s.:=]{1,4}[<>]?\s?=?\s?\d"}, anchored=True)
 
-
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #1edced0f
 def is_legend(lower: str,                            # the folded report
               mention: MarkerMention | MarkerGroup,  # a marker's name
               ) -> bool:
@@ -149,7 +159,7 @@ class MarkerGroup(NamedTuple):
     end: int
     markers: tuple[str, ...]
 
-
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #5f0c4308
 _JOIN = re.compile(r"[\s,/&]{0,3}|[\s,.]{0,3}(?:and(?:/or)?|or|et|und|as\swell\sas|/)[\s,./]{0,3}(?:also\s)?(?:with\s)?(?:for\s)?(?:the\s)?")  # between names that share a result
 
 

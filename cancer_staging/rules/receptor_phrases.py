@@ -33,12 +33,16 @@ _PARTS = {
     "of_control": r"(?:\s(?:and|or|&)\s(?:positive|negative)|\s(?:internal|external|tissue))?\s{0,2}(?:\w{1,9}\s)?cont",
     "of_another": r"\s(?:cases|stained)|\s(?:for|to)\b(?!\s(?:her|ampl|over|gene|expression|protein|invasive))",
     "own": r"(?!(?&of_control)|(?&of_another))"}  # the result is the marker's own
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #e0f6cb27
 _NEGATIVE_ROWS = (
     Pattern("negative", r"n[eco]g[ao][tl][il1]v\w{0,2}\b|\bneg\b", ("negative", "ncgative", "nogative", "negatlve", "neg."), ("negative control", "negative for malignancy", "negligible")),
     Pattern("negative", r"non-?\s?(?:immuno)?reactive|unreactive", ("nonreactive", "non-immunoreactive", "unreactive"), ("reactive",)),
     Pattern("negative", r"not?\s(?:\w{2,13}\s){0,2}(?:(?:intra)?nuclear|membran\w{1,4})\s\w{0,6}staining", ("no nuclear staining", "no significant membranous staining"), ("nuclear staining",)),
     Pattern("negative", r"(?&lacking)\s(?:\w{2,13}\s){0,2}(?:over-?)?(?&stained)", ("not overexpressed", "lacks expression", "no convincing reactivity", "not detected", "fails to express"), ("overexpressed", "not amplified")),
     Pattern("negative", r"\babsent", ("expression is absent",), ("present",)))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #45d6d778
 _POSITIVE_ROWS = (
     Pattern("positive", r"p[o0]s{1,2}[il1]t[il1][vy](?:e|es|i|ity|o)?\b|\bpos\b", ("positive", "p0sitive", "positlve", "positiy", "pos."), ("positive control", "positive for cytokeratin", "position", "post")),
     Pattern("positive", r"immuno-?reactive", ("immunoreactive",), ("reactive",)),
@@ -77,6 +81,8 @@ _SCORE_ROWS = (
     Pattern("score", r"scor\w{1,3}\s?(?:of|is|was|[:=])?\s?(?:focal\s)?[0o1-3]\b(?![./%]|\s?-\s?\d)", ("score 2", "score of 0", "scored: 3"), ("score 3/9", "score 9.1", "score: 2-8"), "of another scale where it goes on"),
     Pattern("score", r"intensity\s?(?:of|is|was|[:=])?[^.\n]{0,18}?\b[0o1-3]\b(?![.%]\d)", ("intensity: 2", "intensity of staining 3"), ("intensity: strong",)),
     Pattern("score", r"\([\s]?[0o]\s?\)|(?<=:\s)0\b(?!\.)", ("negative (0)", "her2: 0"), ("her2: 0.5", "(o'clock)")))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #e85b5325
 HER2_RESULT = PatternTable(
     "receptors.her2_result",
     *_PENDING_ROWS,
@@ -88,6 +94,8 @@ HER2_RESULT = PatternTable(
     *_POSITIVE_ROWS, *_SCORE_ROWS,
     Pattern("ratio", r"ratio\s?(?:of|is|was|[:=])?\s?(?P<ratio_value>\d{1,2}\.\d{1,2})", ("her2/cep17 ratio: 4.85", "ratio of 1.2"), ("ratio >2.0", "ratio 2"), "HER2 signals to those of chromosome 17"),
     frame="(?&pending)|(?&unamplified)|(?&amplified)|(?&negative)(?&own)|(?&borderline)|(?&positive)(?&own)|(?&score)|(?&ratio)", parts=_PARTS)
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #5bda0f42
 SLIPPED_RESULT = PatternTable(
     "receptors.slipped_result", *_NEGATIVE_ROWS, *_POSITIVE_ROWS, *_SCORE_ROWS,
     frame="(?&negative)(?&own)|(?&positive)(?&own)|(?&score)", parts=_PARTS)
@@ -97,7 +105,11 @@ HYBRIDISATION = PatternTable(
     "receptors.hybridisation",
     Pattern("named", r"\b[fcsd]ish\b|in[\s-]situ\s?hybrid|hybridi[sz]", ("by fish", "dual ish; cish", "in situ hybridization"), ("carcinoma in situ", "fished")),
     Pattern("named", r"amplif|cep\s?-?17|copy|copies", ("gene amplification", "her2/cep17", "copy number"), ("sample",)))
-IMMUNOSTAIN = PatternTable("receptors.immunostain", Pattern("named", r"\bihc|immuno|hercep", ("by ihc", "immunohistochemistry", "herceptest"), ("by fish",)))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #776da591
+IMMUNOSTAIN = PatternTable("receptors.immunostain", Pattern("named", r"\bihc|immuno|hercep", ("by ihc", "immunohistochemistry", "herceptest"), ("by fish",), "HercepTest is one"))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #bf066a21
 BOTH_CHOICES = PatternTable(
     "receptors.both_choices",
     Pattern("other", r"(?<=tive)[\s/|]{0,2}(?:[oqa0]\s?)?(?:negative|positive)\b", ("positive/negative", "negative o positive"), ("positive. negative", "positive, her2 negative"), "a form that prints both choices has no result"))
@@ -111,12 +123,18 @@ OTHER_SUBJECT = PatternTable(
     Pattern("stop", r"\bpart\s\d|gross\sdesc|clinical\s", ("part 2", "gross description", "clinical history"), ("partial",)),
     Pattern("stop", r"paraffin|formalin|reference\srange|methodolog|oncotype|dna\s(?:index|ploidy)", ("formalin-fixed", "reference range", "methodology", "dna ploidy"), ("dna probe",), "how it was measured, or another assay"),
     Pattern("stop", r"these\sclones|are\sused|\b1d5|\bid5|clone\W{0,3}vendor", ("these clones are used", "1d5", "clone / vendor"), ("the clone",)))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #2af33d7c
 KI67_STOPS = PatternTable(
     "receptors.ki67_stops",
     Pattern("stop", r"lymph\snode|margin|\bpart\s\d|\bp53|cytokeratin|\bck\s?\d|\bstage\b|specimen", ("margins", "p53", "part 2", "specimen a"), ("ki-67", "stages")))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #f13e63d6
 OTHER_GENE = PatternTable(
     "receptors.other_gene",
     Pattern("stop", r"1p|19q|mdm2|\balk\b|egfr|\bmyc\b|chromosome\s7|ki-?67|\ber\b|estrogen", ("alk", "egfr", "1p/19q", "chromosome 7"), ("walk", "chromosome 17"), "in situ hybridisation of another gene"))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #f17513b5
 MANY_TUMORS = PatternTable(
     "receptors.many_tumors",
     Pattern("general", r"carcinomas|tumou?rs\swith|cases|known|almost\salways", ("in carcinomas", "tumors with", "20% of cases"), ("carcinoma", "tumor with"), "speaks of many tumors, not of this one"),
@@ -135,6 +153,8 @@ RESULT_BEFORE = PatternTable(
     Pattern("positive", r"(?:(?<!not\s)positiv(?:e|ity)|immunoreactiv(?:e|ity))\s(?:(?&staining)\s){0,2}(?:for|to|with|of)\b", ("positive for er", "immunoreactivity for", "positive staining for"), ("not positive for er", "positive er")),
     Pattern("positive", r"(?:strong|weak|nuclear|moderate|diffuse)\s(?:staining|expression|reactivity|immunoreactivity)\s(?:for|of)\b", ("strong staining for", "nuclear expression of"), ("no nuclear expression of", "strong staining")),
     parts={**_PERCENTAGE, "staining": r"staining|reaction|reactivity|expression|immunostaining|results?|both", "lack": r"no|lack\sof|loss\sof|absence\sof|absent|without|lacks"})
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #9da4fadd
 GAP_BREAKS = PatternTable(
     "receptors.gap_breaks",
     Pattern("stop", r"tumor\b|carcinoma|malignan|metasta|invasion|\bnode|margin|atypia", ("negative for carcinoma, er", "tumor", "nodes"), ("tumors",), "the result is of something else"),
@@ -149,6 +169,8 @@ KI67_RESULT = PatternTable(
     *_PERCENT_ROWS,
     Pattern("bare", r"(?<=[:=])\s?\d{1,2}(?:\.\d)?(?=[\s.,;)])(?!\s?%)", ("ki-67: 35.", "ki67=5 "), ("ki-67 35", "ki-67: 35%")),
     parts=_PERCENTAGE)
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #f6d7fbcf
 KI67_BEFORE = PatternTable(
     "receptors.ki67_before",
     Pattern("percent", r"(?&percentage)", ("30% of the nuclei stain for ", "15% stained with the "), ("30% ", "30%. stain for ")),
@@ -159,14 +181,20 @@ EARLIER_SPECIMEN = PatternTable(
     "receptors.earlier_specimen",
     Pattern("earlier", r"previous|prior|outside|another specimen|earlier|history", ("previous study", "outside slides"), ("prostate",)),
     Pattern("earlier", r"core\s(?:needle\s)?biops|biopsy\sresult", ("on the core needle biopsy", "biopsy results"), ("biopsy",)))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #5fbfdfe4
 EXPRESSION_ASSAY = PatternTable(
     "receptors.expression_assay",
     Pattern("assay", r"score\s?:?\s?\d{1,2}(?:\.\d?)", ("score: 9.1", "score 10."), ("score: 3+",), "scores of RNA have decimals"),
     Pattern("assay", r"oncotype|rt-?pcr|mammaprint|targetprint", ("oncotype dx", "rt-pcr", "targetprint"), ("pcr",)))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #0fb81dd9
 COMPONENT = PatternTable(
     "receptors.component",
     Pattern("invasive", r"invasive|infiltrat|metasta", ("invasive carcinoma: ", "infiltrating"), ("dcis",)),
     Pattern("other", r"\bdcis|in[\s-]situ|intraductal|benign|normal|internal\scontrol|hyperplasia", ("dcis: ", "in situ component", "benign ducts"), ("invasive",)))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #72a27fca
 COMPONENT_AFTER = PatternTable(
     "receptors.component_after",
     Pattern("other", r"\b(?:dcis|in[\s-]situ|benign|normal|internal\scontrol|udh|usual\sduct)", (" in dcis", " (in situ)", " benign glands"), (" in invasive tumor",)))
@@ -177,5 +205,7 @@ TEST_BRACKET = PatternTable(
     "receptors.test_bracket",
     Pattern("test", r"cut-?\s?off|clone|in\scontrol|is\s(?:considered\s)?positive|positive\s?(?:if\s)?[<>=]{1,2}", ("(cut-off 1%)", "(clone sp1)", "(>1% is considered positive)", "(positive if >1%)"), ("(positive, 90%)", "clone sp1", "(3+)")),
     frame=r"\([^()\n]{0,60}(?&test)[^()\n]{0,60}\)")
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #3cb7662b
 TRIPLE_NEGATIVE = PatternTable(
     "receptors.triple_negative", Pattern("all", r"triple[\s-]{1,2}neg\w{0,5}", ("triple negative", "triple-neg."), ("triple test",)), anchored=True)

@@ -14,14 +14,13 @@ from .receptor_phrases import AMOUNT, BOTH_CHOICES, GAP_BREAKS, HER2_RESULT, HOR
 
 # %% auto #0
 __all__ = ['CUT_POINTS', 'HER2_SCORES', 'CutPoint', 'Percentage', 'read_percent', 'label_percent', 'ResultKind', 'MarkerReading',
-           'read_sign', 'read_after', 'read_before', 'label_score', 'read_her2', 'read_hybridisation', 'ki67_label',
-           'read_ki67']
+           'read_sign', 'read_after', 'read_before', 'label_score', 'label_ratio', 'read_her2', 'read_hybridisation',
+           'ki67_label', 'read_ki67']
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #804eaca3
 class CutPoint(NamedTuple):
     "From which value a marker is positive, and who set the limit."
     positive_from: float
-    stated_as: str  # how a value is written as detail
     source: str
 
     def status(self, value: float  # as stated
@@ -29,15 +28,15 @@ class CutPoint(NamedTuple):
         "`positive` or `negative`."
         return "positive" if value >= self.positive_from else "negative"
 
-
-_ALLRED = CutPoint(3, "Allred {:g}", "Harvey and others 1999: a total score over 2")
+# %% ../../nbs/api/18_rules.receptor_readings.ipynb #19ad98ae
+_ALLRED = CutPoint(3, "Harvey and others 1999: a total score over 2")
 CUT_POINTS = {
-    "percent": CutPoint(1, "{:g}%", "nuclei that stain; ASCO/CAP 2010, kept in 2020, where 1 to 10 % of ER is called low positive"),
-    "h_score": CutPoint(1, "H-score {:g}", "any nucleus that stains, as 1 % of them weakly makes an H-score of 1"),
+    "percent": CutPoint(1, "nuclei that stain; ASCO/CAP 2010, kept in 2020, where 1 to 10 % of ER is called low positive"),
+    "h_score": CutPoint(1, "any nucleus that stains, as 1 % of them weakly makes an H-score of 1"),
     "allred": _ALLRED,
     "of_eight": _ALLRED,  # `7/8`
-    "binding": CutPoint(10, "{:g} fmol/mg", "ligand-binding assay, per mg of cytosol protein; as in the overviews of the EBCTCG"),
-    "ratio": CutPoint(2.0, "ISH {:g}", "HER2 signals to those of chromosome 17; ASCO/CAP 2013 and 2018. In 2007: over 2.2, and equivocal from 1.8"),
+    "binding": CutPoint(10, "ligand-binding assay, fmol per mg of cytosol protein; as in the overviews of the EBCTCG"),
+    "ratio": CutPoint(2.0, "HER2 signals to those of chromosome 17; ASCO/CAP 2013 and 2018. In 2007: over 2.2, and equivocal from 1.8"),
 }
 HER2_SCORES = {"0": "negative", "1": "negative", "2": "equivocal", "3": "positive"}  # by immunohistochemistry; ASCO/CAP 2007, 2013 and 2018
 
@@ -53,7 +52,7 @@ class Percentage(NamedTuple):
         "Whether only a bound is stated."
         return self.detail[0] in "<>"
 
-
+# %% ../../nbs/api/18_rules.receptor_readings.ipynb #562c5674
 def read_percent(stated: str  # such as `>95%`, `10-75 %`, `less than 1%`
                  ) -> Percentage:
     "The percent with its lower and upper end."
@@ -67,7 +66,7 @@ def read_percent(stated: str  # such as `>95%`, `10-75 %`, `less than 1%`
         return Percentage(f">{numbers[-1]:g}%", numbers[-1], 100.0)
     return Percentage(f"{numbers[0]:g}%", numbers[0], numbers[0])
 
-
+# %% ../../nbs/api/18_rules.receptor_readings.ipynb #3549f1bf
 def label_percent(percent: Percentage  # of nuclei that stain for ER or PR
                   ) -> str | None:
     "Positive from 1 % of nuclei, negative below; None where a bound leaves it open."
@@ -85,7 +84,7 @@ class ResultKind(str, Enum):
     ISH = "ish"      # by in situ hybridisation
     SLIP = "slip"    # in a list whose values slipped below the next label
 
-
+# %% ../../nbs/api/18_rules.receptor_readings.ipynb #e565d203
 class MarkerReading(NamedTuple):
     "A result that stands beside a marker."
     label: str | None
@@ -121,6 +120,7 @@ def read_sign(lower: str,          # the folded report
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #dd9b9afa
 _WORDS = ("positive", "negative", "borderline")
+_STATED_AS = {"h_score": "H-score {:g}", "allred": "Allred {:g}", "of_eight": "Allred {:g}", "binding": "{:g} fmol/mg"}  # the detail, by scale
 _REPLACED = (None, "Positive", "Negative")  # details that a number beside the word takes the place of
 _UNREAD = MarkerReading(None, None, None, -1, -1)
 
@@ -143,10 +143,9 @@ def _with_percent(reading: MarkerReading, stated: str) -> MarkerReading | None:
 
 def _with_points(reading: MarkerReading, name: str, points: float) -> MarkerReading:
     "The reading with the number of a scale."
-    scale = CUT_POINTS[name]
     if reading.detail in _REPLACED:
-        reading = reading._replace(detail=scale.stated_as.format(points))
-    return reading if reading.kind else reading._replace(label=scale.status(points), kind=ResultKind.SCORE)
+        reading = reading._replace(detail=_STATED_AS[name].format(points))
+    return reading if reading.kind else reading._replace(label=CUT_POINTS[name].status(points), kind=ResultKind.SCORE)
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #9fbd83ad
 def read_after(lower: str,          # the folded report
@@ -204,11 +203,6 @@ def read_before(lower: str,          # the folded report
     return MarkerReading(found.lastgroup, found.lastgroup.title(), ResultKind.WORD, found.start(), found.end())
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #3ddcbebf
-_HER2_WORDS = {"positive": ("positive", "Positive"), "negative": ("negative", "Negative"), "borderline": ("equivocal", "Equivocal"),
-               "amplified": ("positive", "Amplified"), "unamplified": ("negative", "Not amplified")}
-_HER2_GENE = ("amplified", "unamplified", "ratio")  # said of the gene, whatever method is named
-
-
 def label_score(stated: str  # a HER2 score of immunohistochemistry: `2+`, `zero or 1+`, `score of 3`
                 ) -> tuple[str, str]:
     "HER2 label and the score, normalised; of two scores the higher."
@@ -218,13 +212,24 @@ def label_score(stated: str  # a HER2 score of immunohistochemistry: `2+`, `zero
     return HER2_SCORES[highest], "0" if highest == "0" else f"{highest}+"
 
 
+def label_ratio(stated: str  # HER2 signals to those of chromosome 17: `1.85`
+                ) -> tuple[str, str]:
+    "HER2 label and the ratio, normalised."
+    ratio = float(stated)
+    return CUT_POINTS["ratio"].status(ratio), f"ISH {ratio:g}"
+
+# %% ../../nbs/api/18_rules.receptor_readings.ipynb #53929913
+_HER2_WORDS = {"positive": ("positive", "Positive"), "negative": ("negative", "Negative"), "borderline": ("equivocal", "Equivocal"),
+               "amplified": ("positive", "Amplified"), "unamplified": ("negative", "Not amplified")}
+_HER2_GENE = ("amplified", "unamplified", "ratio")  # said of the gene, whatever method is named
+
+
 def _label_her2(match: re.Match) -> tuple[str, str]:
     "Label and detail of one HER2 statement."
     if match.lastgroup == "score":
         return label_score(match["score"])
     if match.lastgroup == "ratio":
-        value = float(match["ratio_value"])
-        return CUT_POINTS["ratio"].status(value), CUT_POINTS["ratio"].stated_as.format(value)
+        return label_ratio(match["ratio_value"])
     return _HER2_WORDS[match.lastgroup]
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #b14618e3
@@ -240,7 +245,7 @@ def _with_statement(known: MarkerReading | None, match: re.Match, by_ish: bool) 
         return known._replace(label=label, kind=ResultKind.WORD, stop=match.end())
     return None if not by_ish and name in ("positive", "negative") else known
 
-
+# %% ../../nbs/api/18_rules.receptor_readings.ipynb #f910e9e1
 _RATIO_AFTER = re.compile(r"[^a-z\n]{0,6}\(\s?(?:ratio\s?)?[:=]?\s?(\d{1,2}\.\d{1,2})\s?\)")  # `not amplified (1.09)`
 
 
@@ -249,7 +254,7 @@ def _with_ratio(lower: str, group: MarkerGroup, end: int, reading: MarkerReading
     if reading.kind is ResultKind.ISH and not reading.detail.startswith("ISH"):
         ratio = _RATIO_AFTER.match(lower, reading.stop, end)
         if ratio:
-            reading = reading._replace(detail=CUT_POINTS["ratio"].stated_as.format(float(ratio[1])), stop=ratio.end())
+            reading = reading._replace(detail=label_ratio(ratio[1])[1], stop=ratio.end())
     return reading._replace(stop=_close(lower, group.end, reading.stop))
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #dbe444b3
@@ -260,7 +265,7 @@ def _named_by_ish(lower: str, group: MarkerGroup) -> bool:
     "Whether in situ hybridisation is named before the marker, in its sentence: `FISH for HER2:`."
     return bool(HYBRIDISATION.search(lower, max(0, group.start - 30), group.end)) and not _NEW_SENTENCE.search(lower[max(0, group.start - 12):group.start])
 
-
+# %% ../../nbs/api/18_rules.receptor_readings.ipynb #1c323859
 def read_her2(lower: str,          # the folded report
               group: MarkerGroup,  # HER2
               end: int,            # where its window ends
@@ -317,7 +322,7 @@ def ki67_label(percent: Percentage  # of nuclei that stain
     "The percent as a number: the mean of a range, None of a bound."
     return None if percent.bounded else f"{(percent.lowest + percent.highest) / 2:g}"
 
-
+# %% ../../nbs/api/18_rules.receptor_readings.ipynb #49eb7609
 def read_ki67(lower: str,          # the folded report
               group: MarkerGroup,  # Ki-67
               end: int,            # where its window ends

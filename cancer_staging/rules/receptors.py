@@ -41,7 +41,7 @@ def _evidence(group: MarkerGroup, start: int, end: int) -> tuple[Span, ...]:
         return (Span(group.start, end),) if end - group.start <= _TOGETHER else (Span(group.start, group.end), Span(start, end))
     return (Span(start, group.end),) if group.end - start <= _TOGETHER else (Span(start, end), Span(group.start, group.end))
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #b7da787f
 def _window_end(lower: str, group: MarkerGroup, following: int) -> int:
     "Where the text that may hold the group's result ends: at the next marker or at another subject."
     labelled = group.end - group.start > 4 or lower[group.end:group.end + 2].strip().startswith((":", ",", "("))
@@ -49,7 +49,7 @@ def _window_end(lower: str, group: MarkerGroup, following: int) -> int:
     stop = OTHER_SUBJECT.search(lower, group.end, end)
     return stop.start() if stop else end
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #dc27ad56
 def _following(lower: str, groups: list[MarkerGroup], index: int) -> int:
     "Where the group after `index` begins; the end of the report after the last."
     return groups[index + 1].start if index + 1 < len(groups) else len(lower)
@@ -60,7 +60,7 @@ _EARLIER, _EXPRESSION, _OTHER_COMPONENT, _FAR, _WORD = -2, -20, -6, -3, 1  # wha
 _IS_EXPRESSION, _IS_EARLIER = -15, -5                                      # ranks up to which a statement is of a gene-expression assay, of an earlier specimen
 _LONG_HISTORY = 500  # characters: forms print "clinical diagnosis" on top and no heading after it
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #06951c1f
 def _section(document: Document, at: int) -> str:
     "The section that `at` is in; none where a history goes on too long."
     section = document.section(at)
@@ -68,7 +68,7 @@ def _section(document: Document, at: int) -> str:
         return ""
     return section
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #f504b73c
 def _rank(document: Document, group: MarkerGroup, reading: MarkerReading) -> int:
     "How much a statement counts."
     lower, low, high = document.lower, min(group.start, reading.start), max(group.end, reading.stop)
@@ -85,7 +85,7 @@ def _rank(document: Document, group: MarkerGroup, reading: MarkerReading) -> int
         rank += _FAR
     return rank + (_WORD if reading.kind is ResultKind.WORD else 0)
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #3e8b1c57
 def _paired(groups: list[MarkerGroup], index: int) -> bool:
     "Whether ER and PR stand together: a pair is a receptor study, a single one may be part of another panel."
     group, pair = groups[index], {"er", "pr"}
@@ -106,18 +106,23 @@ def _rule_id(result: MarkerResult) -> str:
         return _EARLIER_ID
     return _RULE_IDS[result.kind]
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #038709c4
 def _best(results: list[MarkerResult]) -> MarkerResult | None:
     "The statement of highest rank; of equals the first."
     return max(results, key=lambda result: result.rank, default=None)
 
-# %% ../../nbs/api/18_rules.receptors.ipynb #eafb6236
-_OWN_NUMBER = ("(", ":", ",")  # what opens a number that belongs to the marker before it
-
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #18c5b31b
 def _result(document: Document, group: MarkerGroup, marker: str, reading: MarkerReading) -> MarkerResult:
     "The reading as a result of one marker."
     return MarkerResult(marker, reading.label, reading.detail, reading.kind, _evidence(group, reading.start, reading.stop), _rank(document, group, reading))
+
+# %% ../../nbs/api/18_rules.receptors.ipynb #70875e8c
+def _is_number_beside(group: MarkerGroup, after: MarkerReading) -> bool:
+    "Whether what follows the marker is a number right behind it."
+    return after.kind is not ResultKind.WORD and after.start - group.end < 14
+
+# %% ../../nbs/api/18_rules.receptors.ipynb #eafb6236
+_OWN_NUMBER = ("(", ":", ",")  # what opens a number that belongs to the marker before it
 
 
 def _before_results(document: Document, group: MarkerGroup, end: int, before: MarkerReading, after: MarkerReading | None) -> Iterator[MarkerResult]:
@@ -135,12 +140,7 @@ def _before_results(document: Document, group: MarkerGroup, end: int, before: Ma
         else:
             yield MarkerResult(marker, before.label, detail, kind, spans, rank)
 
-
-def _is_number_beside(group: MarkerGroup, after: MarkerReading) -> bool:
-    "Whether what follows the marker is a number right behind it."
-    return after.kind is not ResultKind.WORD and after.start - group.end < 14
-
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #e9587a40
 def _her2_before_results(document: Document, group: MarkerGroup, end: int, before: MarkerReading, spans: tuple[Span, ...], rank: int) -> Iterator[MarkerResult]:
     "HER2 with a status before it: that, with its score, and what in situ hybridisation says behind it."
     lower = document.lower
@@ -154,7 +154,7 @@ def _her2_before_results(document: Document, group: MarkerGroup, end: int, befor
     by_ish = not own and HYBRIDISATION.search(lower, group.end, min(end, group.end + 40))
     yield MarkerResult("her2", before.label, detail, ResultKind.ISH if by_ish else ResultKind.WORD, spans, rank)
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #300ae2ea
 def _after_results(document: Document, group: MarkerGroup, after: MarkerReading, paired: bool) -> Iterator[MarkerResult]:
     "The results of a group whose status stands after it."
     result = _result(document, group, "er", after)
@@ -178,7 +178,7 @@ class MarkerList(NamedTuple):
         "The list's status, if the markers go on with it."
         return self.status if group.start - self.end < 60 and _LISTED.fullmatch(lower, self.end, group.start) else None
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #d758fce8
 def find_results(document: Document,         # a prepared report
                  groups: list[MarkerGroup],  # its markers
                  ) -> Iterator[MarkerResult]:
@@ -218,7 +218,7 @@ def _labels(lower: str, groups: list[MarkerGroup], index: int) -> list[MarkerGro
         return []
     return [first, second, *(label for label in third if label.markers == ("her2",) and label.start - second.end < 130 and lower.startswith(":", label.end))]
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #0de89895
 def find_slipped(lower: str,                 # the folded report
                  groups: list[MarkerGroup],  # its markers
                  ) -> Iterator[MarkerResult]:
@@ -235,7 +235,7 @@ def find_slipped(lower: str,                 # the folded report
             for label, match in zip(labels, together):
                 yield from _slipped_result(label, match)
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #c02ec149
 def _slipped_result(label: MarkerGroup, match: re.Match) -> Iterator[MarkerResult]:
     "The value as a result of the label; none where a score is not HER2's."
     marker, = label.markers
@@ -304,7 +304,7 @@ def _triple_negative(document: Document) -> Iterator[MarkerResult]:
         if match and not document.is_negated(at):
             yield from (MarkerResult(marker, "negative", "Triple negative", ResultKind.WORD, (Span(at, match.end()),), -4) for marker in ("er", "pr", "her2"))
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #91a2f2bf
 def _her2_finding(results: list[MarkerResult]) -> Finding | None:
     "HER2 of both methods: in situ hybridisation decides over immunohistochemistry."
     stain = _best([result for result in results if result.kind is not ResultKind.ISH])
@@ -316,7 +316,7 @@ def _her2_finding(results: list[MarkerResult]) -> Finding | None:
     detail = gene.detail if gene.detail.startswith("ISH") else f"ISH {gene.detail.lower()}"
     return Finding("her2", gene.label, f"{stain.detail}; {detail}", tuple(sorted({*stain.spans, *gene.spans})), _rule_id(gene))
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #ff49486d
 def read_receptors(document: Document,                          # a prepared report
                    found: Mapping[str, Finding] | None = None,  # earlier findings, not needed
                    ) -> Iterator[Finding]:
@@ -333,6 +333,6 @@ def read_receptors(document: Document,                          # a prepared rep
     if her2:
         yield her2
 
-
+# %% ../../nbs/api/18_rules.receptors.ipynb #589aa066
 RECEPTORS = Rule("receptors", ("er", "pr", "her2", "ki67"), tuple(sorted({*MARKER_CUES, *_ISH_CUES, *_TRIPLE_CUES, *TEST_CUES})), read_receptors,
                  (*dict.fromkeys(_RULE_IDS.values()), _EARLIER_ID, _EXPRESSION_ID))
