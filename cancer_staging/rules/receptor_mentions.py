@@ -128,11 +128,11 @@ LEGEND_BEFORE = PatternTable(
 LEGEND_AFTER = PatternTable(
     "receptors.legend_after",
     Pattern("slide", r"-[c0]\.", ("-c. pr-c. neg cont.",), ("-c",), "a list of control slides"),
-    Pattern("assay", r"(?&lead)(?:dna|probe|primary|control|amplified\scontrol|evaluation)", (" dual ish dna probe", " control"), (" by dual ish",)),
-    Pattern("assay", r"(?&lead)(?:test\s(?:kit|results\sare)|(?:rabbit|mouse)?\s?(?:monoclonal|antibod))", (" test kit", " rabbit monoclonal", " antibody"), (" test: positive",)),
-    Pattern("assay", r"(?&lead)(?:(?:protein\s)?expression\)|\w{0,20}\sstain\sis\sguided|positive\sis\sdefined)", (" expression)", " immunohistochemical stain is guided by", " positive is defined as"), (" expression: 3+", " positive is")),
-    Pattern("assay", r"(?&lead)(?:tumor\sshows|\(?\s?(?:er|pgr)\s(?:1d5|136))", (". tumor shows", " (er 1d5, 1:100)"), (" tumor is positive",)),
-    parts={"lead": r"[\s./]{0,3}(?:dual\s)?(?:is[ht]\s)?"}, anchored=True)
+    Pattern("assay", r"dna|probe|primary|control|amplified\scontrol|evaluation", (" dual ish dna probe", " control"), (" by dual ish",)),
+    Pattern("assay", r"test\s(?:kit|results\sare)|(?:rabbit|mouse)?\s?(?:monoclonal|antibod)", (" test kit", " rabbit monoclonal", " antibody"), (" test: positive",)),
+    Pattern("assay", r"(?:protein\s)?expression\)|\w{0,20}\sstain\sis\sguided|positive\sis\sdefined", (" expression)", " immunohistochemical stain is guided by", " positive is defined as"), (" expression: 3+", " positive is")),
+    Pattern("assay", r"tumor\sshows|\(?\s?(?:er|pgr)\s(?:1d5|136)", (". tumor shows", " (er 1d5, 1:100)"), (" tumor is positive",)),
+    frame=r"(?&slide)|[\s./]{0,3}(?:dual\s)?(?:is[ht]\s)?(?&assay)", anchored=True)
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #f936abd9
 LEGEND_RANGES = PatternTable(
