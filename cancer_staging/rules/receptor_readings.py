@@ -332,7 +332,7 @@ def read_ki67(lower: str,          # the folded report
     for match in KI67_RESULT.finditer(lower, group.end, stop.start() if stop else end):
         if match.lastgroup == "pending":
             return None
-        percent = read_percent(match["bare"].strip() + "%" if match.lastgroup == "bare" else match[0])
+        percent = read_percent(match["bare"].strip() + "%" if match.lastgroup == "bare" else match[0].strip())
         if percent.highest <= 100:
             return MarkerReading(ki67_label(percent), percent.detail, ResultKind.PERCENT, match.start(), match.end())
     before = KI67_BEFORE.search(lower, max(0, group.start - 90), group.start)

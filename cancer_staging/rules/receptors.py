@@ -146,13 +146,10 @@ def _her2_before_results(document: Document, group: MarkerGroup, end: int, befor
     lower = document.lower
     bracket = lower[group.end:group.end + 2].lstrip().startswith("(")
     own = [reading for reading in read_her2(lower, group, min(end, group.end + 45)) if bracket or reading.kind is not ResultKind.WORD]
-    detail = before.detail
-    for reading in reversed(own):
-        if reading.kind is not ResultKind.ISH and reading.detail[0].isdigit():
-            detail = reading.detail
+    score = next((reading.detail for reading in own if reading.kind is not ResultKind.ISH and reading.detail[0].isdigit()), before.detail)
     yield from (_result(document, group, "her2", reading) for reading in own if reading.kind is ResultKind.ISH)
     by_ish = not own and HYBRIDISATION.search(lower, group.end, min(end, group.end + 40))
-    yield MarkerResult("her2", before.label, detail, ResultKind.ISH if by_ish else ResultKind.WORD, spans, rank)
+    yield MarkerResult("her2", before.label, score, ResultKind.ISH if by_ish else ResultKind.WORD, spans, rank)
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #300ae2ea
 def _after_results(document: Document, group: MarkerGroup, after: MarkerReading, paired: bool) -> Iterator[MarkerResult]:
