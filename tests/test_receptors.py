@@ -3,7 +3,7 @@
 import pytest
 
 from cancer_staging.rules.grammar import Grammar
-from cancer_staging.rules.receptor_mentions import find_mentions
+from cancer_staging.rules.receptor_mentions import find_marker_mentions
 from cancer_staging.rules.receptors import RECEPTORS
 
 GRAMMAR = Grammar([RECEPTORS])
@@ -89,7 +89,7 @@ def test_words_about_something_else_are_no_result(report):
 
 def test_the_names_that_pathologists_and_scanners_write():
     words = "Oestrogen receptors, PgR status, HER-2/neu oncoprotein, HercepTest; HER2lneu; c-erbB-2. MIB-1 labelling index; Ki - 67; her own progress, paper towel, prior herbs"
-    mentions = find_mentions(GRAMMAR.prepare(words))
+    mentions = find_marker_mentions(GRAMMAR.prepare(words))
     assert [(mention.marker, words[mention.start:mention.end]) for mention in mentions] == [
         ("er", "Oestrogen receptors"), ("pr", "PgR status"), ("her2", "HER-2/neu oncoprotein, HercepTest"), ("her2", "HER2lneu"), ("her2", "erbB-2"), ("ki67", "MIB-1 labelling index"), ("ki67", "Ki - 67")]
 

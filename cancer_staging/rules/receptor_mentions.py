@@ -14,7 +14,7 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['FULL_NAME', 'MARKER_CUES', 'ABBREVIATION', 'RESULT_IN_SMALL', 'NAME_TAIL', 'LEGEND_BEFORE', 'LEGEND_AFTER',
-           'LEGEND_RANGES', 'MarkerMention', 'find_mentions', 'is_legend', 'MarkerGroup', 'group_mentions']
+           'LEGEND_RANGES', 'MarkerMention', 'find_marker_mentions', 'is_legend', 'MarkerGroup', 'group_mentions']
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #c9b7f17d
 _FULL_CUES = ("estrogen", "oestro", "estroge", "progest", "proges ", "procest",
@@ -99,8 +99,8 @@ NAME_TAIL = PatternTable(
 _SAME_NAME = re.compile(r"[\s(/:,.-]{0,4}(?:by\s)?(?:c-|the\s)?")  # between two names of one marker: `HER2 (c-erbB-2)`
 
 
-def find_mentions(document: Document  # a prepared report
-                  ) -> list[MarkerMention]:
+def find_marker_mentions(document: Document  # a prepared report
+                         ) -> list[MarkerMention]:
     "Where the report names ER, PR, HER2 and Ki-67, in order; names of one marker that stand side by side are one mention."
     lower = document.lower
     mentions: list[MarkerMention] = []

@@ -14,8 +14,8 @@ from .receptor_phrases import AMOUNT, BOTH_CHOICES, GAP_BREAKS, HER2_RESULT, HOR
 
 # %% auto #0
 __all__ = ['CUT_POINTS', 'HER2_SCORES', 'CutPoint', 'Percentage', 'read_percent', 'label_percent', 'ResultKind', 'MarkerReading',
-           'read_sign', 'read_after', 'read_before', 'label_score', 'label_ratio', 'read_her2', 'read_hybridisation',
-           'ki67_label', 'read_ki67']
+           'read_sign', 'read_after', 'read_before', 'label_score', 'label_ratio', 'read_her2_after',
+           'read_hybridisation', 'ki67_label', 'read_ki67']
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #804eaca3
 class CutPoint(NamedTuple):
@@ -265,11 +265,11 @@ def _named_by_ish(lower: str, group: MarkerGroup) -> bool:
     "Whether in situ hybridisation is named before the marker, in its sentence: `FISH for HER2:`."
     return bool(HYBRIDISATION.search(lower, max(0, group.start - 30), group.end)) and not _NEW_SENTENCE.search(lower[max(0, group.start - 12):group.start])
 
-# %% ../../nbs/api/18_rules.receptor_readings.ipynb #1c323859
-def read_her2(lower: str,          # the folded report
-              group: MarkerGroup,  # HER2
-              end: int,            # where its window ends
-              ) -> list[MarkerReading]:
+# %% ../../nbs/api/18_rules.receptor_readings.ipynb #970ef5f7
+def read_her2_after(lower: str,          # the folded report
+                    group: MarkerGroup,  # HER2
+                    end: int,            # where its window ends
+                    ) -> list[MarkerReading]:
     "The HER2 results that follow the marker: at most one by immunohistochemistry and one by in situ hybridisation."
     sign = read_sign(lower, group, end, longest=2)
     if sign:

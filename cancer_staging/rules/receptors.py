@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
-from .receptor_mentions import find_mentions, group_mentions, is_legend, LEGEND_RANGES, MARKER_CUES, MarkerGroup
+from .receptor_mentions import find_marker_mentions, group_mentions, is_legend, LEGEND_RANGES, MARKER_CUES, MarkerGroup
 from .receptor_phrases import COMPONENT, COMPONENT_AFTER, EARLIER_SPECIMEN, EXPRESSION_ASSAY, HYBRIDISATION, MANY_TUMORS, OTHER_SUBJECT, SLIPPED_RESULT, TEST_BRACKET, TEST_CUES, TRIPLE_NEGATIVE
-from .receptor_readings import label_score, MarkerReading, read_after, read_before, read_her2, read_hybridisation, read_ki67, ResultKind
+from .receptor_readings import label_score, MarkerReading, read_after, read_before, read_her2_after, read_hybridisation, read_ki67, ResultKind
 from ..text.context import blanked
 from ..text.document import Document, Span
 
@@ -145,7 +145,7 @@ def _her2_before_results(document: Document, group: MarkerGroup, end: int, befor
     "HER2 with a status before it: that, with its score, and what in situ hybridisation says behind it."
     lower = document.lower
     bracket = lower[group.end:group.end + 2].lstrip().startswith("(")
-    own = [reading for reading in read_her2(lower, group, min(end, group.end + 45)) if bracket or reading.kind is not ResultKind.WORD]
+    own = [reading for reading in read_her2_after(lower, group, min(end, group.end + 45)) if bracket or reading.kind is not ResultKind.WORD]
     score = next((reading.detail for reading in own if reading.kind is not ResultKind.ISH and reading.detail[0].isdigit()), before.detail)
     yield from (_result(document, group, "her2", reading) for reading in own if reading.kind is ResultKind.ISH)
     by_ish = not own and HYBRIDISATION.search(lower, group.end, min(end, group.end + 40))
@@ -203,7 +203,7 @@ def find_results(document: Document,         # a prepared report
             yield from _after_results(document, group, after, _paired(groups, index))
             passed = after.stop
         elif group.markers == ("her2",):
-            for reading in read_her2(lower, group, _window_end(lower, group, min(following, group.end + 240))):
+            for reading in read_her2_after(lower, group, _window_end(lower, group, min(following, group.end + 240))):
                 yield _result(document, group, "her2", reading)
                 passed = reading.stop
 
@@ -320,7 +320,7 @@ def read_receptors(document: Document,                          # a prepared rep
     "ER, PR, HER2 and Ki-67 where the report states them."
     document = without_cut_offs(document)
     lower = document.lower
-    groups = group_mentions(lower, find_mentions(document))
+    groups = group_mentions(lower, find_marker_mentions(document))
     results = [*find_slipped(lower, groups), *find_results(document, groups), *find_hybridisation(document, groups), *find_ki67(lower, groups), *_triple_negative(document)]
     for marker in ("er", "pr", "ki67"):
         best = _best([result for result in results if result.marker == marker])
