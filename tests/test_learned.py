@@ -13,7 +13,7 @@ from cancer_staging.fields import FIELDS
 from cancer_staging.models.fitting import fit_learned
 from cancer_staging.models.learned import LearnedModel
 from cancer_staging.models.learned_files import load_learned, model_card, save_learned, shipped_learned
-from cancer_staging.text.notation import remove_notation
+from cancer_staging.text.masking import remove_notation
 from cancer_staging.rules.assembly import GRAMMAR
 from cancer_staging.corpora.synthetic import synthetic_reports
 

@@ -111,7 +111,7 @@ def without_notation(test,     # corpus rows
                      ):
     "The rows with notation removed from their reports; raises ValueError for a staged table, which was made from the reports as they were."
     from cancer_staging.evaluate.systems import StagedTable
-    from cancer_staging.text.notation import remove_notation
+    from cancer_staging.text.masking import remove_notation
 
     if tables := [system.name for system in opened if isinstance(system, StagedTable)]:
         raise ValueError(f"{tables[0]} is a staged table: notation can only be removed before a model reads the report; stage the altered reports, or name the model")

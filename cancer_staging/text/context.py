@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .phrases import Pattern, PatternTable
 
@@ -35,14 +35,15 @@ _ITEM_LENGTH = 60  # characters that belong to one box at most
 
 
 def blanked(lower: str,                      # a folded report
-            spans: list[tuple[int, int]],    # what to blank, in order of place; may overlap
+            spans: Sequence[tuple[int, int]],  # what to blank, in order of place; may overlap
+            mask: str = " ",                 # the character that fills them
             ) -> str:
-    "The report with spaces at `spans`; of the same length."
+    "The report with spaces, or another character, at `spans`; of the same length."
     parts, last = [], 0
     for start, end in spans:
         if end > max(start, last):
             start = max(start, last)
-            parts += [lower[last:start], " " * (end - start)]
+            parts += [lower[last:start], mask * (end - start)]
             last = end
     return "".join(parts) + lower[last:]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 # %% auto #0
-__all__ = ['LONGEST_ROW', 'Pattern', 'unbounded_repeat', 'PatternTable']
+__all__ = ['LONGEST_ROW', 'Pattern', 'unnamed', 'unbounded_repeat', 'PatternTable']
 
 # %% ../../nbs/api/10_text.phrases.ipynb #4327dec3
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,14 @@ class Pattern:
 
 LONGEST_ROW = 250  # characters of one pattern: what can be read at a glance
 
+
+def unnamed(pattern: str  # a regular expression, such as a table's `regex.pattern`
+            ) -> str:
+    "The expression with its named groups made plain, to stand several times in another one."
+    return re.sub(r"\(\?P<\w{1,60}>", "(?:", pattern)
+
 # %% ../../nbs/api/10_text.phrases.ipynb #09e0a00b
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|(?P<repeat>[*+]|\{\d*,\})|.", re.DOTALL)
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|(?P<repeat>[*+]|\{\d{0,5},\})|.", re.DOTALL)
 
 
 def unbounded_repeat(pattern: str  # a regular expression
@@ -112,8 +118,9 @@ class PatternTable:
                     raise ValueError(f"{self.name}: {row.meaning} {'does not read' if not found else 'must not read'} {phrase!r}")
 
     def idle_rows(self) -> list[Pattern]:
-        "Rows that don't read their own phrases when they stand alone: another row reads them. For tests; compiles every row."
-        return [row for row in self.rows if not all(row.meaning in self.meanings_in(phrase, self.compiled((row,))) for phrase in row.reads)]
+        "Rows that don't read their own phrases without the other rows of their meaning: another row reads them. For tests; compiles the table once a row."
+        alone = {row: self.compiled(tuple(other for other in self.rows if other is row or other.meaning != row.meaning)) for row in self.rows}
+        return [row for row, regex in alone.items() if not all(row.meaning in self.meanings_in(phrase, regex) for phrase in row.reads)]
 
     def _repr_markdown_(self) -> str:
         "The table for a notebook or the site."
