@@ -18,6 +18,7 @@ from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['SUFFIXES', 'InputError', 'ReadError', 'beside', 'to_disk', 'replace_file', 'locked', 'check_output', 'claimed_output',
            'digest', 'Interrupted', 'Terminated', 'LostRows', 'reason_of_break', 'code_of_break', 'Journal',
-           'read_stream', 'end_with_parent', 'shielded', 'batched', 'Peak', 'peak_memory']
+           'read_stream', 'lifeline', 'end_with_parent', 'shielded', 'batched', 'Peak', 'peak_memory']
 
 # %% ../nbs/api/02_runs.ipynb #e4ec939e
 class InputError(ValueError):
@@ -351,13 +352,26 @@ def read_stream(path: str | Path  # an Arrow stream, perhaps broken
             return
 
 # %% ../nbs/api/02_runs.ipynb #3e6e8ab2
-def end_with_parent(lifeline: Connection  # the reading end of a pipe that only the parent holds open
+@cache
+def _pipe() -> tuple[Connection, Connection]:
+    "This process's pipe: it is held until the process ends."
+    from multiprocessing import Pipe
+
+    return Pipe(duplex=False)
+
+
+def lifeline() -> Connection:
+    "What workers of this process watch: the reading end of a pipe that ends with it."
+    return _pipe()[0]
+
+
+def end_with_parent(watched: Connection  # the parent's `lifeline`
                     ) -> None:
-    "Ends this process when the parent closes the pipe or dies. The first thing that a worker calls."
+    "Ends this process when its parent dies. The first thing that a worker calls."
     from multiprocessing.connection import wait
 
     def watch() -> None:
-        wait([lifeline])
+        wait([watched])
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="end-with-parent").start()

@@ -26,7 +26,7 @@ from .reading.tables import choose_column, ID_COLUMNS, report_id_of, shown_colum
 from .rules.assembly import GRAMMAR
 from .rules.calibration import RuleCalibration
 from .rules.grammar import Basis, Finding
-from .runs import batched, claimed_output, digest, end_with_parent, InputError, Journal, shielded
+from .runs import batched, claimed_output, digest, end_with_parent, InputError, Journal, lifeline, shielded
 from .staged import field_columns, LocatedValue, staged_schema, StagedReport, Summary, write_table
 
 if TYPE_CHECKING:
@@ -255,20 +255,20 @@ def _staged_in_parallel(batches: Iterator[list[Report]], model: str | None, thre
     if first is None:
         return
     context = multiprocessing.get_context("spawn")  # not forked: Arrow and polars have threads, and a fork under threads can hang
-    watched, lifeline = context.Pipe(duplex=False)
-    with watched, lifeline, ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent, initargs=(watched,)) as pool:
-        waiting: deque = deque()
-        try:
-            for batch in chain([first], batches):
-                with shielded():
-                    waiting.append(pool.submit(_stage_in_worker, model, thresholds, batch))
-                if len(waiting) >= 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent, initargs=(lifeline(),))
+    waiting: deque = deque()
+    try:
+        for batch in chain([first], batches):
+            with shielded():
+                waiting.append(pool.submit(_stage_in_worker, model, thresholds, batch))
+            if len(waiting) >= 2 * workers:
                 yield waiting.popleft().result()
-        except BaseException:  # broken off, or closed by who asked for batches
-            lifeline.close()   # the workers end now, not after the batches that they have
-            raise
+        while waiting:
+            yield waiting.popleft().result()
+    except BaseException:  # broken off, or closed by who asked for batches: nobody waits for those that are being staged
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 # %% ../nbs/api/61_stager.ipynb #71193533
 def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files, folders, globs; or a plan of them
