@@ -20,6 +20,7 @@ from .batches import collate, EncodedReports, StepLoader, StepSampler
 from .losses import logits_to_labels, logits_to_probabilities, step_counts
 from .network import batch_reports, load_weights
 from .recipes import Recipe
+from ..runs import to_disk
 
 try:
     import torch
@@ -246,8 +247,7 @@ def move_complete(source: Path,  # a file or folder, written
     "Moves it in one step, after its files have reached the disk."
     for path in [source, *source.rglob("*")]:
         if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+            to_disk(path)
     if target.is_dir():
         shutil.rmtree(target)
     os.replace(source, target)

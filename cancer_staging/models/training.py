@@ -26,6 +26,7 @@ from .losses import class_weights
 from .network import encode, StagingModel
 from .recipes import get_recipe, Recipe
 from .trainer import (CheckpointEvery, first_line, fit_temperature, last_checkpoint, move_complete, Patience, scores, StagingTrainer, TokenCounter, TrainingError)
+from ..runs import replace_file
 
 try:
     import torch
@@ -220,7 +221,8 @@ def check_folder(out: Path,        # where the model goes
 def begin_folder(out: Path, recipe: Recipe, data: str) -> None:
     "Makes the folder and writes down what runs in it."
     out.mkdir(parents=True, exist_ok=True)
-    (out / "run.json").write_text(json.dumps({"recipe": asdict(recipe), "data": data}, indent=1) + "\n", encoding="utf-8")
+    with replace_file(out / "run.json", mode=0o666) as fresh:
+        fresh.write_text(json.dumps({"recipe": asdict(recipe), "data": data}, indent=1) + "\n", encoding="utf-8")
 
 # %% ../../nbs/api/52_models.training.ipynb #d7501908
 def plot_history(history: Sequence[Mapping[str, float]],  # the Trainer's log
@@ -338,8 +340,8 @@ def _write_results(trainer: StagingTrainer, run: TrainingRun, out: Path) -> None
         plot_history(trainer.state.log_history, staged / "curves.png")
         for path in sorted(staged.iterdir()):
             move_complete(path, out / path.name)
-        run.save(out / "training.json.partial")
-        os.replace(out / "training.json.partial", out / "training.json")
+        with replace_file(out / "training.json", mode=0o666) as fresh:
+            run.save(fresh)
     except (OSError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"the model could not be written to {out} ({first_line(error)}); the last good checkpoint is {last_checkpoint(out / 'checkpoints')}. Make room and go on with --resume") from error
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
@@ -353,5 +355,6 @@ def _joined(recipe: Recipe, runs: Sequence[TrainingRun], out: Path) -> TrainingR
                   peak_memory_mb=max(run.peak_memory_mb for run in runs), reports={name: sum(run.reports.get(name, 0) for run in runs) for name in runs[0].reports},
                   parameters={name: sum(run.parameters[name] for run in runs) for name in runs[0].parameters})
     if os.environ.get("RANK", "0") == "0":
-        run.save(out / "training.json")
+        with replace_file(out / "training.json", mode=0o666) as fresh:
+            run.save(fresh)
     return run
