@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from ..corpora.labelled import MISSING
-from .network import Encoded, pad_windows
+from .encoding import Encoded, pad_windows
 from .recipes import Recipe
 
 try:
@@ -112,7 +112,7 @@ def padding_ratio(rows: Sequence[int],       # windows of each report
 class EncodedReports(Dataset):
     "Reports as token windows with their labels. Asked for a list of numbers, it gives the reports of one micro-batch; `~number` is a report with its labels taken off."
     def __init__(self,
-                 encoded: Encoded,    # from `backbones.encode`
+                 encoded: Encoded,    # from `encoding.encode`
                  labels: np.ndarray,  # int64 (reports, fields)
                  ):
         self.encoded, self.labels = encoded, labels

@@ -17,8 +17,9 @@ import numpy as np
 
 from ..corpora.labelled import MISSING
 from .batches import collate, EncodedReports, StepLoader, StepSampler
+from .encoding import batch_reports
 from .losses import logits_to_labels, logits_to_probabilities, step_counts
-from .network import batch_reports, load_weights
+from .network import load_weights
 from .recipes import Recipe
 
 try:

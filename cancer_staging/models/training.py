@@ -22,8 +22,9 @@ from ..corpora.labelled import check_classes, labelled_reports, LabelledReports,
 from ..corpora.splits import multilabel_split
 from ..fields import get_field
 from .batches import EncodedReports
+from .encoding import encode
 from .losses import class_weights
-from .network import encode, StagingModel
+from .network import StagingModel
 from .recipes import get_recipe, Recipe
 from .trainer import (CheckpointEvery, first_line, fit_temperature, last_checkpoint, move_complete, Patience, scores, StagingTrainer, TokenCounter, TrainingError)
 
