@@ -161,7 +161,7 @@ class StepSampler:
         for step in plan_epoch(self.reports.tokens, self.recipe.batch, self.recipe.seed, self.epoch):
             yield deal_step(step, self.reports.rows, self.reports.longest, self.processes, self.recipe.batch_tokens, self.accumulation)[self.rank] or [[~step[0]]]
 
-
+# %% ../../nbs/api/50_models.batches.ipynb #b3eb1d10
 class StepLoader(DataLoader):
     "One item a step: the micro-batches of this process, as tensors. It holds its own source of chance, so that looking ahead changes nothing."
     def __init__(self, sampler: StepSampler, pad: int):

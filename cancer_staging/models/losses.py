@@ -145,7 +145,7 @@ class LossOutput:
     total: torch.Tensor                 # scalar with gradient
     per_field: dict[str, torch.Tensor]  # each field's normalised loss before its task weight, detached
 
-
+# %% ../../nbs/api/43_models.losses.ipynb #27319e62
 class PartialLabelLoss(nn.Module):
     "The sum over fields of the masked loss, divided by the labels that the field has in the whole optimiser step. Raises ValueError for settings that contradict each other."
 

@@ -108,7 +108,7 @@ class TrainingRun:
     def load(cls, path: str | Path) -> TrainingRun:
         return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
 
-
+# %% ../../nbs/api/52_models.training.ipynb #16f26f02
 @dataclass(frozen=True)
 class TrainingProgress:
     "How far a run is."
@@ -217,7 +217,7 @@ def check_folder(out: Path,        # where the model goes
     if changed:
         raise ValueError(f"{out} was begun with other settings ({', '.join(changed)} differ): resume with the same ones, or give another --out")
 
-
+# %% ../../nbs/api/52_models.training.ipynb #dc71404e
 def begin_folder(out: Path, recipe: Recipe, data: str) -> None:
     "Makes the folder and writes down what runs in it."
     out.mkdir(parents=True, exist_ok=True)
@@ -316,7 +316,7 @@ def _train_one(recipe: Recipe, reports: LabelledReports, out: Path, resume: bool
     trainer.accelerator.wait_for_everyone()
     return run
 
-
+# %% ../../nbs/api/52_models.training.ipynb #31c13d80
 def _summary(trainer: StagingTrainer, learn: LabelledReports, validate: LabelledReports, left_out: Mapping[str, int], temperatures: dict[str, float], scored: dict[str, float], out: Path) -> TrainingRun:
     "The numbers of a finished run."
     counter, model = trainer.counter(), trainer.model
