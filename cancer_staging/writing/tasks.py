@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from ..evaluate.text import answer_set_scores, generation_scores, icd_accuracy
 from ..fields import get_field
-from ..models.prompts import field_question, json_question, json_schema
-from ..optional import optional_module
+from ..models.prompts import field_question, json_pattern, json_question
 
 # %% auto #0
 __all__ = ['NOT_RELEVANT', 'SOAP_SECTIONS', 'SOAP_HEADINGS', 'QUESTIONS', 'TASKS', 'Parsed', 'parse_text', 'parse_set',
@@ -217,9 +216,8 @@ def field_task(name: str  # a field with labels, such as `t`
 def fields_task(names: Sequence[str]  # fields with labels
                 ) -> Task:
     "The task to write all fields as one JSON object; null where the report does not say. Needs outlines-core."
-    pattern = optional_module("outlines_core", "learn").json_schema.build_regex_from_schema(json.dumps(json_schema(names)), "")
     return Task("fields", "Fields as JSON", f"You read pathology reports. {json_question(names)}", ("text",), "Report: {text}", parse_json,
-                constraint=pattern, max_new_tokens=32 * len(names))
+                constraint=json_pattern(names), max_new_tokens=32 * len(names))
 
 
 def parse_json(answer: str  # a JSON object, perhaps with words around it
