@@ -44,7 +44,7 @@ _LONG_COLUMNS = {"phenotype": ("context",), "section_note": ("dialogue",)}  # a 
 
 
 def _as_reports(frame: pl.DataFrame) -> pl.DataFrame:
-    "Groups as patients and inputs as texts, the form that the checks of `splits` read."
+    "Groups as patients and inputs as texts, the form that the checks of `corpora.splits` read."
     columns = [_LONG_COLUMNS.get(task) or get_task(task).columns for task in frame["task"].unique().to_list()]
     texts = pl.concat_str([pl.col(name).fill_null("") for name in dict.fromkeys(name for names in columns for name in names)], separator="\n")
     return frame.select(patient_id="group", text=texts)

@@ -306,7 +306,7 @@ def tune(recipe: str | WritingRecipe,              # a name, or a recipe of your
          where: Sequence[str] = (),                # conditions `column=value` that rows must meet
          limit: int | None = None,                 # at most so many rows, drawn at random
          text_column: str = "text",                # of reports
-         progress: Callable | None = None,         # called with a `training.TrainingProgress` after every step
+         progress: Callable | None = None,         # called with a `models.training.TrainingProgress` after every step
          **overrides,                              # settings of the recipe: epochs, learning_rate, tuning, …
          ) -> WritingRun:
     "What the run did; the adapter is in `out`. Raises ValueError for unknown names, bad settings and tables that can't be learnt from. After CancerLLM, arXiv 2406.10459."
