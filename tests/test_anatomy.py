@@ -119,8 +119,8 @@ def test_numbered_choices_of_a_form_are_no_diagnosis():
 
 
 def test_tables_are_sound():
-    for name, code in (("icdo3_topography.csv", r"C[0-7][0-9]\.[0-9]"), ("icdo3_morphology.csv", r"[89][0-9]{3}/[01236]")):
-        with files("cancer_staging").joinpath("data", name).open(encoding="utf-8", newline="") as file:
+    for name, code in (("topography.csv", r"C[0-7][0-9]\.[0-9]"), ("morphology.csv", r"[89][0-9]{3}/[01236]")):
+        with files("cancer_staging").joinpath("data", "icdo3", name).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         terms = rows[0].keys() & {"terms", "synonyms"}
         for row in rows:

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from tiny_backbones import save_decoder, save_encoder
 
-from cancer_staging.writing.retrieval import (BM25Retriever, copy_nearest, DenseRetriever, embed_texts, Encoder, ENCODERS, Lookalikes, open_retriever, RandomRetriever, RETRIEVERS)
 from cancer_staging.corpora.synthetic import synthetic_reports
+from cancer_staging.writing.retrieval import BM25Retriever, copy_nearest, DenseRetriever, embed_texts, Encoder, ENCODERS, Lookalikes, open_retriever, RandomRetriever, RETRIEVERS
 from cancer_staging.writing.tasks import get_task
 
 SCRIPT = Path(__file__).resolve().parents[1] / "nbs" / "benchmarks" / "compare_retrievers.py"

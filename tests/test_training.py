@@ -197,7 +197,7 @@ STEP = {**TINY, "dropout": 0.0, "patience": 9, "fields": "t,n,m"}
 TWO_PROCESSES = """
 import sys, torch, polars
 torch.set_num_threads(1)
-from cancer_staging.training import train
+from cancer_staging.models.training import train
 frame, out, backbone, settings = polars.read_parquet(sys.argv[1]), sys.argv[2], sys.argv[3], eval(sys.argv[4])
 run = train("minilm", frame, out, backbone=backbone, **settings)
 assert run.processes == 2

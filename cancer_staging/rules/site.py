@@ -148,7 +148,7 @@ SITE_CODE_LABEL = re.compile(r"icd|topograph|\bsite|primary")
 def places_by_code() -> Mapping[str, Place]:
     "The place of each topography code, and of its first three characters."
     by_code: dict[str, Place] = {}
-    for line in packaged_table("icdo3_topography.csv"):
+    for line in packaged_table("icdo3/topography.csv", ("code", "label", "sided", "weight")):
         place = Place(line["code"], line["label"], line["sided"] == "yes", float(line["weight"]))
         by_code.setdefault(place.code, place)
         if place.code[:3] not in by_code or place.code.endswith(".9"):

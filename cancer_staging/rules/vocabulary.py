@@ -80,14 +80,14 @@ def build_vocabulary(terms: list[tuple[str, object]]  # term and meaning
 def topography() -> Vocabulary:
     "Organ words and procedures."
     return build_vocabulary([(term, Place(line["code"], line["label"], line["sided"] == "yes", float(line["weight"])))
-                             for line in packaged_table("icdo3_topography.csv") for term in line["terms"].split("|")])
+                             for line in packaged_table("icdo3/topography.csv", ("code", "label", "sided", "weight", "terms")) for term in line["terms"].split("|")])
 
 
 def morphology_terms(bare: bool  # whether to return the bare adjectives or the full terms
                      ) -> list[tuple[str, Morphology]]:
     "Histologic terms and their meanings."
     return [(term.lstrip("~"), Morphology(line["term"], line["code"], int(line["priority"]), tuple(line["sites"].split()), line["hint"]))
-            for line in packaged_table("icdo3_morphology.csv") for term in line["synonyms"].split("|") if term.startswith("~") == bare]
+            for line in packaged_table("icdo3/morphology.csv", ("term", "code", "priority", "sites", "hint", "synonyms")) for term in line["synonyms"].split("|") if term.startswith("~") == bare]
 
 
 @lru_cache(maxsize=1)
