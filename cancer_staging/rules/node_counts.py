@@ -67,7 +67,7 @@ class How(str, Enum):
     LABEL = "label"      # after a label: `Number of lymph nodes examined: 14`
     TOTAL = "total"      # after a label that says that it is the total
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #e4cfcbda
+# %% ../../nbs/api/19_rules.node_counts.ipynb #6b98d5a8
 class Side(str, Enum):
     "Which of the two numbers of nodes."
     POSITIVE = "positive"
@@ -76,7 +76,7 @@ class Side(str, Enum):
     @property
     def field(self) -> str:
         "The field that this number is the value of."
-        return f"nodes_{self.value}"
+        return "nodes_" + self
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #965c56a0
 class Count(NamedTuple):
@@ -96,7 +96,7 @@ class Count(NamedTuple):
     def number(self, side: Side  # which of the two
                ) -> int | None:
         "The number on one side; None when this count does not tell it."
-        return self.positive if side is Side.POSITIVE else self.examined
+        return getattr(self, side)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #616d612c
 LABEL_CUES = ("number", "nodes examined", "nodes positive", "nodes involved", "nodes sampled", "nodes evaluated", "nodes identified", "nodes submitted", "nodes removed",
@@ -107,16 +107,16 @@ PAIR_CUES = ("total):", "total) :")
 CODE_CUES = ("pn0", "pno", "pn1", "pn2", "pn3")
 NODE_CUES = ("/", "node", *LABEL_CUES, *ROMAN_CUES, *PAIR_CUES, *CODE_CUES)
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #6e181cc5
+# %% ../../nbs/api/19_rules.node_counts.ipynb #f6794ba1
 OTHER_FRACTION = PatternTable(
     "nodes.other_fraction",
-    Pattern("score", r"score|gleason|nottingham|bloom|allred|nhg|intensity|percent|her-?2", ("nodes negative. nottingham score ", "nodes; bloom-richardson ", "her2 "), ("nodes, metastatic carcinoma (",)),
-    Pattern("grade", r"grade|differentiat|tubul|nuclei|nuclear|fuhrman|stage", ("node negative. histologic grade: ", "tubule formation ", "fuhrman "), ("lymph node, tumor ",)),
-    Pattern("mitoses", r"mitos|\bhpf|fields|x\s?\d", ("nodes. mitoses: ", "per 10 hpf ", "x 400 "), ("node, axillary ",), "x and a digit is a magnification, or a size"),
-    Pattern("material", r"block|slide|section|\bcore|chip|fragment|cassette|biopsies", ("nodes in cassettes ", "lymph node, slides ", "core "), ("axillary nodes, score",)),
-    Pattern("place", r"quadrant|o'clock|of the (?:upper|lower)", ("axilla; left breast, 3 o'clock, ", "lymph nodes of the lower "), ("upper paratracheal nodes ",)),
-    Pattern("paper", r"date|page", ("nodes negative. page ", "date: "), ("nodes ",)),
-    Pattern("ratio", r"\bratio", ("node ratio ",), ("node operation ",)))
+    Pattern("other", r"score|gleason|nottingham|bloom|allred|nhg|intensity|percent|her-?2", ("nodes negative. nottingham score ", "nodes; bloom-richardson ", "her2 "), ("nodes, metastatic carcinoma (",), "scores of grade and receptors"),
+    Pattern("other", r"grade|differentiat|tubul|nuclei|nuclear|fuhrman|stage", ("node negative. histologic grade: ", "tubule formation ", "fuhrman "), ("lymph node, tumor ",), "grade, and its parts"),
+    Pattern("other", r"mitos|\bhpf|fields|x\s?\d", ("nodes. mitoses: ", "per 10 hpf ", "x 400 "), ("node, axillary ",), "mitotic counts and their magnification"),
+    Pattern("other", r"block|slide|section|\bcore|chip|fragment|cassette|biopsies", ("nodes in cassettes ", "lymph node, slides ", "core "), ("axillary nodes, corresponding to ",), "blocks and slides"),
+    Pattern("other", r"quadrant|o'clock|of the (?:upper|lower)", ("axilla; left breast, 3 o'clock, ", "lymph nodes of the lower "), ("upper paratracheal nodes ",), "a third or a quadrant of an organ, an hour of the breast"),
+    Pattern("other", r"date|page", ("nodes negative. page ", "date: "), ("paratracheal nodes ",), "pages and dates"),
+    Pattern("other", r"\bratio", ("node ratio ",), ("nodes, pelvic operation ",), "the lymph node ratio, examined over positive in some reports"))
 OTHER_FRACTION
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #d7f9c1fb
@@ -138,13 +138,13 @@ N_CODE_BEFORE = PatternTable(
     frame=r"(?:(?&pathologic)|(?&bare))\s?(?:mi\w{0,2}|[a-c])?\s?(?:\(?(?:sn|i[+-]|mol[+-]|mi)\)?\s?)?[,;:]?\s{0,2}[\[({]?\s{0,2}$")
 N_CODE_BEFORE
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #e952560d
+# %% ../../nbs/api/19_rules.node_counts.ipynb #5da42683
 STATUS_BEFORE = PatternTable(
     "nodes.status_before",
-    Pattern("status", r"node (?:status|count)|nodal status", ("lymph node status: positive ", "nodal status: ", "node count: "), ("status: ", "lymph node status was discussed: ")),
-    Pattern("nodes", r"nodes?\s?:|nodes examined\s?:", ("lymph nodes: negative for tumor ", "nodes examined: "), ("lymph nodes ", "nodes: left axilla ")),
-    Pattern("total", r"total", ("total: ", "total positive "), ("total number of nodes ",)),
-    frame=r"(?:(?&status)|(?&nodes)|(?&total))\W{1,4}(?:negative|positive|pos\b|neg\b|of\b|metastatic)?(?:\sfor\s\w{5,12})?\W{0,4}$")
+    Pattern("status", r"node (?:status|count)|nodal status", ("lymph node status: positive ", "nodal status: ", "node count: "), ("receptor status: ", "lymph node status was discussed: ")),
+    Pattern("status", r"nodes?\s?:|nodes examined\s?:", ("lymph nodes: negative for tumor ", "nodes examined: "), ("lymph nodes ", "nodes: left axilla ")),
+    Pattern("status", r"total", ("total: ", "total positive "), ("total number of nodes ",), "`Total: 4/20`; then it is the sum"),
+    frame=r"(?&status)\W{1,4}(?:negative|positive|pos\b|neg\b|of\b|metastatic)?(?:\sfor\s\w{5,12})?\W{0,4}$")
 _REGIONAL_BEFORE = re.compile(r"regional lymph nodes?\s?(?:\([^()]{0,40}\))?\s?:\W{0,4}$")  # with a bracket: `Regional lymph nodes (pN):`
 STATUS_BEFORE
 
@@ -255,39 +255,39 @@ TALLY_LABEL = PatternTable(
     frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?\s?[:=]\s{0,60}(?&value)", parts=_VALUE, anchored=True)
 TALLY_LABEL
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #6d223363
+# %% ../../nbs/api/19_rules.node_counts.ipynb #0f2960eb
 LABEL_EXCLUDED = PatternTable(
     "nodes.label_excluded",
-    Pattern("cells", r"isolated|itc", ("lymph nodes with isolated tumor cells", "itc"), ("lymph nodes with micrometastases",)),
-    Pattern("healthy", r"without|negative|uninvolved|free of|benign", ("nodes without tumor", "negative lymph nodes"), ("nodes with tumor", "positive nodes")),
-    Pattern("mitoses", r"mitos|nuclei|fields", ("mitoses in nodes", "high power fields"), ("lymph nodes in specimen",)),
-    Pattern("lesions", r"tumou?rs\b|foci|lesion|masses", ("tumors", "foci in nodes"), ("nodes with tumor",)),
-    Pattern("material", r"block|slide|core|fragment|section|specimens|biops|pieces|stains|cases|level", ("blocks examined", "specimens received", "levels examined"), ("nodes in specimen",)),
-    Pattern("extension", r"extracapsular|extranodal", ("nodes with extranodal extension",), ("nodes with metastasis",)),
-    Pattern("place", r"quadrant", ("quadrants",), ("right axilla",)))
+    Pattern("excluded", r"isolated|itc", ("lymph nodes with isolated tumor cells", "itc"), ("lymph nodes with micrometastases",), "isolated tumour cells don't count"),
+    Pattern("excluded", r"without|negative|uninvolved|free of|benign", ("nodes without tumor", "negative lymph nodes"), ("nodes with tumor", "positive nodes")),
+    Pattern("excluded", r"mitos|nuclei|fields", ("mitoses", "high power fields"), ("lymph nodes in specimen",)),
+    Pattern("excluded", r"tumou?rs\b|foci|lesion|masses", ("tumors", "foci of carcinoma", "lesions"), ("nodes with tumor",), "one tumour is in the nodes, several tumours are counted"),
+    Pattern("excluded", r"block|slide|core|fragment|section|specimens|biops|pieces|stains|cases|level", ("blocks examined", "specimens received", "levels examined"), ("nodes in specimen",)),
+    Pattern("excluded", r"extracapsular|extranodal", ("nodes with extranodal extension",), ("nodes with metastasis",), "counted beside the positive nodes"),
+    Pattern("excluded", r"quadrant", ("quadrants with tumor",), ("right axilla",)))
 LABEL_EXCLUDED
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #1539b6ae
+# %% ../../nbs/api/19_rules.node_counts.ipynb #61d769d0
 LABEL_INVOLVED = PatternTable(
     "nodes.label_involved",
     Pattern("involved", r"involved|positive|affected|invaded|containing", ("nodes involved", "positive lymph nodes"), ("nodes examined",)),
-    Pattern("metastasis", r"metasta|macromet|micromet", ("with metastases", "micromets"), ("total nodes",)),
-    Pattern("disease", r"with (?:macro|carcinoma|tumou?r|disease|cancer|micro)", ("nodes with tumor", "with macroscopic disease"), ("nodes with capsule",)))
+    Pattern("involved", r"metasta|macromet|micromet", ("with metastases", "micromets"), ("total nodes",)),
+    Pattern("involved", r"with (?:macro|carcinoma|tumou?r|disease|cancer|micro)", ("nodes with tumor", "with macroscopic disease"), ("nodes with capsule",)))
 LABEL_EXAMINED = PatternTable(
     "nodes.label_examined",
-    Pattern("looked_at", r"examined|evaluated|assessed|studied|sampled|total", ("lymph nodes examined", "total nodes"), ("pelvic",)),
-    Pattern("taken", r"received|dissected|retrieved|removed|obtained|submitted|identified|found|recovered|present|in specimen", ("nodes retrieved", "lymph nodes in specimen"), ("nodes left",)),
-    Pattern("nodes", r"^(?:regional )?(?:lymph )?nodes$", ("lymph nodes", "regional lymph nodes"), ("pelvic lymph nodes",), "`Number of lymph nodes: 12`"))
+    Pattern("examined", r"examined|evaluated|assessed|studied|sampled|total", ("lymph nodes examined", "total nodes"), ("pelvic lymph nodes",)),
+    Pattern("examined", r"received|dissected|retrieved|removed|obtained|submitted|identified|found|recovered|present|in specimen", ("nodes retrieved", "lymph nodes in specimen"), ("left nodes",)),
+    Pattern("examined", r"^(?:regional )?(?:lymph )?nodes$", ("lymph nodes", "regional lymph nodes"), ("pelvic lymph nodes",), "`Number of lymph nodes: 12`"))
 LABEL_INVOLVED
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #f91e32d4
+# %% ../../nbs/api/19_rules.node_counts.ipynb #401b0f94
 STATION = PatternTable(
     "nodes.station",
-    Pattern("pelvis", r"pelvic|para\W{0,2}aortic|inguinal|obturator|iliac", ("pelvic lymph nodes", "para-aortic nodes"), ("aortic valve",)),
-    Pattern("chest", r"axillary|mediastinal|hilar|internal mammary", ("axillary nodes", "hilar nodes"), ("lymph nodes",)),
-    Pattern("neck", r"cervical|neck|level \w", ("neck nodes", "level ii"), ("levels",)),
-    Pattern("side", r"right|left", ("right lymph nodes",), ("lymph nodes",)),
-    Pattern("sentinel", r"sentinel", ("sentinel lymph nodes",), ("lymph nodes",)))
+    Pattern("station", r"pelvic|para\W{0,2}aortic|inguinal|obturator|iliac", ("pelvic lymph nodes", "para-aortic nodes"), ("aortic valve",)),
+    Pattern("station", r"axillary|mediastinal|hilar|internal mammary", ("axillary nodes", "hilar nodes"), ("lymph nodes",)),
+    Pattern("station", r"cervical|neck|level \w", ("neck nodes", "level ii"), ("levels", "upper levels")),
+    Pattern("station", r"right|left", ("right lymph nodes",), ("lymph nodes",)),
+    Pattern("station", r"sentinel", ("sentinel lymph nodes",), ("lymph nodes",)))
 ALL_STATIONS = PatternTable(
     "nodes.all_stations",
     Pattern("all", r"sentinel and non|all |bilateral|total number of lymph nodes", ("sentinel and non sentinel nodes", "all pelvic nodes", "bilateral pelvic nodes"), ("sentinel nodes", "left pelvic nodes")))

@@ -107,11 +107,11 @@ def walk_back(tokens: list[str]  # the words before node
     return None
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #342dc29b
-def _with_bracket(word: str, walk: Walk, aside: Bracket | None) -> tuple[Walk, bool]:
+def _with_bracket(word: str, walk: Walk, aside: Bracket) -> tuple[Walk, bool]:
     "`walk` after the bracket behind its number has been weighed, and whether that settles it."
-    if aside and aside.is_fraction and aside.values[0] <= aside.values[1]:
+    if aside.is_fraction and aside.values[0] <= aside.values[1]:
         return Walk(walk.start, *aside.values), True
-    if aside and aside.is_number and word.isalpha():
+    if aside.is_number and word.isalpha():
         value, inside = walk.examined, aside.values[0]
         if word in ("single", "one", "solitary") and inside > 1:  # 'a single (of 5) lymph node'
             return Walk(walk.start, 1, inside), True
@@ -126,9 +126,11 @@ def _with_bracket(word: str, walk: Walk, aside: Bracket | None) -> tuple[Walk, b
 def _finish_walk(tokens: list[str], value: int, first: int, last: int, aside: Bracket | None) -> Walk | None:
     "The walk once a number is found at tokens `first` to `last`: is it all, or is there an 'x of' before it?"
     word = tokens[first]
-    walk, settled = _with_bracket(word, Walk(first, None, value), aside)
-    if settled:
-        return walk
+    walk = Walk(first, None, value)
+    if aside:
+        walk, settled = _with_bracket(word, walk, aside)
+        if settled:
+            return walk
     index = first - 1
     while index >= 0 and tokens[index] in ("the", "these", "those", "total", "a", "all", "."):
         index -= 1
@@ -330,16 +332,15 @@ ONE_NODE_HEADING
 EARLY_SECTIONS = ("gross", "history", "frozen")
 _DIGIT = re.compile(r"\d")
 _COUNT_WORDS = frozenset((*COUNT_UNITS, *COUNT_TENS, "multiple")) - {"no", "zero"}
-_SPACED = str.maketrans("-(.,:/[", "       ")
 
 
-def _walked(lower: str, floor: int, position: int) -> Walk | None:
-    "The walk back from `position`, its start an offset in the report; nothing before `floor` belongs to it."
-    window = lower[floor:position]
-    if not _DIGIT.search(window) and _COUNT_WORDS.isdisjoint(window.translate(_SPACED).split()):
-        return None
-    walk = walk_back(_TOKEN.findall(lower, floor, position))
-    return walk and walk._replace(start=next(islice(_TOKEN.finditer(lower, floor, position), walk.start, None)).start())
+def _holds_number(window: str) -> bool:
+    "Whether a walk back over `window` can end at a number."
+    if _DIGIT.search(window):
+        return True
+    for sign in "-(.,:/[":
+        window = window.replace(sign, " ")
+    return not _COUNT_WORDS.isdisjoint(window.split())
 
 
 def _fraction_behind(lower: str, position: int) -> Count | None:
@@ -352,13 +353,13 @@ def _fraction_behind(lower: str, position: int) -> Count | None:
 def _one_node(document: Document, position: int) -> Count | None:
     "The one node of a specimen that is headed by the word node at `position`, with its result."
     lower = document.lower
-    heading = ONE_NODE_HEADING.match(lower, position, min(len(lower), position + 150))
+    heading = ONE_NODE_HEADING.match(lower, position, position + 150)
     if not heading or heading["nothing"] is not None or document.section(position) in EARLY_SECTIONS:
         return None
     start = position - 6 if lower.startswith("lymph ", max(0, position - 6)) else position
     return Count(start, heading.end(), int(heading["diseased"] is not None), 1, How.HEADING)
 
-# %% ../../nbs/api/19_rules.node_words.ipynb #f7016868
+# %% ../../nbs/api/19_rules.node_words.ipynb #b94d0a19
 def count_at(document: Document,  # a prepared report
              position: int,       # where the word node begins
              floor: int,          # nothing before it belongs to the count
@@ -366,9 +367,12 @@ def count_at(document: Document,  # a prepared report
     "The count that the word node at `position` ends, or begins."
     lower = document.lower
     plural = lower.startswith("nodes", position)
-    walk = _walked(lower, max(floor, lower.rfind(":", floor, position) + 1), position)
-    if walk:
-        return judge_walk(document, walk, position + (5 if plural else 4))
+    floor = max(floor, lower.rfind(":", floor, position) + 1)
+    if _holds_number(lower[floor:position]):
+        walk = walk_back(_TOKEN.findall(lower, floor, position))
+        if walk:
+            first = next(islice(_TOKEN.finditer(lower, floor, position), walk.start, None))
+            return judge_walk(document, walk._replace(start=first.start()), position + (5 if plural else 4))
     if " of " in lower[position:position + 60]:
         count = _fraction_behind(lower, position)
         if count:

@@ -16,7 +16,7 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['JOIN_RULES', 'FEW_CELLS', 'METASTASIS_TOO', 'BREAKDOWN', 'AMENDED', 'NODES', 'always', 'as_many_examined',
+__all__ = ['JOIN_RULES', 'FEW_CELLS', 'NOT_ONLY_FEW_CELLS', 'BREAKDOWN', 'AMENDED', 'NODES', 'always', 'as_many_examined',
            'as_many_positive', 'first_is_numerator', 'in_one_sentence', 'in_one_part', 'in_a_bracket', 'keep_first',
            'keep_second', 'stretch_first', 'stretch_second', 'JoinRule', 'join_rule', 'without_few_cells',
            'join_counts', 'sum_of', 'are_summed', 'without_subtotals', 'without_repeats', 'by_part', 'choose_parts',
@@ -92,15 +92,15 @@ class JoinRule(NamedTuple):
     joined: Callable[[Count, Count], Count]     # (first, second) → the one count
     example: str                               # a sentence in which the rule joins two counts
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #ea7be2e9
+# %% ../../nbs/api/19_rules.nodes.ipynb #86930e5e
 _SENTENCE = frozenset({How.WORDS, How.AGAIN})
 _FIGURES = frozenset({How.RATIO, How.CODE, How.STATUS})
 _LISTED = frozenset({How.RATIO, How.STATUS})
 JOIN_RULES = (
     JoinRule("figures behind words", _SENTENCE, _FIGURES, 110, as_many_examined, stretch_second, "Metastatic carcinoma in three of fourteen lymph nodes (3/14)."),
-    JoinRule("figures within words", _SENTENCE, _FIGURES, 0, always, stretch_second, "No evidence of neoplasia in 3 (0/3) lymph nodes."),
+    JoinRule("figures within words", _SENTENCE, _FIGURES, 0, always, stretch_second, "Four (4) (0/3) benign lymph nodes."),
     JoinRule("all of them behind the diseased", _SENTENCE, _FIGURES, 110, as_many_positive, stretch_second, "Two regional lymph node metastases, pT2b pN1 2/17."),
-    JoinRule("denominator behind words", frozenset({How.WORDS}), frozenset({How.RATIO}), 60, first_is_numerator, keep_second, "Metastasis in 6 lymph nodes, with extranodal invasion (6/32)."),
+    JoinRule("denominator behind words", frozenset({How.WORDS}), frozenset({How.RATIO}), 60, first_is_numerator, keep_second, "6 perigastric lymph nodes with extranodal invasion (6/32)."),
     JoinRule("words behind figures", _LISTED, _SENTENCE, 30, in_one_sentence, stretch_first, "Metastases to 3/10 lymph nodes."),
     JoinRule("figures behind a total", frozenset({How.CODE}), _LISTED, 110, as_many_examined, stretch_first, "The total lymph node count on the right is no tumor seen in 25 lymph nodes (0/25)."),
     JoinRule("Roman and Arabic", frozenset({How.ROMAN}), frozenset(How), 0, always, keep_first, "Metastases carcinomatosae in lymphonodis (No I/1)."),
@@ -121,16 +121,16 @@ def join_rule(lower: str,     # a folded report
             return rule
     return None
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #1003268b
+# %% ../../nbs/api/19_rules.nodes.ipynb #ef203b33
 FEW_CELLS = PatternTable(
     "nodes.few_cells",
-    Pattern("cells", r"isolated tumou?r cell|\bitc", ("isolated tumor cells only", "itcs"), ("isolated metastasis", "stitches")),
-    Pattern("size", r"<\s?0\.2\s?mm", ("a focus < 0.2 mm",), ("0.2 mm",)),
-    Pattern("code", r"n[o0]\s?\(i\s?\+", ("pn0(i+)", "pno (i +)"), ("pn0(i-)", "pn1(i+)")))
-METASTASIS_TOO = PatternTable(
-    "nodes.metastasis_too",
-    Pattern("metastasis", r"macromet|micromet|metastatic", ("two macrometastases", "metastatic carcinoma"), ("isolated tumor cells",)),
-    Pattern("denied", r"no (?:isolated|itc)", ("no isolated tumor cells",), ("no metastasis",)))
+    Pattern("few", r"isolated tumou?r cell|\bitc", ("isolated tumor cells only", "itcs"), ("isolated metastasis", "stitches")),
+    Pattern("few", r"<\s?0\.2\s?mm", ("a focus < 0.2 mm",), ("a focus of 0.2 mm",)),
+    Pattern("few", r"n[o0]\s?\(i\s?\+", ("pn0(i+)", "pno (i +)"), ("pn0(i-)", "pn1(i+)")))
+NOT_ONLY_FEW_CELLS = PatternTable(
+    "nodes.not_only_few_cells",
+    Pattern("not_only", r"macromet|micromet|metastatic", ("two macrometastases", "metastatic carcinoma"), ("isolated tumor cells",)),
+    Pattern("not_only", r"no (?:isolated|itc)", ("no isolated tumor cells",), ("no metastasis",)))
 
 
 def without_few_cells(lower: str,     # a folded report
@@ -139,7 +139,7 @@ def without_few_cells(lower: str,     # a folded report
     "The count, with no positive nodes where they hold isolated tumour cells only."
     if count.positive:
         around = lower[max(0, count.start - 60):count.end + 60]
-        if FEW_CELLS.search(around) and not METASTASIS_TOO.search(around):
+        if FEW_CELLS.search(around) and not NOT_ONLY_FEW_CELLS.search(around):
             return count._replace(positive=0)
     return count
 
@@ -157,7 +157,7 @@ def join_counts(document: Document,   # a prepared report
             joined.append(count)
     return [count for count in (without_few_cells(document.lower, count) for count in joined) if count.positive is not None]
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #a62438ee
+# %% ../../nbs/api/19_rules.nodes.ipynb #1c8eec09
 BREAKDOWN = PatternTable(
     "nodes.breakdown",
     Pattern("parts", r"distribut|as follows|respectively|compris|including", (", distributed as follows: ", " comprising ", " including "), (" and ", " followed by ")),
@@ -176,7 +176,7 @@ def are_summed(document: Document,  # a prepared report
                parts: list[Count],  # its neighbours
                ) -> bool:
     "Whether `total` is the sum of its neighbours `parts`; unless two of them hold disease they must stand in one entry with it, for sums agree by chance."
-    if total.pair != sum_of(parts):
+    if total.examined != sum(part.examined for part in parts) or total.positive != sum(part.positive for part in parts):
         return False
     if sum(part.positive > 0 for part in parts) > 1:
         return True
@@ -222,7 +222,7 @@ def without_subtotals(document: Document,   # a prepared report
                 return [total]
     return _without_summands(document, _without_breakdowns(document, counts))
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #373b4d06
+# %% ../../nbs/api/19_rules.nodes.ipynb #8ec9b593
 _LEAST_TOLD_AGAIN = 8  # nodes examined from which two equal counts are the same nodes
 
 
@@ -230,9 +230,10 @@ def without_repeats(group: list[Count]  # the counts of one part of the report
                     ) -> list[Count]:
     "The counts without those that tell the same nodes again."
     half = len(group) // 2
-    pairs = [count.pair for count in group]
-    if len(group) % 2 == 0 and len(set(pairs[:half])) > 1 and pairs[:half] == pairs[half:]:
-        group = group[:half]  # the whole diagnosis is printed twice
+    if half > 1 and len(group) % 2 == 0:
+        pairs = [count.pair for count in group]
+        if len(set(pairs[:half])) > 1 and pairs[:half] == pairs[half:]:
+            group = group[:half]  # the whole diagnosis is printed twice
     unique: list[Count] = []
     for count in group:
         least = 1 if count.how is How.AGAIN else 2 if count.how is How.ROMAN and count.positive else _LEAST_TOLD_AGAIN
@@ -241,16 +242,14 @@ def without_repeats(group: list[Count]  # the counts of one part of the report
             unique.append(count)
     return unique
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #c9a530d2
+# %% ../../nbs/api/19_rules.nodes.ipynb #604c30dd
 def _outweighs(document: Document, group: list[Count], best: list[Count]) -> bool:
     "Whether `group` tells more than the best so far: more nodes, or the diagnosis with as many diseased ones."
     if not best:
         return bool(group)
     positive, examined = sum_of(group)
     best_positive, best_examined = sum_of(best)
-    if group and document.section(group[0].start) == "diagnosis" and positive == best_positive > 0:
-        return True
-    return examined > best_examined
+    return examined > best_examined or positive == best_positive > 0 and document.section(group[0].start) == "diagnosis"
 
 
 def by_part(document: Document,   # a prepared report
@@ -330,7 +329,7 @@ def settle_labels(labels: list[Count],  # labelled counts of one side
     parts = {count.number(side): count for count in reversed(whole)} if whole else {count.station: count for count in reversed(labels)}
     return Total(sum(count.number(side) for count in parts.values()), list(parts.values()), "label") if parts else None
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #9ea138e2
+# %% ../../nbs/api/19_rules.nodes.ipynb #861c7acb
 class Totals(NamedTuple):
     "Both numbers over the whole report, each None where it is not known."
     positive: Total | None
@@ -349,6 +348,8 @@ def labelled_totals(document: Document,  # a prepared report
                     ) -> Totals:
     "Positive and examined as labels give them, each None where they don't or where the parts show that they can't be the whole."
     labelled = find_labelled(document)
+    if not labelled:
+        return Totals(None, None)
     positive, examined = (settle_labels([count for count in labelled if count.number(side) is not None], side) for side in Side)
     if not examined:
         return Totals(positive, None)
