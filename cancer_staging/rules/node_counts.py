@@ -14,11 +14,11 @@ from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['NUMBER_WORDS', 'COUNT_UNITS', 'COUNT_TENS', 'MOST', 'LABEL_CUES', 'ROMAN_CUES', 'PAIR_CUES', 'CODE_CUES', 'NODE_CUES',
-           'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'N_CODE_BEFORE', 'STATUS_BEFORE', 'ROMAN_SUBJECT',
-           'ROMAN_DISEASED', 'NUMBERED_LABEL', 'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED', 'LABEL_EXAMINED',
-           'STATION', 'ALL_STATIONS', 'ONE_SPECIMEN', 'read_count', 'read_roman', 'How', 'Side', 'Count',
-           'describe_ratio', 'find_ratios', 'find_roman', 'restricted_to', 'read_label', 'find_labelled']
+__all__ = ['NUMBER_WORDS', 'COUNT_UNITS', 'COUNT_TENS', 'MOST', 'LABEL_CUES', 'ROMAN_CUES', 'PAIR_CUES', 'N_CODE_CUES',
+           'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'N_CODE_BEFORE', 'NODE_STATUS_BEFORE',
+           'ROMAN_SUBJECT', 'ROMAN_DISEASED', 'NUMBERED_LABEL', 'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED',
+           'LABEL_EXAMINED', 'NODE_STATION', 'ALL_STATIONS', 'ONE_SPECIMEN', 'read_count', 'read_roman', 'How', 'Side',
+           'Count', 'describe_ratio', 'find_ratios', 'find_roman', 'find_labelled']
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #779ab207
 NUMBER_WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())
@@ -98,16 +98,16 @@ class Count(NamedTuple):
         "The number on one side; None when this count does not tell it."
         return getattr(self, side)
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #616d612c
+# %% ../../nbs/api/19_rules.node_counts.ipynb #d3719785
 LABEL_CUES = ("number", "nodes examined", "nodes positive", "nodes involved", "nodes sampled", "nodes evaluated", "nodes identified", "nodes submitted", "nodes removed",
               "nodes received", "nodes with", "nodes found", "positive nodes", "positive lymph", "involved nodes", "total nodes", "total lymph", "total examined",
               "no. examined", "no. involved")
 ROMAN_CUES = ("(no", "dorum no", "dis (no", "dis no", "nodes no", "nodo no")
 PAIR_CUES = ("total):", "total) :")
-CODE_CUES = ("pn0", "pno", "pn1", "pn2", "pn3")
-NODE_CUES = ("/", "node", *LABEL_CUES, *ROMAN_CUES, *PAIR_CUES, *CODE_CUES)
+N_CODE_CUES = ("pn0", "pno", "pn1", "pn2", "pn3")
+NODE_CUES = ("/", "node", *LABEL_CUES, *ROMAN_CUES, *PAIR_CUES, *N_CODE_CUES)
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #f6794ba1
+# %% ../../nbs/api/19_rules.node_counts.ipynb #3fc68374
 OTHER_FRACTION = PatternTable(
     "nodes.other_fraction",
     Pattern("other", r"score|gleason|nottingham|bloom|allred|nhg|intensity|percent|her-?2", ("nodes negative. nottingham score ", "nodes; bloom-richardson ", "her2 "), ("nodes, metastatic carcinoma (",), "scores of grade and receptors"),
@@ -116,7 +116,7 @@ OTHER_FRACTION = PatternTable(
     Pattern("other", r"block|slide|section|\bcore|chip|fragment|cassette|biopsies", ("nodes in cassettes ", "lymph node, slides ", "core "), ("axillary nodes, corresponding to ",), "blocks and slides"),
     Pattern("other", r"quadrant|o'clock|of the (?:upper|lower)", ("axilla; left breast, 3 o'clock, ", "lymph nodes of the lower "), ("upper paratracheal nodes ",), "a third or a quadrant of an organ, an hour of the breast"),
     Pattern("other", r"date|page", ("nodes negative. page ", "date: "), ("paratracheal nodes ",), "pages and dates"),
-    Pattern("other", r"\bratio", ("node ratio ",), ("nodes, pelvic operation ",), "the lymph node ratio, examined over positive in some reports"))
+    Pattern("other", r"\bratio", ("node ratio ",), ("nodes, pelvic operation ",), "a quotient, not a count"))
 OTHER_FRACTION
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #d7f9c1fb
@@ -138,17 +138,17 @@ N_CODE_BEFORE = PatternTable(
     frame=r"(?:(?&pathologic)|(?&bare))\s?(?:mi\w{0,2}|[a-c])?\s?(?:\(?(?:sn|i[+-]|mol[+-]|mi)\)?\s?)?[,;:]?\s{0,2}[\[({]?\s{0,2}$")
 N_CODE_BEFORE
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #5da42683
-STATUS_BEFORE = PatternTable(
+# %% ../../nbs/api/19_rules.node_counts.ipynb #ff76ba5f
+NODE_STATUS_BEFORE = PatternTable(
     "nodes.status_before",
     Pattern("status", r"node (?:status|count)|nodal status", ("lymph node status: positive ", "nodal status: ", "node count: "), ("receptor status: ", "lymph node status was discussed: ")),
     Pattern("status", r"nodes?\s?:|nodes examined\s?:", ("lymph nodes: negative for tumor ", "nodes examined: "), ("lymph nodes ", "nodes: left axilla ")),
     Pattern("status", r"total", ("total: ", "total positive "), ("total number of nodes ",), "`Total: 4/20`; then it is the sum"),
     frame=r"(?&status)\W{1,4}(?:negative|positive|pos\b|neg\b|of\b|metastatic)?(?:\sfor\s\w{5,12})?\W{0,4}$")
 _REGIONAL_BEFORE = re.compile(r"regional lymph nodes?\s?(?:\([^()]{0,40}\))?\s?:\W{0,4}$")  # with a bracket: `Regional lymph nodes (pN):`
-STATUS_BEFORE
+NODE_STATUS_BEFORE
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #a5d7bcd7
+# %% ../../nbs/api/19_rules.node_counts.ipynb #9b6e4f80
 _NODE_WORDS = ("node", "nodal", " ln ", "lns", "lymph", "axill", "sentinel", "metasta", "sln", "positive for", "ganglion", "station", "dissection",
                "nodc", "nodo", "lyhph", "lylph")  # the last are OCR's
 
@@ -170,7 +170,7 @@ def describe_ratio(lower: str,       # a folded report
         nearest = max(0, len(before) - 40)
     if OTHER_FRACTION.search(before[nearest:]):
         return None
-    if STATUS_BEFORE.search(before[-50:]) or _REGIONAL_BEFORE.search(before[-75:]):
+    if NODE_STATUS_BEFORE.search(before[-50:]) or _REGIONAL_BEFORE.search(before[-75:]):
         return How.CODE if "total" in before[-30:] else How.STATUS
     return How.RATIO
 
@@ -197,7 +197,7 @@ def find_ratios(document: Document  # a prepared report
         how = describe_ratio(lower, match)
         if how:
             yield Count(match.start(), match.end(), positive, examined, how)
-    for pattern, how, cues in ((_CODE_OF, How.CODE, CODE_CUES), (_PAIR, How.STATUS, PAIR_CUES)):
+    for pattern, how, cues in ((_CODE_OF, How.CODE, N_CODE_CUES), (_PAIR, How.STATUS, PAIR_CUES)):
         for position in document.hits(*cues):
             match = pattern.match(lower, position)
             if match:
@@ -255,13 +255,13 @@ TALLY_LABEL = PatternTable(
     frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?\s?[:=]\s{0,60}(?&value)", parts=_VALUE, anchored=True)
 TALLY_LABEL
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #0f2960eb
+# %% ../../nbs/api/19_rules.node_counts.ipynb #680bf32b
 LABEL_EXCLUDED = PatternTable(
     "nodes.label_excluded",
     Pattern("excluded", r"isolated|itc", ("lymph nodes with isolated tumor cells", "itc"), ("lymph nodes with micrometastases",), "isolated tumour cells don't count"),
     Pattern("excluded", r"without|negative|uninvolved|free of|benign", ("nodes without tumor", "negative lymph nodes"), ("nodes with tumor", "positive nodes")),
     Pattern("excluded", r"mitos|nuclei|fields", ("mitoses", "high power fields"), ("lymph nodes in specimen",)),
-    Pattern("excluded", r"tumou?rs\b|foci|lesion|masses", ("tumors", "foci of carcinoma", "lesions"), ("nodes with tumor",), "one tumour is in the nodes, several tumours are counted"),
+    Pattern("excluded", r"tumou?rs\b|foci|lesion|masses", ("tumors", "foci of carcinoma", "lesions"), ("nodes with tumor",), "`nodes with tumor`, but `number of tumors`"),
     Pattern("excluded", r"block|slide|core|fragment|section|specimens|biops|pieces|stains|cases|level", ("blocks examined", "specimens received", "levels examined"), ("nodes in specimen",)),
     Pattern("excluded", r"extracapsular|extranodal", ("nodes with extranodal extension",), ("nodes with metastasis",), "counted beside the positive nodes"),
     Pattern("excluded", r"quadrant", ("quadrants with tumor",), ("right axilla",)))
@@ -280,8 +280,8 @@ LABEL_EXAMINED = PatternTable(
     Pattern("examined", r"^(?:regional )?(?:lymph )?nodes$", ("lymph nodes", "regional lymph nodes"), ("pelvic lymph nodes",), "`Number of lymph nodes: 12`"))
 LABEL_INVOLVED
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #401b0f94
-STATION = PatternTable(
+# %% ../../nbs/api/19_rules.node_counts.ipynb #f7bcb96b
+NODE_STATION = PatternTable(
     "nodes.station",
     Pattern("station", r"pelvic|para\W{0,2}aortic|inguinal|obturator|iliac", ("pelvic lymph nodes", "para-aortic nodes"), ("aortic valve",)),
     Pattern("station", r"axillary|mediastinal|hilar|internal mammary", ("axillary nodes", "hilar nodes"), ("lymph nodes",)),
@@ -295,16 +295,16 @@ ONE_SPECIMEN = PatternTable(
     "nodes.one_specimen",
     Pattern("lobe", r"bronchial", ("bronchial lymph nodes",), ("mediastinal lymph nodes",)),
     Pattern("specimen", r"\bspecimen\W{1,3}only", ("lymph nodes in this specimen only",), ("lymph nodes in specimen",)))
-STATION
+NODE_STATION
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #363380f4
-def restricted_to(what: str  # the middle of a label
+# %% ../../nbs/api/19_rules.node_counts.ipynb #5aacd07a
+def _restricted_to(what: str  # the middle of a label
                   ) -> str:
     "The station or kind of metastasis that the label speaks of; '' when it speaks of all nodes."
     for size in ("macro", "micro"):
         if size + "met" in what:
             return size
-    place = STATION.search(what)
+    place = NODE_STATION.search(what)
     if place and not ALL_STATIONS.search(what):
         return place[0]
     specimen = ONE_SPECIMEN.search(what)
@@ -320,7 +320,7 @@ def _counts_nodes(lower: str, start: int, what: str) -> bool:
     return named and not LABEL_EXCLUDED.search(what) and not (len(what) > 70 and "," in what)
 
 
-def read_label(lower: str,       # a folded report
+def _read_label(lower: str,       # a folded report
                match: re.Match,  # of a label table
                ) -> Count | None:
     "The labelled count at `match`; None when the label is about something else."
@@ -335,11 +335,11 @@ def read_label(lower: str,       # a folded report
     involved = LABEL_INVOLVED.search(what) is not None
     if not involved and not (count and (total or LABEL_EXAMINED.search(what))):
         return None
-    station = restricted_to(what)
+    station = _restricted_to(what)
     how = How.TOTAL if total and not station else How.LABEL
     return Count(start, match.end(), count if involved else None, None if involved else count, how, station)
 
-# %% ../../nbs/api/19_rules.node_counts.ipynb #fbdcf434
+# %% ../../nbs/api/19_rules.node_counts.ipynb #aa39d56d
 def find_labelled(document: Document  # a prepared report
                   ) -> list[Count]:
     "Numbers after labels: each with nodes examined or nodes positive, the other None."
@@ -349,7 +349,7 @@ def find_labelled(document: Document  # a prepared report
             continue
         table = NUMBERED_LABEL if lower.startswith(("number", "no."), position) else TALLY_LABEL
         match = table.match(lower, position, min(size, position + 220))
-        count = read_label(lower, match) if match else None
+        count = _read_label(lower, match) if match else None
         if count:
             done = count.end
             counts.append(count)

@@ -15,10 +15,9 @@ from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['CLEAR', 'DISEASED', 'JOINED_BEFORE', 'CANDIDATES', 'OF_NODES', 'AGAIN_BEFORE', 'TOTAL_BEFORE', 'OF_WHICH',
-           'FRACTION_BEHIND', 'NUMBER_BEHIND', 'ONE_NODE_HEADING', 'EARLY_SECTIONS', 'ESTABLISHED', 'UNCOUNTED',
-           'number_at', 'Bracket', 'bracket_at', 'Walk', 'walk_back', 'clause_bounds', 'is_diseased', 'judge_walk',
-           'count_at', 'find_worded', 'find_uncounted']
+__all__ = ['NODES_CLEAR', 'NODES_DISEASED', 'JOINED_BEFORE', 'CANDIDATE_NODES', 'OF_NODES', 'AGAIN_BEFORE', 'TOTAL_BEFORE',
+           'OF_WHICH', 'FRACTION_BEHIND', 'NUMBER_BEHIND', 'ONE_NODE_HEADING', 'BEFORE_DIAGNOSIS', 'ESTABLISHED',
+           'UNCOUNTED_NODES', 'Bracket', 'Walk', 'walk_back', 'is_diseased', 'find_worded', 'find_uncounted']
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #0594599f
 _TOKEN = re.compile(r"\d{1,3}(?=[a-z]{4}|of\b)|\w{1,30}|-\s|[^\s\w]")  # a hyphen before a space is a dash
@@ -28,7 +27,7 @@ _STOP = frozenset("in with for from by to is are was were and or at on no not sh
 _NAMED_BY_NUMBER = frozenset("# level levels no number part x node nodes station group grade specimen cassette cassettes block - . / stage ln chain".split())  # a number after these is a name
 
 
-def number_at(tokens: list[str],  # words and signs
+def _number_at(tokens: list[str],  # words and signs
               index: int,         # the last token of the number
               ) -> tuple[int, int] | None:
     "The number that ends at token `index`, and the index where it begins; 'thirty-one' is two or three tokens."
@@ -42,7 +41,7 @@ def number_at(tokens: list[str],  # words and signs
                 return COUNT_TENS[tokens[index - back]] + value, index - back
     return value, index
 
-# %% ../../nbs/api/19_rules.node_words.ipynb #2f3b8218
+# %% ../../nbs/api/19_rules.node_words.ipynb #6f73469d
 class Bracket(NamedTuple):
     "The numbers in a bracket such as `(3 of 14)`."
     values: list[int]
@@ -60,7 +59,7 @@ class Bracket(NamedTuple):
         return len(self.values) == 1
 
 
-def bracket_at(tokens: list[str],  # words and signs
+def _bracket_at(tokens: list[str],  # words and signs
                index: int,         # the token that closes the bracket
                ) -> Bracket | None:
     "The bracket that closes at token `index`; None when it holds anything but numbers."
@@ -86,14 +85,14 @@ def walk_back(tokens: list[str]  # the words before node
     while index >= 0 and skipped < 8:
         word = tokens[index]
         if word in ")]}":
-            bracket = bracket_at(tokens, index)
+            bracket = _bracket_at(tokens, index)
             if bracket is None:
                 return None
             if joined and aside and aside.is_number and bracket.is_number:  # 'multiple highest (2) and axillary (23) lymph nodes'
                 bracket = bracket._replace(values=[bracket.values[0] + aside.values[0]])
             aside, index, joined = bracket, bracket.opening - 1, False
             continue
-        number = number_at(tokens, index)
+        number = _number_at(tokens, index)
         if number:
             return _finish_walk(tokens, number[0], number[1], index, aside)
         if aside and word in ("multiple", "several", "all", "numerous"):
@@ -137,14 +136,14 @@ def _finish_walk(tokens: list[str], value: int, first: int, last: int, aside: Br
     before = tokens[index] if index >= 0 else ""
     if before == "of" or before == "/" and word.isdigit():
         return _with_numerator(tokens, index - 1, walk)
-    if index > 0 and before in ("to", "-", "- ", "or") and number_at(tokens, index - 1):
+    if index > 0 and before in ("to", "-", "- ", "or") and _number_at(tokens, index - 1):
         return None  # 'metastasis in 1 to 3 lymph nodes' defines a category
     after = tokens[last + 1] if last + 1 < len(tokens) else ""
     if word.isdigit() and (after in (")", "-", "- ") or after == "." and before != "(" or _is_name(tokens, index)):
         return None  # '2. Lymph node' is an entry
     return walk
 
-# %% ../../nbs/api/19_rules.node_words.ipynb #6c672eb2
+# %% ../../nbs/api/19_rules.node_words.ipynb #0dd30da2
 def _is_name(tokens: list[str], index: int) -> bool:
     "Whether the number behind token `index` names nodes: 'level 2', 'levels 1 and 2', 'node-2'."
     before = tokens[index] if index >= 0 else ""
@@ -158,11 +157,11 @@ def _with_numerator(tokens: list[str], index: int, walk: Walk) -> Walk | None:
     while index >= 0 and tokens[index] in ("out", "any", "."):
         index -= 1
     if index >= 0 and tokens[index] in ")]}":
-        bracket = bracket_at(tokens, index)
+        bracket = _bracket_at(tokens, index)
         if bracket is None:
             return walk
         index = bracket.opening - 1
-        if index < 0 or number_at(tokens, index) is None:
+        if index < 0 or _number_at(tokens, index) is None:
             return Walk(bracket.opening, bracket.values[0], walk.examined)
     if index < 0:
         return walk
@@ -170,11 +169,11 @@ def _with_numerator(tokens: list[str], index: int, walk: Walk) -> Walk | None:
         return Walk(index, 0, walk.examined)
     if tokens[index - 1] == "page":
         return None
-    number = number_at(tokens, index)
+    number = _number_at(tokens, index)
     return Walk(number[1], number[0], walk.examined) if number else walk
 
-# %% ../../nbs/api/19_rules.node_words.ipynb #2f9962ef
-CLEAR = PatternTable(
+# %% ../../nbs/api/19_rules.node_words.ipynb #884e0120
+NODES_CLEAR = PatternTable(
     "nodes.clear",
     Pattern("clear", r"tumou?r[\s-]{1,3}free|free\b|negative|neg\b", ("nodes are tumor-free", "free of tumor", "negative for carcinoma", "all neg"), ("freely movable", "neglected")),
     Pattern("clear", r"n[o0][\s.]{1,3}(?:evidence|evident|tumou?r|malign|metasta|carcinoma|\w{4,9}carcinoma|residual|neoplas|cancer)", ("no evidence of malignancy", "n0 tumor", "no adenocarcinoma in"), ("node, tumor",), "OCR reads o as 0"),
@@ -183,16 +182,16 @@ CLEAR = PatternTable(
     Pattern("clear", r"without|un-?involved|unaffected|unremarkable|normal", ("without tumor", "un-involved", "normal"), ("involved", "abnormal")),
     Pattern("clear", r"benign|reactive|hyperplas|histiocytosis|lymphadenitis|anthraco|non-?neoplastic", ("benign lymph nodes", "reactive hyperplasia", "anthracotic", "sinus histiocytosis"), ("neoplastic",)),
     frame=r"\b(?&clear)")
-CLEAR
+NODES_CLEAR
 
-# %% ../../nbs/api/19_rules.node_words.ipynb #afc48000
-DISEASED = PatternTable(
+# %% ../../nbs/api/19_rules.node_words.ipynb #941bc627
+NODES_DISEASED = PatternTable(
     "nodes.diseased",
     Pattern("diseased", r"positive|involved|involving|replaced|contain|disease\b", ("positive for carcinoma", "nodes are involved by", "containing tumor"), ("uninvolved", "diseases")),
     Pattern("diseased", r"metasta|micrometa|macrometa", ("metastatic carcinoma", "micrometastasis"), ("node, fat",)),
     Pattern("diseased", r"with\s(?:macro|micro|carcinoma|tumou?r|adenocarcinoma)|carcinoma|tumou?r", ("nodes with adenocarcinoma", "tumor in"), ("adenocarcinoma",)),
     frame=r"\b(?&diseased)")
-DISEASED
+NODES_DISEASED
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #f6da3b3d
 JOINED_BEFORE = PatternTable(
@@ -204,7 +203,7 @@ _STOPPED = re.compile(r"[.]\s{1,3}(?=[A-Z][a-z])(?!No |Neg|All |None|Free|There|
 JOINED_BEFORE
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #682b137a
-def clause_bounds(lower: str,  # a folded report
+def _clause_bounds(lower: str,  # a folded report
                   start: int,  # where the count begins
                   end: int,    # where it ends
                   ) -> tuple[int, int]:
@@ -223,25 +222,25 @@ def is_diseased(document: Document,  # a prepared report
                 ) -> bool | None:
     "Whether the nodes counted at `start:end` are diseased, by the nearest words before and after; None when nothing tells."
     lower = document.lower
-    left, right = clause_bounds(lower, start, end)
+    left, right = _clause_bounds(lower, start, end)
     inner = lower[start:end]
-    if CLEAR.search(inner):
+    if NODES_CLEAR.search(inner):
         return False
     if "positive" in inner or "metasta" in inner:
         return True
     if JOINED_BEFORE.search(lower, max(left, start - 45), start):
-        clear = CLEAR.search(lower, left, start)
-        if clear or DISEASED.search(lower, left, start):
+        clear = NODES_CLEAR.search(lower, left, start)
+        if clear or NODES_DISEASED.search(lower, left, start):
             return clear is None
     stopped = _STOPPED.search(document.text, end, right)
     right = stopped.start() if stopped else right
-    clear, diseased = CLEAR.search(lower, end, right), DISEASED.search(lower, end, right)
+    clear, diseased = NODES_CLEAR.search(lower, end, right), NODES_DISEASED.search(lower, end, right)
     if clear or diseased:
         return not clear or (diseased is not None and diseased.start() < clear.start())
-    return False if CLEAR.search(lower, max(left, start - 40), start) else None
+    return False if NODES_CLEAR.search(lower, max(left, start - 40), start) else None
 
-# %% ../../nbs/api/19_rules.node_words.ipynb #a5025682
-CANDIDATES = PatternTable(
+# %% ../../nbs/api/19_rules.node_words.ipynb #a757ce24
+CANDIDATE_NODES = PatternTable(
     "nodes.candidates",
     Pattern("candidates", r"possible|grossly|\blarge|\bbig", ("ten possible lymph nodes", "3 grossly positive nodes", "two large lymph node"), ("two enlarged lymph nodes",)))
 OF_NODES = PatternTable(
@@ -273,8 +272,8 @@ _POSITIVE_NODES = re.compile(r"\s(?:positive|metastatic)\s(?:lymph\s)?nodes")
 _METASTASES = re.compile(r"\s{0,2}metasta[st][ei]s")
 OF_WHICH
 
-# %% ../../nbs/api/19_rules.node_words.ipynb #72662827
-def judge_walk(document: Document,  # a prepared report
+# %% ../../nbs/api/19_rules.node_words.ipynb #b895e1db
+def _judge_walk(document: Document,  # a prepared report
                walk: Walk,          # from an offset in the report
                end: int,            # where the word node ends
                ) -> Count | None:
@@ -282,7 +281,7 @@ def judge_walk(document: Document,  # a prepared report
     lower, start, positive, examined = document.lower, *walk
     if not examined or examined > MOST or (positive or 0) > examined:
         return None
-    if _LEGEND.search(lower, max(0, start - 12), start) or CANDIDATES.search(lower, start, end) or OF_NODES.match(lower, end):
+    if _LEGEND.search(lower, max(0, start - 12), start) or CANDIDATE_NODES.search(lower, start, end) or OF_NODES.match(lower, end):
         return None
     if positive is None:
         which = OF_WHICH.match(lower, end) if " of " in lower[end:end + 60] else None
@@ -329,7 +328,7 @@ ONE_NODE_HEADING = PatternTable(
 ONE_NODE_HEADING
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #cd675ef4
-EARLY_SECTIONS = ("gross", "history", "frozen")
+BEFORE_DIAGNOSIS = ("gross", "history", "frozen")
 _DIGIT = re.compile(r"\d")
 _COUNT_WORDS = frozenset((*COUNT_UNITS, *COUNT_TENS, "multiple")) - {"no", "zero"}
 
@@ -354,13 +353,13 @@ def _one_node(document: Document, position: int) -> Count | None:
     "The one node of a specimen that is headed by the word node at `position`, with its result."
     lower = document.lower
     heading = ONE_NODE_HEADING.match(lower, position, position + 150)
-    if not heading or heading["nothing"] is not None or document.section(position) in EARLY_SECTIONS:
+    if not heading or heading.lastgroup == "nothing" or document.section(position) in BEFORE_DIAGNOSIS:
         return None
     start = position - 6 if lower.startswith("lymph ", max(0, position - 6)) else position
-    return Count(start, heading.end(), int(heading["diseased"] is not None), 1, How.HEADING)
+    return Count(start, heading.end(), int(heading.lastgroup == "diseased"), 1, How.HEADING)
 
-# %% ../../nbs/api/19_rules.node_words.ipynb #b94d0a19
-def count_at(document: Document,  # a prepared report
+# %% ../../nbs/api/19_rules.node_words.ipynb #7ba5ff72
+def _count_at(document: Document,  # a prepared report
              position: int,       # where the word node begins
              floor: int,          # nothing before it belongs to the count
              ) -> Count | None:
@@ -372,14 +371,14 @@ def count_at(document: Document,  # a prepared report
         walk = walk_back(_TOKEN.findall(lower, floor, position))
         if walk:
             first = next(islice(_TOKEN.finditer(lower, floor, position), walk.start, None))
-            return judge_walk(document, walk._replace(start=first.start()), position + (5 if plural else 4))
+            return _judge_walk(document, walk._replace(start=first.start()), position + (5 if plural else 4))
     if " of " in lower[position:position + 60]:
         count = _fraction_behind(lower, position)
         if count:
             return count
     if plural:
         aside = NUMBER_BEHIND.match(lower, position)
-        return judge_walk(document, Walk(position, None, int(aside["count"])), aside.end()) if aside else None
+        return _judge_walk(document, Walk(position, None, int(aside["count"])), aside.end()) if aside else None
     return _one_node(document, position)
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #0a2d5e1b
@@ -391,7 +390,7 @@ ESTABLISHED = PatternTable(
 
 
 def find_worded(document: Document,                          # a prepared report
-                skipped: tuple[str, ...] = EARLY_SECTIONS,   # sections left out
+                skipped: tuple[str, ...] = BEFORE_DIAGNOSIS,   # sections left out
                 ) -> Iterator[Count]:
     "Counts in words, or in digits beside the word node."
     lower, done = document.lower, 0
@@ -401,13 +400,13 @@ def find_worded(document: Document,                          # a prepared report
             continue
         if early and not ESTABLISHED.search(lower, max(0, position - 90), position):
             continue
-        count = count_at(document, position, max(done, position - 62))
+        count = _count_at(document, position, max(done, position - 62))
         if count:
             done = count.end
             yield count
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #61b0be50
-UNCOUNTED = PatternTable(
+UNCOUNTED_NODES = PatternTable(
     "nodes.uncounted",
     Pattern("diseased", r"[\s.]{1,3}(?:shows?|contains?)[\s.]{1,3}(?:signs? of |evidence of )?metasta", ("node shows metastatic cells", "node contains evidence of metastasis"), ("nodes show metastases", "node shows fat"), "of several diseased nodes the number is not known"),
     Pattern("clear", r"s[\s:]{1,3}(?:(?:all|are|were|shows?)[\s.]{1,3}){0,2}(?:negative\b|free (?:of|from)|uninvolved|not involved)", ("nodes: negative for metastasis", "nodes are all free of tumor"), ("nodes are positive", "node: negative")),
@@ -419,6 +418,6 @@ def find_uncounted(document: Document  # a prepared report
                    ) -> Iterator[Count]:
     "The one node that is diseased, or nodes that are all healthy, where the report gives no number."
     for position in document.hits("node"):
-        match = UNCOUNTED.match(document.lower, position, position + 60)
-        if match and document.section(position) not in EARLY_SECTIONS:
-            yield Count(position, match.end(), int(match["diseased"] is not None), None, How.WORDS)
+        match = UNCOUNTED_NODES.match(document.lower, position, position + 60)
+        if match and document.section(position) not in BEFORE_DIAGNOSIS:
+            yield Count(position, match.end(), int(match.lastgroup == "diseased"), None, How.WORDS)

@@ -11,73 +11,71 @@ from typing import NamedTuple
 
 from .grammar import Finding, Rule
 from .node_counts import Count, find_labelled, find_ratios, find_roman, How, NODE_CUES, ONE_SPECIMEN, Side
-from .node_words import EARLY_SECTIONS, find_uncounted, find_worded
+from .node_words import BEFORE_DIAGNOSIS, find_uncounted, find_worded
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['JOIN_RULES', 'FEW_CELLS', 'NOT_ONLY_FEW_CELLS', 'BREAKDOWN', 'AMENDED', 'NODES', 'always', 'as_many_examined',
-           'as_many_positive', 'first_is_numerator', 'in_one_sentence', 'in_one_part', 'in_a_bracket', 'keep_first',
-           'keep_second', 'stretch_first', 'stretch_second', 'JoinRule', 'join_rule', 'without_few_cells',
-           'join_counts', 'sum_of', 'are_summed', 'without_subtotals', 'without_repeats', 'by_part', 'choose_parts',
-           'Total', 'settle_codes', 'settle_labels', 'Totals', 'labelled_totals', 'find_counts', 'read_nodes']
+__all__ = ['JOIN_RULES', 'FEW_CELLS', 'NOT_ONLY_FEW_CELLS', 'BREAKDOWN', 'AMENDED', 'NODES', 'JoinRule', 'join_rule',
+           'without_few_cells', 'join_counts', 'without_subtotals', 'without_repeats', 'choose_parts', 'Total',
+           'settle_codes', 'settle_labels', 'Totals', 'labelled_totals', 'read_nodes']
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #3f6f43dd
+# %% ../../nbs/api/19_rules.nodes.ipynb #cf234919
 _NEXT_PART = re.compile(r"\bpart\b|:|[.\n]\s{0,2}[(]?[a-z0-9]{1,2}[.)]\s")  # the next specimen begins: `B. `, `Part 3`
 _IN_BRACKET = re.compile(r"[^().]{0,50}\([^().]{0,40}")  # what leads to a ratio that is repeated in a bracket: ` positive for metastasis (hilar `
 
 
-def always(lower: str, first: Count, second: Count) -> bool:
+def _always(lower: str, first: Count, second: Count) -> bool:
     "Nothing else must hold."
     return True
 
 
-def as_many_examined(lower: str, first: Count, second: Count) -> bool:
+def _as_many_examined(lower: str, first: Count, second: Count) -> bool:
     "Both count the same number of nodes."
     return first.examined == second.examined
 
 
-def as_many_positive(lower: str, first: Count, second: Count) -> bool:
+def _as_many_positive(lower: str, first: Count, second: Count) -> bool:
     "Both count the same number of diseased nodes, and the first no others."
     return first.positive == second.positive and first.examined in (None, first.positive)
 
 
-def first_is_numerator(lower: str, first: Count, second: Count) -> bool:
+def _first_is_numerator(lower: str, first: Count, second: Count) -> bool:
     "The nodes of the first are the diseased ones of the second, and no specimen begins between them."
-    return second.positive == first.examined and in_one_part(lower, first, second)
+    return second.positive == first.examined and _in_one_part(lower, first, second)
 
 
-def in_one_sentence(lower: str, first: Count, second: Count) -> bool:
+def _in_one_sentence(lower: str, first: Count, second: Count) -> bool:
     "The second repeats the first before the sentence ends."
     return first.examined == second.examined and second.positive in (None, first.positive) and "." not in lower[first.end:second.start]
 
 
-def in_one_part(lower: str, first: Count, second: Count) -> bool:
+def _in_one_part(lower: str, first: Count, second: Count) -> bool:
     "No specimen begins between them."
     return not _NEXT_PART.search(lower, first.end, second.start)
 
 
-def in_a_bracket(lower: str, first: Count, second: Count) -> bool:
+def _in_a_bracket(lower: str, first: Count, second: Count) -> bool:
     "The second repeats the first in a bracket."
     return first.pair == second.pair and _IN_BRACKET.fullmatch(lower, first.end, second.start) is not None
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #721ee866
-def keep_first(first: Count, second: Count) -> Count:
+# %% ../../nbs/api/19_rules.nodes.ipynb #0e6df7c5
+def _keep_first(first: Count, second: Count) -> Count:
     "The first as it stands."
     return first
 
 
-def keep_second(first: Count, second: Count) -> Count:
+def _keep_second(first: Count, second: Count) -> Count:
     "The second as it stands."
     return second
 
 
-def stretch_first(first: Count, second: Count) -> Count:
+def _stretch_first(first: Count, second: Count) -> Count:
     "The first, over the place of both."
     return first._replace(end=second.end)
 
 
-def stretch_second(first: Count, second: Count) -> Count:
+def _stretch_second(first: Count, second: Count) -> Count:
     "The second, over the place of both."
     return Count(first.start, max(first.end, second.end), second.positive, second.examined, second.how)
 
@@ -92,20 +90,20 @@ class JoinRule(NamedTuple):
     joined: Callable[[Count, Count], Count]     # (first, second) → the one count
     example: str                               # a sentence in which the rule joins two counts
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #86930e5e
+# %% ../../nbs/api/19_rules.nodes.ipynb #dd22bcb8
 _SENTENCE = frozenset({How.WORDS, How.AGAIN})
 _FIGURES = frozenset({How.RATIO, How.CODE, How.STATUS})
 _LISTED = frozenset({How.RATIO, How.STATUS})
 JOIN_RULES = (
-    JoinRule("figures behind words", _SENTENCE, _FIGURES, 110, as_many_examined, stretch_second, "Metastatic carcinoma in three of fourteen lymph nodes (3/14)."),
-    JoinRule("figures within words", _SENTENCE, _FIGURES, 0, always, stretch_second, "Four (4) (0/3) benign lymph nodes."),
-    JoinRule("all of them behind the diseased", _SENTENCE, _FIGURES, 110, as_many_positive, stretch_second, "Two regional lymph node metastases, pT2b pN1 2/17."),
-    JoinRule("denominator behind words", frozenset({How.WORDS}), frozenset({How.RATIO}), 60, first_is_numerator, keep_second, "6 perigastric lymph nodes with extranodal invasion (6/32)."),
-    JoinRule("words behind figures", _LISTED, _SENTENCE, 30, in_one_sentence, stretch_first, "Metastases to 3/10 lymph nodes."),
-    JoinRule("figures behind a total", frozenset({How.CODE}), _LISTED, 110, as_many_examined, stretch_first, "The total lymph node count on the right is no tumor seen in 25 lymph nodes (0/25)."),
-    JoinRule("Roman and Arabic", frozenset({How.ROMAN}), frozenset(How), 0, always, keep_first, "Metastases carcinomatosae in lymphonodis (No I/1)."),
-    JoinRule("heading and its text", frozenset({How.HEADING}), frozenset(How) - {How.HEADING}, 70, in_one_part, keep_second, "Level 7 lymph node: - No tumor seen (0/2)."),
-    JoinRule("repeated in a bracket", _LISTED, frozenset({How.RATIO}), 92, in_a_bracket, keep_first, "Lymph nodes: 0/6 positive for metastasis (0/6)."),
+    JoinRule("figures behind words", _SENTENCE, _FIGURES, 110, _as_many_examined, _stretch_second, "Metastatic carcinoma in three of fourteen lymph nodes (3/14)."),
+    JoinRule("figures within words", _SENTENCE, _FIGURES, 0, _always, _stretch_second, "Four (4) (0/3) benign lymph nodes."),
+    JoinRule("all of them behind the diseased", _SENTENCE, _FIGURES, 110, _as_many_positive, _stretch_second, "Two regional lymph node metastases, pT2b pN1 2/17."),
+    JoinRule("denominator behind words", frozenset({How.WORDS}), frozenset({How.RATIO}), 60, _first_is_numerator, _keep_second, "6 perigastric lymph nodes with extranodal invasion (6/32)."),
+    JoinRule("words behind figures", _LISTED, _SENTENCE, 30, _in_one_sentence, _stretch_first, "Metastases to 3/10 lymph nodes."),
+    JoinRule("figures behind a total", frozenset({How.CODE}), _LISTED, 110, _as_many_examined, _stretch_first, "The total lymph node count on the right is no tumor seen in 25 lymph nodes (0/25)."),
+    JoinRule("Roman and Arabic", frozenset({How.ROMAN}), frozenset(How), 0, _always, _keep_first, "Metastases carcinomatosae in lymphonodis (No I/1)."),
+    JoinRule("heading and its text", frozenset({How.HEADING}), frozenset(How) - {How.HEADING}, 70, _in_one_part, _keep_second, "Level 7 lymph node: - No tumor seen (0/2)."),
+    JoinRule("repeated in a bracket", _LISTED, frozenset({How.RATIO}), 92, _in_a_bracket, _keep_first, "Lymph nodes: 0/6 positive for metastasis (0/6)."),
 )
 _RULES_FOR = {(first, second): tuple(rule for rule in JOIN_RULES if first in rule.first and second in rule.second) for first in How for second in How}
 
@@ -157,7 +155,7 @@ def join_counts(document: Document,   # a prepared report
             joined.append(count)
     return [count for count in (without_few_cells(document.lower, count) for count in joined) if count.positive is not None]
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #1c8eec09
+# %% ../../nbs/api/19_rules.nodes.ipynb #08106d5e
 BREAKDOWN = PatternTable(
     "nodes.breakdown",
     Pattern("parts", r"distribut|as follows|respectively|compris|including", (", distributed as follows: ", " comprising ", " including "), (" and ", " followed by ")),
@@ -165,13 +163,13 @@ BREAKDOWN = PatternTable(
 _ENTRY = re.compile(r"\bpart\b|:|[.;\n)]\s{0,3}(?:-|[a-z0-9]{1,2}[.)])")
 
 
-def sum_of(counts: list[Count]  # with both numbers known
+def _sum_of(counts: list[Count]  # with both numbers known
            ) -> tuple[int, int]:
     "Nodes positive and nodes examined over the counts."
     return sum(count.positive for count in counts), sum(count.examined for count in counts)
 
 
-def are_summed(document: Document,  # a prepared report
+def _are_summed(document: Document,  # a prepared report
                total: Count,        # a count that may hold the others
                parts: list[Count],  # its neighbours
                ) -> bool:
@@ -183,7 +181,7 @@ def are_summed(document: Document,  # a prepared report
     together = sorted((total, *parts), key=lambda count: count.start)
     return all(after.start - before.end < 75 and not _ENTRY.search(document.lower, before.end, after.start) for before, after in zip(together, together[1:]))
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #0625104d
+# %% ../../nbs/api/19_rules.nodes.ipynb #efec0191
 def _without_summands(document: Document, counts: list[Count]) -> list[Count]:
     "The counts without runs of neighbours whose sum stands before or behind them: '60 nodes (lesser curvature 0/28, greater curvature 0/32)'."
     for index, total in enumerate(counts):
@@ -191,7 +189,7 @@ def _without_summands(document: Document, counts: list[Count]) -> list[Count]:
             for size in range(2, 9):
                 for first in (index + 1, index - size):
                     parts = counts[first:first + size] if first >= 0 else []
-                    if len(parts) == size and are_summed(document, total, parts):
+                    if len(parts) == size and _are_summed(document, total, parts):
                         return counts[:first] + counts[first + size:]
     return counts
 
@@ -218,7 +216,7 @@ def without_subtotals(document: Document,   # a prepared report
     "The counts without those that a total among them already holds."
     if len(counts) > 2:
         for total, others in ((counts[0], counts[1:]), (counts[-1], counts[:-1])):
-            if total.positive and total.pair == sum_of(others):
+            if total.positive and total.pair == _sum_of(others):
                 return [total]
     return _without_summands(document, _without_breakdowns(document, counts))
 
@@ -242,17 +240,17 @@ def without_repeats(group: list[Count]  # the counts of one part of the report
             unique.append(count)
     return unique
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #604c30dd
+# %% ../../nbs/api/19_rules.nodes.ipynb #cbce37f1
 def _outweighs(document: Document, group: list[Count], best: list[Count]) -> bool:
     "Whether `group` tells more than the best so far: more nodes, or the diagnosis with as many diseased ones."
     if not best:
         return bool(group)
-    positive, examined = sum_of(group)
-    best_positive, best_examined = sum_of(best)
+    positive, examined = _sum_of(group)
+    best_positive, best_examined = _sum_of(best)
     return examined > best_examined or positive == best_positive > 0 and document.section(group[0].start) == "diagnosis"
 
 
-def by_part(document: Document,   # a prepared report
+def _by_part(document: Document,   # a prepared report
             counts: list[Count],  # in order
             ) -> list[list[Count]]:
     "The counts in groups, one for each part of the report; diagnosis, comment and addendum are one part."
@@ -275,7 +273,7 @@ def choose_parts(document: Document,   # a prepared report
     if all(count.examined is None for count in counts):
         return sorted(counts, key=lambda count: -count.positive)[:1]
     best: list[Count] = []
-    for group in by_part(document, counts):
+    for group in _by_part(document, counts):
         group = without_subtotals(document, without_repeats(group))
         if _outweighs(document, group, best):
             best = group
@@ -361,13 +359,13 @@ def labelled_totals(document: Document,  # a prepared report
         return Totals(None, None)
     return Totals(positive, examined)
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #a485b343
-def find_counts(document: Document  # a prepared report
+# %% ../../nbs/api/19_rules.nodes.ipynb #c720d3ad
+def _find_counts(document: Document  # a prepared report
                 ) -> list[Count]:
     "All counts of specimens, joined; from earlier sections than the diagnosis only when there are none after them."
     written = [*find_ratios(document), *find_roman(document)]
     found = [*written, *find_worded(document)]
-    joined = join_counts(document, [count for count in found if document.section(count.start) not in EARLY_SECTIONS])
+    joined = join_counts(document, [count for count in found if document.section(count.start) not in BEFORE_DIAGNOSIS])
     if joined or not document.hits("node"):
         return joined
     gross = [count for count in written if document.section(count.start) == "gross"] or list(find_worded(document, ("history", "frozen")))
@@ -376,7 +374,7 @@ def find_counts(document: Document  # a prepared report
         frozen.extend(find_worded(document, ("history", "gross")))
     return join_counts(document, gross) or join_counts(document, frozen) or list(find_uncounted(document))
 
-# %% ../../nbs/api/19_rules.nodes.ipynb #47624ad2
+# %% ../../nbs/api/19_rules.nodes.ipynb #e3bf3b90
 _EVIDENCE = {How.CODE: "code", How.STATUS: "code", How.RATIO: "ratio", How.ROMAN: "roman", How.WORDS: "words", How.AGAIN: "words", How.HEADING: "words"}  # confidence is calibrated on few kinds
 
 
@@ -384,7 +382,7 @@ def read_nodes(document: Document,            # a prepared report
                found: Mapping[str, Finding],  # what earlier rules found; none is needed
                ) -> Iterator[Finding]:
     "Nodes examined and nodes positive: labels first, then the count beside the N category, then the sum over specimens."
-    counts = find_counts(document)
+    counts = _find_counts(document)
     codes = settle_codes(document, counts)
     parts = codes or choose_parts(document, counts)
     kind = "sum" if not codes and len(parts) > 1 else _EVIDENCE[parts[0].how] if parts else ""
