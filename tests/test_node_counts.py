@@ -28,6 +28,7 @@ OTHER_FRACTIONS = [
     "Nodes negative. 2/4 cores involved.",
     "Nodes clear; esophagus 2/3 middle.",
     "Lymph nodes, 1/2 pathology report.",
+    "Metastatic carcinoma, 2/3 nuclear grade.",
     "Lymph nodes seen on 3/14/09.",
     "Lymph node, 1/2 cm.",
 ]
@@ -49,6 +50,7 @@ def test_a_fraction_of_something_else_counts_no_nodes(text):
     ("Lymph node status: positive for metastasis 2/9", "status"),
     ("Regional lymph nodes (pN): 2/9", "status"),
     ("Nodal status: 2/9", "status"),
+    ("Lymph nodes: positive 2/9", "status"),
 ])
 def test_how_a_ratio_counts(text, how):
     assert [count.how for count in find_ratios(PREPARE(text))] == [how]
@@ -62,6 +64,12 @@ def test_how_a_ratio_counts(text, how):
     ("{Six lymph nodes} show sinus histiocytosis, tumor is absent.", False),
     ("{Six lymph nodes}: anthracosis.", False),
     ("{Six benign lymph nodes}; tumor in the margin.", False),
+    ("No significant abnormality in {six lymph nodes}.", False),
+    ("{Six lymph nodes}, none with carcinoma.", False),
+    ("No malignancy in {six lymph nodes} beside the tumor.", False),
+    ("{Six lymph nodes} involved by lymphoma.", True),
+    ("{Six lymph nodes}, macrometastases.", True),
+    ("{Six lymph nodes} with carcinoma.", True),
     ("Metastatic adenocarcinoma involving {six lymph nodes}, margins are free.", True),
     ("{Six lymph nodes} are replaced by tumor.", True),
     ("{Six lymph nodes} with micrometastasis.", True),
@@ -79,12 +87,20 @@ def test_whether_counted_nodes_are_diseased(text, diseased):
     ("Number of nodes with macroscopic disease = two", Side.POSITIVE, 2),
     ("Number of lymph nodes containing metastases is 4", Side.POSITIVE, 4),
     ("NODES WITH TUMOR: O", Side.POSITIVE, 0),
+    ("Number of metastatic lymph nodes: 4", Side.POSITIVE, 4),
+    ("Number of nodes with metastases 2", Side.POSITIVE, 2),
+    ("Positive lymph nodes: 2", Side.POSITIVE, 2),
+    ("Axillary nodes. Total examined: 21", Side.EXAMINED, 21),
     ("Number of lymph nodes: 12", Side.EXAMINED, 12),
     ("Number of regional lymph nodes retrieved - : l2", Side.EXAMINED, 12),
     ("Nodes submitted (levels I and II): 17", Side.EXAMINED, 17),
     ("Number of nodes examined. 1.5 cm", Side.EXAMINED, None),
     ("Number of lymph nodes with isolated tumor cells: 2", Side.POSITIVE, None),
-    ("Number of nodes with extranodal extension: 2", Side.POSITIVE, None),
+    ("Number of lymph nodes with metastases as isolated tumor cells: 2", Side.POSITIVE, None),
+    ("Number of lymph nodes without metastasis: 9", Side.POSITIVE, None),
+    ("Number of metastatic nodes with extranodal extension: 2", Side.POSITIVE, None),
+    ("Number of nodes in quadrants examined: 2", Side.EXAMINED, None),
+    ("Number of high power fields examined in lymph nodes: 9", Side.EXAMINED, None),
     ("Number of lymph node sections examined: 9", Side.EXAMINED, None),
     ("Number of tumors in the specimen, lymph nodes not examined: 2", Side.EXAMINED, None),
     ("Number of negative lymph nodes: 9", Side.POSITIVE, None),
@@ -94,9 +110,16 @@ def test_what_a_label_counts(text, side, number):
     assert numbers == ([] if number is None else [number])
 
 
+@pytest.mark.parametrize("first, second", [("pelvic", "para-aortic"), ("axillary", "internal mammary"), ("cervical", "hilar"), ("right", "left"), ("sentinel", "axillary")])
+def test_two_stations_with_as_many_nodes_are_two_stations(first, second):
+    text = f"Number of {first} lymph nodes examined: 4. Number of {second} lymph nodes examined: 4."
+    assert settle_labels(find_labelled(PREPARE(text)), Side.EXAMINED).value == 8
+
+
 def test_labels_of_stations_are_added_and_a_total_stands_alone():
     stations = "Number of obturator nodes examined: 4. Number of iliac nodes examined: 7."
     assert settle_labels(find_labelled(PREPARE(stations)), Side.EXAMINED).value == 11
+    assert settle_labels(find_labelled(PREPARE("Number of all iliac lymph nodes examined: 9. Number of left iliac lymph nodes examined: 4.")), Side.EXAMINED).value == 9
     assert settle_labels(find_labelled(PREPARE(stations + " Total number of lymph nodes examined: 12.")), Side.EXAMINED).value == 12
 
 
@@ -129,6 +152,38 @@ def test_counts_of_the_same_nodes_are_joined(text, name, pairs):
 def test_counts_of_other_nodes_stay_apart(text, number):
     document = PREPARE(text)
     assert len(join_counts(document, [*find_ratios(document), *find_worded(document)])) == number
+
+
+REPORTS = [
+    ("Metastases carcinomatosae in lymphonodis (No IV).", "4", "4"),
+    ("Metastases carcinomatosae (No III/XI).", "3", "11"),
+    ("Six possible lymph nodes, negative for tumor.", None, None),
+    ("Six lymph node blocks are negative for tumor.", None, None),
+    ("Six lymph node candidates are negative for tumor.", None, None),
+    ("Nine lymph nodes, two of which contain tumor.", "2", "9"),
+    ("Axillary lymph nodes (2): positive for carcinoma.", "2", "2"),
+    ("Axillary lymph nodes (6) are negative for carcinoma.", "0", "6"),
+    ("Lymph node, axilla, biopsy: Metastatic lobular carcinoma.", "1", "1"),
+    ("Lymph node, hilar, biopsy: Positive for carcinoma.", "1", "1"),
+    ("LYMPH NODE, LEVEL 4 - NEGATIVE FOR TUMOR - FAT ONLY.", None, None),
+    ("GROSS DESCRIPTION: Metastatic carcinoma is found in two of six lymph nodes.", "2", "6"),
+    ("GROSS DESCRIPTION: Negative for carcinoma in six lymph nodes.", "0", "6"),
+    ("GROSS DESCRIPTION: Six lymph nodes are submitted.", None, None),
+    ("Lymph nodes: No evidence of malignancy.", "0", None),
+    ("One lymph node (1/1), pN0(i+).", "0", "1"),
+    ("One lymph node (1/1) with a focus of < 0.2 mm.", "0", "1"),
+    ("Isolated tumor cells and a micrometastasis in lymph nodes (1/2).", "1", "2"),
+    ("Carcinoma in one lymph node (1/1), no isolated tumor cells.", "1", "1"),
+    ("Lymph nodes (0/10), including the sentinel nodes (0/3).", "0", "10"),
+    ("Lymph nodes (2/10), of which the sentinel nodes (1/3).", "2", "10"),
+    ("Number of nodes examined in this specimen only: 1. Level 9: Lymph nodes (0/4). Level 10: Lymph nodes (0/3).", "0", "7"),
+]
+
+
+@pytest.mark.parametrize("text, positive, examined", REPORTS)
+def test_what_a_report_says(text, positive, examined):
+    found = Grammar([NODES]).read(text)
+    assert [found[name].label if name in found else None for name in ("nodes_positive", "nodes_examined")] == [positive, examined]
 
 
 def test_every_joining_rule_says_what_it_joins():

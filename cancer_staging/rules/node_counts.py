@@ -35,10 +35,10 @@ def read_count(word: str  # `14`, `l4`, `o`, `fourteen`
         return COUNT_UNITS[word]
     if word in COUNT_TENS:
         return COUNT_TENS[word]
+    if len(word) > 3:
+        return None
     digits = word.translate(_DIGITS)
-    if digits.isascii() and digits.isdecimal() and len(digits) <= 3 and int(digits) <= MOST:
-        return int(digits)
-    return None
+    return int(digits) if digits.isascii() and digits.isdecimal() and int(digits) <= MOST else None
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #88ee99ed
 _ROMAN = re.compile(r"(?P<tens>x{0,3}l?x{0,3})(?P<units>i[xv]|v?[il1]{0,4})")
@@ -110,11 +110,13 @@ NODE_CUES = ("/", "node", *LABEL_CUES, *ROMAN_CUES, *PAIR_CUES, *N_CODE_CUES)
 # %% ../../nbs/api/19_rules.node_counts.ipynb #3fc68374
 OTHER_FRACTION = PatternTable(
     "nodes.other_fraction",
-    Pattern("other", r"score|gleason|nottingham|bloom|allred|nhg|intensity|percent|her-?2", ("nodes negative. nottingham score ", "nodes; bloom-richardson ", "her2 "), ("nodes, metastatic carcinoma (",), "scores of grade and receptors"),
+    Pattern("other", r"score|gleason|nottingham|bloom|allred|nhg|intensity|percent|her-?2",
+            ("nodes negative. nottingham score ", "nodes; bloom-richardson ", "her2 "), ("nodes, metastatic carcinoma (",), "scores of grade and receptors"),
     Pattern("other", r"grade|differentiat|tubul|nuclei|nuclear|fuhrman|stage", ("node negative. histologic grade: ", "tubule formation ", "fuhrman "), ("lymph node, tumor ",), "grade, and its parts"),
     Pattern("other", r"mitos|\bhpf|fields|x\s?\d", ("nodes. mitoses: ", "per 10 hpf ", "x 400 "), ("node, axillary ",), "mitotic counts and their magnification"),
     Pattern("other", r"block|slide|section|\bcore|chip|fragment|cassette|biopsies", ("nodes in cassettes ", "lymph node, slides ", "core "), ("axillary nodes, corresponding to ",), "blocks and slides"),
-    Pattern("other", r"quadrant|o'clock|of the (?:upper|lower)", ("axilla; left breast, 3 o'clock, ", "lymph nodes of the lower "), ("upper paratracheal nodes ",), "a third or a quadrant of an organ, an hour of the breast"),
+    Pattern("other", r"quadrant|o'clock|of the (?:upper|lower)",
+            ("axilla; left breast, 3 o'clock, ", "lymph nodes of the lower "), ("upper paratracheal nodes ",), "a third or a quadrant of an organ, an hour of the breast"),
     Pattern("other", r"date|page", ("nodes negative. page ", "date: "), ("paratracheal nodes ",), "pages and dates"),
     Pattern("other", r"\bratio", ("node ratio ",), ("nodes, pelvic operation ",), "a quotient, not a count"))
 OTHER_FRACTION
@@ -248,7 +250,8 @@ NUMBERED_LABEL
 # %% ../../nbs/api/19_rules.node_counts.ipynb #5bd8a2e1
 TALLY_LABEL = PatternTable(
     "nodes.tally_label",
-    Pattern("behind", r"nodes[\s.]{1,2}(?:examined|positive|involved|sampled|evaluated|identified|found|submitted|removed|received|obtained)", ("nodes examined: 10", "nodes positive: o", "nodes removed (all levels): 17"), ("nodes examined 10", "nodes discussed: 3")),
+    Pattern("behind", r"nodes[\s.]{1,2}(?:examined|positive|involved|sampled|evaluated|identified|found|submitted|removed|received|obtained)",
+            ("nodes examined: 10", "nodes positive: o", "nodes removed (all levels): 17"), ("nodes examined 10", "nodes discussed: 3")),
     Pattern("behind", r"nodes[\s.]{1,2}with\s(?:metasta\w{1,6}|tumou?r|carcinoma)", ("nodes with metastasis: 2", "nodes with tumor = 0"), ("nodes with fat: 2",)),
     Pattern("before", r"(?:positive|involved|total)[\s.]{1,2}(?:lymph\s)?nodes", ("positive lymph nodes: 2", "total nodes: 21"), ("negative nodes: 4",)),
     Pattern("total", r"total[\s.]{1,2}(?:number\s)?examined", ("total examined: 21", "total number examined: 8"), ("total submitted: 8",)),
@@ -299,7 +302,7 @@ NODE_STATION
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #5aacd07a
 def _restricted_to(what: str  # the middle of a label
-                  ) -> str:
+                   ) -> str:
     "The station or kind of metastasis that the label speaks of; '' when it speaks of all nodes."
     for size in ("macro", "micro"):
         if size + "met" in what:
@@ -321,8 +324,8 @@ def _counts_nodes(lower: str, start: int, what: str) -> bool:
 
 
 def _read_label(lower: str,       # a folded report
-               match: re.Match,  # of a label table
-               ) -> Count | None:
+                match: re.Match,  # of a label table
+                ) -> Count | None:
     "The labelled count at `match`; None when the label is about something else."
     start, value = match.start(), match["value"]
     if value.isalpha() and len(value) < 3 and lower[match.start("value") - 2:match.start("value")].strip()[-1:] not in (":", "="):

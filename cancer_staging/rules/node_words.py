@@ -28,8 +28,8 @@ _NAMED_BY_NUMBER = frozenset("# level levels no number part x node nodes station
 
 
 def _number_at(tokens: list[str],  # words and signs
-              index: int,         # the last token of the number
-              ) -> tuple[int, int] | None:
+               index: int,         # the last token of the number
+               ) -> tuple[int, int] | None:
     "The number that ends at token `index`, and the index where it begins; 'thirty-one' is two or three tokens."
     word = tokens[index]
     value = read_count(word)
@@ -60,8 +60,8 @@ class Bracket(NamedTuple):
 
 
 def _bracket_at(tokens: list[str],  # words and signs
-               index: int,         # the token that closes the bracket
-               ) -> Bracket | None:
+                index: int,         # the token that closes the bracket
+                ) -> Bracket | None:
     "The bracket that closes at token `index`; None when it holds anything but numbers."
     for opening in range(index - 1, max(-1, index - 7), -1):
         if tokens[opening] in "([{":
@@ -176,7 +176,8 @@ def _with_numerator(tokens: list[str], index: int, walk: Walk) -> Walk | None:
 NODES_CLEAR = PatternTable(
     "nodes.clear",
     Pattern("clear", r"tumou?r[\s-]{1,3}free|free\b|negative|neg\b", ("nodes are tumor-free", "free of tumor", "negative for carcinoma", "all neg"), ("freely movable", "neglected")),
-    Pattern("clear", r"n[o0][\s.]{1,3}(?:evidence|evident|tumou?r|malign|metasta|carcinoma|\w{4,9}carcinoma|residual|neoplas|cancer)", ("no evidence of malignancy", "n0 tumor", "no adenocarcinoma in"), ("node, tumor",), "OCR reads o as 0"),
+    Pattern("clear", r"n[o0][\s.]{1,3}(?:evidence|evident|tumou?r|malign|metasta|carcinoma|\w{4,9}carcinoma|residual|neoplas|cancer)",
+            ("no evidence of malignancy", "n0 tumor", "no adenocarcinoma in"), ("node, tumor",), "OCR reads o as 0"),
     Pattern("clear", r"n[o0][\s.]{1,3}(?:diagnostic|significant|pathologic|definit|identif|involv|micromet|macromet)", ("no diagnostic abnormality", "no identifiable tumor", "no micrometastasis"), ("no. 3 identified",)),
     Pattern("clear", r"no\b[\s.]{1,2}(?:lymph\s)?node|none\b|absence|not\s(?:involved|identified|seen|present)", ("no lymph node is involved", "none of", "absence of tumor", "tumor is not seen"), ("not all",)),
     Pattern("clear", r"without|un-?involved|unaffected|unremarkable|normal", ("without tumor", "un-involved", "normal"), ("involved", "abnormal")),
@@ -203,17 +204,13 @@ _STOPPED = re.compile(r"[.]\s{1,3}(?=[A-Z][a-z])(?!No |Neg|All |None|Free|There|
 JOINED_BEFORE
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #682b137a
-def _clause_bounds(lower: str,  # a folded report
-                  start: int,  # where the count begins
-                  end: int,    # where it ends
-                  ) -> tuple[int, int]:
-    "How far to each side the words may speak of the nodes counted at `start:end`."
-    left, right = max(0, start - 95), min(len(lower), end + 85)
+def _clause_start(lower: str, start: int) -> int:
+    "Where the words begin that may speak of the nodes counted from `start` on."
+    left = max(0, start - 95)
     for stop in (";", "\n\n", "). "):
         cut = lower.rfind(stop, left, start)
         left = cut + len(stop) if cut >= 0 else left
-    following = lower.find("node", end, right)
-    return left, following if following >= 0 else right
+    return left
 
 
 def is_diseased(document: Document,  # a prepared report
@@ -222,16 +219,18 @@ def is_diseased(document: Document,  # a prepared report
                 ) -> bool | None:
     "Whether the nodes counted at `start:end` are diseased, by the nearest words before and after; None when nothing tells."
     lower = document.lower
-    left, right = _clause_bounds(lower, start, end)
     inner = lower[start:end]
     if NODES_CLEAR.search(inner):
         return False
     if "positive" in inner or "metasta" in inner:
         return True
+    left = _clause_start(lower, start)
     if JOINED_BEFORE.search(lower, max(left, start - 45), start):
         clear = NODES_CLEAR.search(lower, left, start)
         if clear or NODES_DISEASED.search(lower, left, start):
             return clear is None
+    following = lower.find("node", end, end + 85)
+    right = following if following >= 0 else end + 85
     stopped = _STOPPED.search(document.text, end, right)
     right = stopped.start() if stopped else right
     clear, diseased = NODES_CLEAR.search(lower, end, right), NODES_DISEASED.search(lower, end, right)
@@ -258,7 +257,8 @@ AGAIN_BEFORE = PatternTable(
     frame=r"\b(?&again)\s{1,2}$")
 TOTAL_BEFORE = PatternTable(
     "nodes.total_before",
-    Pattern("total", r"total(?:\s(?:lymph|number|nod|count)|\s?:)", ("total number of nodes is ", "a total lymph node count of ", "total: "), ("a total of ", "total thyroidectomy with ", "in relation to the total number of ")),
+    Pattern("total", r"total(?:\s(?:lymph|number|nod|count)|\s?:)",
+            ("total number of nodes is ", "a total lymph node count of ", "total: "), ("a total of ", "total thyroidectomy with ", "in relation to the total number of ")),
     frame=r"(?<!in relation to the )\b(?&total)[^.;]{0,60}$")
 TOTAL_BEFORE
 
@@ -266,7 +266,8 @@ TOTAL_BEFORE
 OF_WHICH = PatternTable(
     "nodes.of_which",
     Pattern("behind", r"of (?:which|these|them)[\s,]{1,2}(?P<first>\w{1,9})", (", of which 2 contain tumor", ". of these two are positive"), (", of which 2 lie in fat", ", most of which contain tumor")),
-    Pattern("before", r"[^.;:]{0,45}[\s,](?P<second>\w{1,9})[\s.]{1,2}of which", (", two of which are positive", " from the axilla, 3 of which show tumor"), (" in fat; two of which are positive", ", of which 2 contain tumor")),
+    Pattern("before", r"[^.;:]{0,45}[\s,](?P<second>\w{1,9})[\s.]{1,2}of which",
+            (", two of which are positive", " from the axilla, 3 of which show tumor"), (" in fat; two of which are positive", ", of which 2 contain tumor")),
     frame=r"[\s,;.]{0,3}(?:(?&behind)|(?&before))[\s.]{1,2}(?:contain|show|positive|involved|(?:is|are|was|were)\s(?:positive|involved)|has|have|with)", anchored=True)
 _POSITIVE_NODES = re.compile(r"\s(?:positive|metastatic)\s(?:lymph\s)?nodes")
 _METASTASES = re.compile(r"\s{0,2}metasta[st][ei]s")
@@ -274,9 +275,9 @@ OF_WHICH
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #b895e1db
 def _judge_walk(document: Document,  # a prepared report
-               walk: Walk,          # from an offset in the report
-               end: int,            # where the word node ends
-               ) -> Count | None:
+                walk: Walk,          # from an offset in the report
+                end: int,            # where the word node ends
+                ) -> Count | None:
     "The count of `walk`, with its nodes judged healthy or diseased; None when it counts no nodes."
     lower, start, positive, examined = document.lower, *walk
     if not examined or examined > MOST or (positive or 0) > examined:
@@ -302,9 +303,10 @@ def _judge_walk(document: Document,  # a prepared report
 # %% ../../nbs/api/19_rules.node_words.ipynb #cdadd185
 FRACTION_BEHIND = PatternTable(
     "nodes.fraction_behind",
-    Pattern("fraction", r"nodes?(?:\s?\(s\))?[\s:,(-]{1,5}(?&label)(?P<positive>\d{1,3}|[a-z]{3,9})\s(?:(?:nodes\s)?(?&state)\s)?(?:out\s)?of\s(?:a\stotal\sof\s)?(?P<examined>\d[0-9oil]{0,2}|[a-z]{3,9})\b(?!\s{1,2}(?&other))",
+    Pattern("fraction", r"nodes?(?:\s?\(s\))?[\s:,(-]{1,5}(?&label)(?&numerator)\s(?:(?:nodes\s)?(?&state)\s)?(?:out\s)?of\s(?:a\stotal\sof\s)?(?&denominator)\b(?!\s{1,2}(?&other))",
             ("nodes: 2 of 8", "nodes, 3 positive out of 18", "nodes: metastasis in two of twelve", "node (s): 0 of a total of 5"), ("nodes: 2 of 8 cm", "nodes: 1 of 3 blocks", "nodes, tumor 2 of 8", "nodes: 1 of 3 pelvic nodes")),
     parts={"label": r"(?:(?:status|count|positive|involved|metastas[ei]s|in|identified|present|negative)[\s:,(-]{1,4}){0,2}", "state": "positive|involved|metastatic",
+           "numerator": r"(?P<positive>\d{1,3}|[a-z]{3,9})", "denominator": r"(?P<examined>\d[0-9oil]{0,2}|[a-z]{3,9})",
            "other": r"cm|mm|lymph|node|block|slide|section|\w{3,12}\s(?:lymph|node)"}, anchored=True)
 FRACTION_BEHIND
 
@@ -321,9 +323,13 @@ NUMBER_BEHIND
 ONE_NODE_HEADING = PatternTable(
     "nodes.one_node_heading",
     Pattern("nothing", r"no lymph|fat", ("node, axilla: fat", "node: no lymph node tissue"), ("node: negative for tumor",)),
-    Pattern("clear", r"(?&a_node_with)?(?:negative for|neg for|no (?:tumou?r|evidence|malig|metas|carcin)|benign lymph node|reactive lymph node)", ("node, sentinel, biopsy: negative for tumor", "node, level 7 - no evidence of", "node: lymph node with no tumor"), ("node (s): negative for tumor", "node, biopsy. negative for")),
-    Pattern("diseased", r"(?:lymph node )?metastatic (?:\w{3,12} )?\w{0,8}carcinoma(?! in\b| to\b|.{0,30}\bnodes?\b)", ("node, biopsy: metastatic adenocarcinoma", "node: metastatic lobular carcinoma."), ("node: metastatic carcinoma in two", "node: metastatic carcinoma, 2 of 3 nodes"), "where the nodes are counted behind, the count is read there"),
-    Pattern("diseased", r"(?:lymph node )?(?:metastatic carcinoma involving (?:a |the )?lymph node\b|positive for)", ("node: metastatic carcinoma involving the lymph node", "node, left: positive for"), ("node, left: positive margin",)),
+    Pattern("clear", r"(?&a_node_with)?(?:negative for|neg for|no (?:tumou?r|evidence|malig|metas|carcin))",
+            ("node, sentinel, biopsy: negative for tumor", "node, level 7 - no evidence of", "node: lymph node with no tumor"), ("node (s): negative for tumor", "node, biopsy. negative for")),
+    Pattern("clear", r"(?&a_node_with)?(?:benign|reactive) lymph node", ("node, hilar: benign lymph node", "node: lymph node, reactive lymph node"), ("node: benign fat",)),
+    Pattern("diseased", r"(?:lymph node )?metastatic (?:\w{3,12} )?\w{0,8}carcinoma(?! in\b| to\b|.{0,30}\bnodes?\b)",
+            ("node, biopsy: metastatic adenocarcinoma", "node: metastatic lobular carcinoma."), ("node: metastatic carcinoma in two", "node: metastatic carcinoma, 2 of 3 nodes"), "where the nodes are counted behind, the count is read there"),
+    Pattern("diseased", r"(?:lymph node )?(?:metastatic carcinoma involving (?:a |the )?lymph node\b|positive for)",
+            ("node: metastatic carcinoma involving the lymph node", "node, left: positive for"), ("node, left: positive margin",)),
     frame=r"node\b(?!\s?\(s)[^.:]{0,75}(?::|\s-)[\s.-]{0,5}(?:(?&nothing)|(?&clear)|(?&diseased))", parts={"a_node_with": r"lymph node[\s,]{1,2}(?:with )?"}, anchored=True)
 ONE_NODE_HEADING
 
@@ -360,9 +366,9 @@ def _one_node(document: Document, position: int) -> Count | None:
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #7ba5ff72
 def _count_at(document: Document,  # a prepared report
-             position: int,       # where the word node begins
-             floor: int,          # nothing before it belongs to the count
-             ) -> Count | None:
+              position: int,       # where the word node begins
+              floor: int,          # nothing before it belongs to the count
+              ) -> Count | None:
     "The count that the word node at `position` ends, or begins."
     lower = document.lower
     plural = lower.startswith("nodes", position)
@@ -389,8 +395,8 @@ ESTABLISHED = PatternTable(
     frame=r"(?&established)[^;:]{0,70}\b(?:in|to)\s")
 
 
-def find_worded(document: Document,                          # a prepared report
-                skipped: tuple[str, ...] = BEFORE_DIAGNOSIS,   # sections left out
+def find_worded(document: Document,                           # a prepared report
+                skipped: tuple[str, ...] = BEFORE_DIAGNOSIS,  # sections left out
                 ) -> Iterator[Count]:
     "Counts in words, or in digits beside the word node."
     lower, done = document.lower, 0
@@ -408,9 +414,12 @@ def find_worded(document: Document,                          # a prepared report
 # %% ../../nbs/api/19_rules.node_words.ipynb #61b0be50
 UNCOUNTED_NODES = PatternTable(
     "nodes.uncounted",
-    Pattern("diseased", r"[\s.]{1,3}(?:shows?|contains?)[\s.]{1,3}(?:signs? of |evidence of )?metasta", ("node shows metastatic cells", "node contains evidence of metastasis"), ("nodes show metastases", "node shows fat"), "of several diseased nodes the number is not known"),
-    Pattern("clear", r"s[\s:]{1,3}(?:(?:all|are|were|shows?)[\s.]{1,3}){0,2}(?:negative\b|free (?:of|from)|uninvolved|not involved)", ("nodes: negative for metastasis", "nodes are all free of tumor"), ("nodes are positive", "node: negative")),
-    Pattern("clear", r"s[\s:]{1,3}(?:(?:all|are|were|shows?)[\s.]{1,3}){0,2}no (?:(?:signs?|evidence) of[\s.]{1,2})?(?:metasta|malig|tumo|carcin)", ("nodes show no evidence of malignancy", "nodes: no tumor"), ("nodes show no fat",)),
+    Pattern("diseased", r"[\s.]{1,3}(?:shows?|contains?)[\s.]{1,3}(?:signs? of |evidence of )?metasta",
+            ("node shows metastatic cells", "node contains evidence of metastasis"), ("nodes show metastases", "node shows fat"), "of several diseased nodes the number is not known"),
+    Pattern("clear", r"s[\s:]{1,3}(?:(?:all|are|were|shows?)[\s.]{1,3}){0,2}(?:negative\b|free (?:of|from)|uninvolved|not involved)",
+            ("nodes: negative for metastasis", "nodes are all free of tumor"), ("nodes are positive", "node: negative")),
+    Pattern("clear", r"s[\s:]{1,3}(?:(?:all|are|were|shows?)[\s.]{1,3}){0,2}no (?:(?:signs?|evidence) of[\s.]{1,2})?(?:metasta|malig|tumo|carcin)",
+            ("nodes show no evidence of malignancy", "nodes: no tumor"), ("nodes show no fat",)),
     frame=r"node(?:(?&diseased)|(?&clear))", anchored=True)
 
 

@@ -164,15 +164,15 @@ _ENTRY = re.compile(r"\bpart\b|:|[.;\n)]\s{0,3}(?:-|[a-z0-9]{1,2}[.)])")
 
 
 def _sum_of(counts: list[Count]  # with both numbers known
-           ) -> tuple[int, int]:
+            ) -> tuple[int, int]:
     "Nodes positive and nodes examined over the counts."
     return sum(count.positive for count in counts), sum(count.examined for count in counts)
 
 
 def _are_summed(document: Document,  # a prepared report
-               total: Count,        # a count that may hold the others
-               parts: list[Count],  # its neighbours
-               ) -> bool:
+                total: Count,        # a count that may hold the others
+                parts: list[Count],  # its neighbours
+                ) -> bool:
     "Whether `total` is the sum of its neighbours `parts`; unless two of them hold disease they must stand in one entry with it, for sums agree by chance."
     if total.examined != sum(part.examined for part in parts) or total.positive != sum(part.positive for part in parts):
         return False
@@ -251,8 +251,8 @@ def _outweighs(document: Document, group: list[Count], best: list[Count]) -> boo
 
 
 def _by_part(document: Document,   # a prepared report
-            counts: list[Count],  # in order
-            ) -> list[list[Count]]:
+             counts: list[Count],  # in order
+             ) -> list[list[Count]]:
     "The counts in groups, one for each part of the report; diagnosis, comment and addendum are one part."
     groups: list[list[Count]] = []
     previous = None
@@ -361,7 +361,7 @@ def labelled_totals(document: Document,  # a prepared report
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #c720d3ad
 def _find_counts(document: Document  # a prepared report
-                ) -> list[Count]:
+                 ) -> list[Count]:
     "All counts of specimens, joined; from earlier sections than the diagnosis only when there are none after them."
     written = [*find_ratios(document), *find_roman(document)]
     found = [*written, *find_worded(document)]
