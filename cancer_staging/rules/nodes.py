@@ -100,7 +100,7 @@ JOIN_RULES = (
     JoinRule("all of them behind the diseased", _SENTENCE, _FIGURES, 110, _as_many_positive, _stretch_second, "Two regional lymph node metastases, pT2b pN1 2/17."),
     JoinRule("denominator behind words", frozenset({How.WORDS}), frozenset({How.RATIO}), 60, _first_is_numerator, _keep_second, "6 perigastric lymph nodes with extranodal invasion (6/32)."),
     JoinRule("words behind figures", _LISTED, _SENTENCE, 30, _in_one_sentence, _stretch_first, "Metastases to 3/10 lymph nodes."),
-    JoinRule("figures behind a total", frozenset({How.CODE}), _LISTED, 110, _as_many_examined, _stretch_first, "The total lymph node count on the right is no tumor seen in 25 lymph nodes (0/25)."),
+    JoinRule("figures behind a total", frozenset({How.CODE}), _LISTED, 110, _as_many_examined, _stretch_first, "Total lymph node count: none of 25 lymph nodes (0/25)."),
     JoinRule("Roman and Arabic", frozenset({How.ROMAN}), frozenset(How), 0, _always, _keep_first, "Metastases carcinomatosae in lymphonodis (No I/1)."),
     JoinRule("heading and its text", frozenset({How.HEADING}), frozenset(How) - {How.HEADING}, 70, _in_one_part, _keep_second, "Level 7 lymph node: - No tumor seen (0/2)."),
     JoinRule("repeated in a bracket", _LISTED, frozenset({How.RATIO}), 92, _in_a_bracket, _keep_first, "Lymph nodes: 0/6 positive for metastasis (0/6)."),
