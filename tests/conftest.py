@@ -2,8 +2,11 @@
 import os
 from pathlib import Path
 
-import pytest
-from quick import needs_more
+# The matrices here are small. Threads that wait for one another would take several times as long where other work has the cores.
+os.environ |= {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+
+import pytest  # noqa: E402
+from quick import needs_more  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -19,11 +19,25 @@ def needs_more(what: Path | FunctionType  # a test module, or a test or fixture
     "Whether a test module, when it is imported, or a test, when it runs, needs one of `MORE`."
     if isinstance(what, Path):
         return _reaches_more(frozenset(_imported_by(what)))
+    return _reaches_more(frozenset(name for function in _with_helpers(what) for name in _named(ast.walk(_tree(function)))))
+
+
+def _with_helpers(function: FunctionType) -> Iterable[FunctionType]:
+    "The function and the helpers in tests/ that it calls, or that these call."
+    waiting, seen = [function], []
+    while waiting:
+        one = waiting.pop()
+        seen.append(one)
+        called = (one.__globals__.get(node.id) for node in ast.walk(_tree(one)) if isinstance(node, ast.Name))
+        waiting += [other for other in called if isinstance(other, FunctionType) and Path(other.__code__.co_filename).parent == TESTS and other not in seen]
+    return seen
+
+
+def _tree(function: FunctionType) -> ast.AST:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(what)))
-    except (OSError, TypeError):
-        return False
-    return _reaches_more(frozenset(_named(ast.walk(tree))))
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError):  # made on the fly
+        return ast.Module([], [])
 
 
 @cache

@@ -53,6 +53,7 @@ def test_bad_input_is_one_line_and_code_2(place, options, more, message):
     assert not (place / "new").exists() and (place / "used" / "model.safetensors").read_bytes() == b"mine"
 
 
+@pytest.mark.slow
 def test_one_command_makes_a_model_that_stages(place):
     code = "import sys\nfrom cancer_staging.cli import main\ntry:\n    main()\nfinally:\n    assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code, *arguments(place, "--fields", "t,n", "--limit", "100", "--seed", "2", out="made")], capture_output=True, text=True)

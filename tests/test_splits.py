@@ -188,6 +188,7 @@ def test_clear_of_takes_no_more_than_it_must():
     assert clear_of(train, test)["text"].to_list() == ["Colon.", "Liver."]
 
 
+@pytest.mark.slow
 def test_shares_on_the_corpus(test_bed):
     "Every label's share differs by less than two points between sides, on the training reports; hospitals held out are apart."
     frame = load_corpus(test_bed / "tcga" / "reports.parquet").filter(pl.col("split") == "train")
