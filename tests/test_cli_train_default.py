@@ -8,12 +8,12 @@ import pytest
 
 pytest.importorskip("sklearn", reason="fitting needs the metrics extra")
 
+from made_files import write_corpora  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from cancer_staging.cli import app  # noqa: E402
 from cancer_staging.models.learned_files import load_learned, model_card  # noqa: E402
 from cancer_staging.stager import Stager  # noqa: E402
-from made_files import write_corpora  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from cancer_staging.reading.pdf import read_image, read_pdf
 from cancer_staging.reading.reports import plan_inputs, read_reports
 from cancer_staging.runs import InputError
 
-
 PROJECT = Path(__file__).resolve().parent.parent
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cancer_staging.corpora.splits import check_leakage, clear_of, hold_out, k_folds, LeakageError, least_overlap, linked_groups, multilabel_split
 from cancer_staging.corpora.tcga import labels, load_corpus
 from cancer_staging.fields import FIELDS
-from cancer_staging.corpora.splits import check_leakage, clear_of, hold_out, k_folds, LeakageError, least_overlap, linked_groups, multilabel_split
 
 WORDS = np.array("colon kidney breast margin free involved tumor node grade invasion nuclear serosa left right specimen benign section measured gross clear".split())
 
