@@ -39,7 +39,7 @@ LEAST_TERMS = 40         # different terms, some fifteen words: a shorter text d
 LEAST_LABELLED = 50      # labelled reports of a field: fewer can't be stacked on folds
 LEAST_TYPE_REPORTS = 5   # labelled reports of a cancer type, for a field to be inferred in it
 
-
+# %% ../../nbs/api/54_models.learned.ipynb #94bd9571
 class Judgement(NamedTuple):
     "What the model makes of one field of a report."
     label: str                          # one of the field's trained labels
@@ -82,7 +82,7 @@ class Arbiter:
         scores = self.bias + sum((value * self.weights[number] for number, value in known), np.zeros(len(self.bias)))
         return softmax(scores / temperature)
 
-
+# %% ../../nbs/api/54_models.learned.ipynb #73163d4a
 def softmax(scores: np.ndarray  # (..., labels)
             ) -> np.ndarray:
     "Probabilities, the same shape."
@@ -222,7 +222,7 @@ class LearnedModel:
         best_first = [number for number in np.argsort(-score)[:shown].tolist() if score[number] > max(0.0, score.max() / 3)]  # what adds little is no evidence
         return tuple(_trimmed(told.lower, *where[number]) for number in sorted(best_first))
 
-
+# %% ../../nbs/api/54_models.learned.ipynb #77b1e772
 def expected_t_of_types(told: Described, types: np.ndarray, cancer_types: Sequence[str]) -> int | None:
     "`expected_t` in the report's most probable cancer type; None where no type is probable, or it does not tell."
     return expected_t(cancer_types[int(types.argmax())], told.size_mm, told.invaded) if types.any() else None

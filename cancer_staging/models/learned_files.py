@@ -43,7 +43,7 @@ def save_learned(model: LearnedModel,      # from `fit_learned`
     (folder / WEIGHTS_NAME).write_bytes(save({name: np.ascontiguousarray(values) for name, values in tensors.items()}))
     (folder / LEARNED_NAME).write_text(json.dumps(content, ensure_ascii=False, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
 
-
+# %% ../../nbs/api/55_models.learned_files.ipynb #6d53f935
 def load_learned(folder: str | Path  # written by `save_learned`
                  ) -> LearnedModel:
     "The model in the folder; raises ValueError when there is none, or one that does not fit this version's fields."
@@ -70,7 +70,7 @@ def load_learned(folder: str | Path  # written by `save_learned`
     except (OSError, KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError, SafetensorError) as error:
         raise ValueError(f"{folder} holds no learned model: {type(error).__name__} {error}") from error
 
-
+# %% ../../nbs/api/55_models.learned_files.ipynb #348a25ff
 def _check_shapes(folder: Path, descriptions: Mapping[str, Description], arbiters: Mapping[str, Arbiter], features: int, types: int) -> None:
     "Raises ValueError where the weights belong to another model than the names."
     fits = all(model.weights.shape[1:] == (len(model.columns), len(model.bias)) and model.columns.max(initial=-1) < features

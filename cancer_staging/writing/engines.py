@@ -329,7 +329,7 @@ def open_engine(model: str | Path | tuple[object, object],  # a name for `load_g
     if isinstance(model, (TransformersEngine, VllmEngine)):
         return model
     named = isinstance(model, (str, Path))
-    packaged = named and _base(model) in optional_module("cancer_staging.backbones", "generate").PACKAGED
+    packaged = named and _base(model) in optional_module("cancer_staging.models.backbones", "generate").PACKAGED
     if engine == "vllm" and (not named or packaged):
         raise ValueError("vLLM serves folders and hub names: save the model with save_pretrained and give the folder, or use the engine transformers")
     if engine == "vllm" and not vllm_ready():
