@@ -46,6 +46,6 @@ def read_anatomy(document: Document,             # the report
 
 
 ANATOMY = Rule("anatomy", ("site", "histology", "laterality"),
-               tuple(sorted({*topography().patterns, *morphology().patterns, *(word for word in SIDES if len(word) > 2), " lt ", " rt ", "laterality", "side:", "type", "/3", "/2", *site_code_cues()})), read_anatomy,
+               tuple(sorted({*topography().patterns.cues, *morphology().patterns.cues, *(word for word in SIDES if len(word) > 2), " lt ", " rt ", "laterality", "side:", "type", "/3", "/2", *site_code_cues()})), read_anatomy,
                ("site.code", "site.histology", "site.tumour", "site.words", "histology.code", "histology.specific", "histology.general",
                 "laterality.side", "laterality.label", "laterality.both", "laterality.organ"))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
-from .vocabulary import Mention, Morphology, Place, site_group, TOLD_BEFORE, topography, type_meanings
+from .vocabulary import Morphology, Place, site_group, TermMention, TOLD_BEFORE, topography, type_meanings
 from ..text.document import Document, Span
 
 # %% auto #0
@@ -52,12 +52,12 @@ class Site(NamedTuple):
     "The primary site, its group of topography codes, and the mentions that speak for it, the strongest first."
     place: Place
     group: str
-    mentions: tuple[Mention, ...]
+    mentions: tuple[TermMention, ...]
     rule: str
 
 
-def score_sites(places: list[Mention],  # organ words
-                types: list[Mention],   # histologic terms
+def score_sites(places: list[TermMention],  # organ words
+                types: list[TermMention],   # histologic terms
                 ) -> tuple[dict[str, float], dict[str, dict[Place, float]]]:
     "The votes by group, and within each group by place."
     scores: dict[str, float] = {}
@@ -99,7 +99,7 @@ def choose_place(votes: dict[Place, float],  # votes within one group
 
 
 def told_places(lower: str,             # the folded report; '' when it is not at hand
-                places: list[Mention],  # organ words
+                places: list[TermMention],  # organ words
                 group: str,             # the group of the primary site
                 ) -> set[Place]:
     "The parts of the organ that stand behind a label or a tumour's name: `Tumor site: lateral border of the tongue`."
@@ -107,15 +107,15 @@ def told_places(lower: str,             # the folded report; '' when it is not a
             if voted == group and is_exact(place) and TOLD_BEFORE.search(lower, max(0, mention.start - 40), mention.start)}
 
 
-def has_type(types: list[Mention],        # histologic terms
+def has_type(types: list[TermMention],        # histologic terms
              prefixes: tuple[str, ...],   # first characters of morphology codes
              ) -> float:
     "The weight of the histologic terms with these codes."
     return sum(mention.weight for mention in types if any(meaning.code.startswith(prefixes) for meaning in type_meanings(mention.words)))
 
 
-def find_site(places: list[Mention],  # organ words
-              types: list[Mention],   # histologic terms
+def find_site(places: list[TermMention],  # organ words
+              types: list[TermMention],   # histologic terms
               lower: str = "",        # the folded report
               ) -> Site | None:
     "The primary site; None when too little speaks for any."
@@ -163,7 +163,7 @@ def site_code_cues() -> Mapping[str, str]:
 
 
 def find_site_code(document: Document,     # the report
-                   places: list[Mention],  # organ words
+                   places: list[TermMention],  # organ words
                    ) -> tuple[Place, Span] | None:
     "The place whose topography code the report prints, and where; the one that is printed most often, of equals the first."
     found: dict[str, list[Span]] = {}
@@ -182,7 +182,7 @@ def find_site_code(document: Document,     # the report
     return known, min(spans)
 
 # %% ../../nbs/api/24_rules.site.ipynb #7736eaa4
-def meaning_at(mention: Mention,  # a histologic mention
+def meaning_at(mention: TermMention,  # a histologic mention
                group: str | None,  # the group of the primary site; None when unknown
                ) -> Morphology | None:
     "What the term means at this site; None when it doesn't occur there."
@@ -191,11 +191,11 @@ def meaning_at(mention: Mention,  # a histologic mention
             or next((meaning for meaning in meanings if not meaning.sites), None))
 
 
-def find_histology(types: list[Mention],  # histologic terms
+def find_histology(types: list[TermMention],  # histologic terms
                    group: str | None,     # the group of the primary site
-                   ) -> tuple[Morphology, Mention] | None:
+                   ) -> tuple[Morphology, TermMention] | None:
     "The most specific well-supported type, and its strongest mention."
-    best: dict[Morphology, Mention] = {}
+    best: dict[Morphology, TermMention] = {}
     total: dict[Morphology, float] = {}
     for mention in types:
         meaning = meaning_at(mention, group)
