@@ -159,7 +159,7 @@ SUBMUCOSA, MUSCULARIS
 FAT = PatternTable(
     "inference.fat",
     Pattern("fat", r"(?:peri-?colo?(?:n|rect)?(?:ic|al)|peri-?rectal|peri-?intestinal|peri-?muscular|pericaecal|pericecal)(?&tissue)",
-            ("pericolic fat", "peri-colonic adipose tissue", "perirectal soft tissue", "pericolorectal tissue", "pericecal fat"), ("perianal fat", "pericolonic abscess")),
+            ("pericolic fat", "peri-colonic adipose tissue", "perirectal soft tissue", "pericolorectal tissue", "pericecal adipose tissue"), ("perianal fat", "pericolonic abscess")),
     Pattern("fat", r"(?:meso-?rect[a-z]{1,3}|mesenteric|mesocolic|sub-?serosal?|subserous|adjacent|surrounding)(?&tissue)",
             ("mesorectal fat", "mesenteric adipose tissue", "subserosal soft tissue", "surrounding fibrous fat"), ("mesenteric margin", "adjacent organs", "surrounding mucosa")),
     Pattern("fat", r"sub-?serosa(?!l)|pericolic\b|perirectal\b|mesorectum\b", ("the subserosa", "sub-serosa", "into the mesorectum", "pericolic and"), ("serosa", "mesorectal margin")),
@@ -171,7 +171,7 @@ ADVENTITIA = PatternTable(
     Pattern("adventitia", r"peri-?o?esophageal\s(?:[a-z-]{2,12}\s){0,2}(?:fat|adipose|soft|connective|tissue)", ("periesophageal fat", "peri-oesophageal soft tissue"), ("periesophageal nodes", "esophageal mucosa")), named=False)
 SEROSA = PatternTable(
     "inference.serosa",
-    Pattern("serosa", r"visceral[\s.]{1,3}peritoneum|serosal[\s.]{1,3}surface|(?<!sub)(?<!sub-)serosa\b", ("visceral peritoneum", "visceral. peritoneum", "serosal surface", "the serosa"),
+    Pattern("serosa", r"visceral[\s.]{1,3}peritoneum|serosal[\s.]{1,3}surface|(?<!sub)(?<!sub-)serosa\b", ("visceral peritoneum", "serosal. surface", "the serosa"),
             ("subserosa", "sub-serosa", "serosal adhesions", "parietal peritoneum")), named=False)
 FAT
 
