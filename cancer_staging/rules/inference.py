@@ -153,7 +153,7 @@ MUSCULARIS = PatternTable(
             ("muscularis mucosae", "lamina propria"), "OCR puts a full stop where a line ends"),
     Pattern("muscularis", r"muscle\s(?:layer|coat|wall)|muscular\s(?:layer|coat|wall|propria)|proper\smuscle|muscle\sproper", ("muscle coat", "muscular wall", "proper muscle layer", "muscle proper"),
             ("psoas muscle", "smooth muscle actin")), named=False)
-SUBMUCOSA, MUSCULARIS
+MUSCULARIS
 
 # %% ../../nbs/api/27_rules.inference.ipynb #0cf02ded
 FAT = PatternTable(
