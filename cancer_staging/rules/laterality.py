@@ -180,7 +180,7 @@ def labelled_sides(document: Document  # the report
 # %% ../../nbs/api/25_rules.laterality.ipynb #ed7d5d9c
 LOOSE_AFTER = PatternTable(
     "laterality.loose_after",
-    Pattern("procedure", r"\w{0,16}ectomy|resection|excision|biopsy", (" mastectomy", ", wide local excision", " upper lobe biopsy"), (" side",)),
+    Pattern("procedure", r"\w{0,16}ectomy|resection|excision|biopsy", (" mastectomy", ", wide local excision", " core biopsy"), (" side",)),
     Pattern("tumour", r"tumou?r|mass\b|carcinoma|lesion|glioma", (" renal mass", ": carcinoma"), (" massive", " normal")),
     Pattern("lobe", r"lobe|frontal|parietal|temporal|occipital", (" upper lobe", " frontal"), (" front",)),
     frame=r"[\s,.:;-]{1,3}(?:[a-z-]{3,20}[\s,.:;-]{1,3}){0,3}?(?:(?&procedure)|(?&tumour)|(?&lobe))", anchored=True, named=False)
