@@ -12,15 +12,16 @@ from functools import cache
 from typing import NamedTuple
 
 from ..fields import FIELDS
+from ..reading.tables import packaged_table
 from ..rules.assembly import GRAMMAR
 from ..rules.grammar import Finding
 from ..text.document import fold
 from ..text.masking import remove_notation
 
 # %% auto #0
-__all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'STRUCTURES', 'BEFORE', 'AFTER', 'MENTIONS', 'LARGEST_MM', 'T_SIZES',
-           'T_STRUCTURES', 'T_LOWEST', 'SIZE_STEPS', 'NODE_STEPS', 'Token', 'tokens', 'terms', 'Extent', 'extents',
-           'Measure', 'measures', 'expected_t', 'Described', 'describe']
+__all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'BEFORE', 'AFTER', 'MENTIONS', 'LARGEST_MM', 'SIZE_STEPS', 'NODE_STEPS',
+           'Token', 'tokens', 'terms', 'structure_words', 'Extent', 'extents', 'Measure', 'measures', 'SizeLimit',
+           't_limits', 't_structures', 'expected_t', 'Described', 'describe']
 
 # %% ../../nbs/api/53_models.features.ipynb #3f51ad20
 NEGATIONS = frozenset("no not without negative free absent uninvolved nor never none denies lack benign".split())
@@ -77,28 +78,12 @@ def terms(lower: str  # a folded report
             yield f"{word} {words[number + 1]} {words[number + 2]}", start, found[number + 2].end
 
 # %% ../../nbs/api/53_models.features.ipynb #7885bcda
-STRUCTURES: dict[str, tuple[str, ...]] = {
-    "vessels": ("vascular invasion", "vascular space", "lymphovascular", "lympho-vascular", "angiolymphatic", "venous invasion", "vein invasion", "microvascular", "microvessel"),
-    "major vein": ("portal vein", "hepatic vein", "renal vein", "vena cava", " ivc", "venous thromb", "tumor thromb", "tumour thromb"),
-    "several tumours": ("multifocal", "multicentric", "multiple tumor", "multiple tumour", "multiple nodule", "multiple foci", "multiple mass", "multiple lesion", "two tumor", "two nodule",
-                        "two mass", "two lesion", "multinodular", "three tumor", "three nodule", "three mass", "several nodule", "several tumor"),
-    "satellite": ("satellite",), "one tumour": ("solitary", "unifocal", "single tumor", "single tumour", "single nodule", "single mass", "single lesion", "single focus", "focality: single", "tumor number: one", "number of tumors: 1"),
-    "renal fat": ("perinephric", "perirenal", "perinephretic", "gerota"), "renal sinus": ("renal sinus", "sinus fat", "hilar fat"), "renal capsule": ("renal capsule",),
-    "beyond the thyroid": ("extrathyroid", "extra-thyroid", "extra thyroid", "perithyroid"), "strap muscle": ("strap muscle", "skeletal muscle"), "thyroid capsule": ("thyroid capsule",),
-    "beyond the prostate": ("extraprostatic", "extra-prostatic", "capsular penetration", "periprostatic", "extracapsular extension", "prostatic capsule"),
-    "seminal vesicle": ("seminal vesicle",), "bladder neck": ("bladder neck",), "prostate": ("prostatic stroma", "prostate"), "both sides": ("bilateral", "both lobes", "both sides"),
-    "bone": (" bone", "mandib", "maxill", "cortical"), "cartilage": ("cartilage",), "skin": (" skin", "dermis", "epidermis"), "ulceration": ("ulcerat",), "deep muscle": ("extrinsic", "pterygoid", "genioglossus", "deep muscle"),
-    "larynx": ("larynx", "glottis", "glottic", "vocal cord"), "tongue": ("tongue",), "tonsil": ("tonsil",), "gum": ("alveolar", "gingiv", "retromolar"), "mouth floor": ("floor of mouth",), "pharynx": ("hypopharyn", "pyriform"),
-    "soft tissue": ("soft tissue",), "pleura": ("pleura",), "parietal pleura": ("parietal pleura",), "chest wall": ("chest wall", " ribs"), "diaphragm": ("diaphragm",), "mediastinum": ("mediastin",), "pericardium": ("pericard",),
-    "bronchus": ("main stem", "mainstem", "main bronchus", "carina", "bronchial"), "parametrium": ("parametri", "paracervical"), "vagina": ("vagina",), "womb": ("uterine corpus", "lower uterine", "endometri"), "myometrium": ("myometri",),
-    "submucosa": ("submucos",), "lamina propria": ("lamina propria",), "muscularis mucosae": ("muscularis mucosa",), "muscularis propria": ("muscularis propria", "muscular wall", "detrusor", "muscle wall"),
-    "subserosa": ("subseros", "pericol", "perirect", "mesorect", "perigastric", "adventitia"), "fat": ("adipose", "fibrofatty", "fatty tissue"), "serosa": ("serosa", "visceral peritone", "peritoneal surface"),
-    "neighbour": ("adjacent organ", "adjacent structure", "adherent", "abdominal wall"), "bowel": ("small bowel",), "pancreas": ("pancrea",), "spleen": ("spleen",), "perivesical": ("perivesical",), "ureter": ("ureter",),
-    "confined": ("confined to", "limited to", "organ confined", "organ-confined", "intracapsular"), "in situ": ("in situ",), "microinvasion": ("microinvas",), "spermatic cord": ("spermatic cord",), "tunica": ("tunica",), "rete testis": ("rete testis", "epididym"),
-    "omentum": ("omentum", "omental"), "peritoneum": ("peritone",), "implant": ("implant", "carcinomatosis"), "ascites": ("ascites",), "distant": ("distant",), "metastasis": ("metasta",), "liver": (" liver", "hepatic"), "lung": (" lung", "pulmonary"), "brain": ("brain",), "adrenal": ("adrenal",),
-    "supraclavicular": ("supraclavic",), "contralateral": ("contralateral",), "extranodal": ("extranodal", "extra-nodal", "perinodal"), "matted": ("matted", "fixed nodes"), "hilar": ("hilar",), "subcarinal": ("subcarinal",), "aortic": ("paraaortic", "para-aortic", "retroperitoneal"),
-    "sentinel": ("sentinel",), "residual": ("residual",), "biopsy": ("biops",), "wedge": ("wedge",), "lobectomy": ("lobectomy",), "pneumonectomy": ("pneumonectomy",), "partial": ("partial",), "radical": ("radical",), "total": ("total ",), "excision": ("excision",), "necrosis": ("necrosis",),
-}
+@cache
+def structure_words() -> Mapping[str, tuple[str, ...]]:
+    "How reports name each structure; a space before or after a word keeps it out of longer ones."
+    return {row["structure"]: tuple(row["words"].split("|")) for row in packaged_table("lexicons/structures.csv", ("structure", "words"))}
+
+
 _INVADED = re.compile(r"invad|invasi|involv|exten[ds]|infiltrat|penetrat|into|through|beyond|perforat|present|positive|identified|yes\b")
 _SPARED = re.compile(r"\b(?:no|not|without|negative|free|uninvolved|absent|none|spared?|intact|nor|never|cannot|unremarkable|benign|confined|limited)\b")
 _ANSWER = re.compile(r"[a-z]{0,9}[ /a-z()]{0,22}[:?][\s(]{0,3}(?:(?P<yes>yes|present|positive|identified|involved|seen)|no\b|not\b|none|absent|negative|uninvolved|free|n/a)")
@@ -118,7 +103,7 @@ class Extent(NamedTuple):
 def _structure_finder():
     from ahocorasick_rs import AhoCorasick
 
-    words = [(word, structure) for structure, named in STRUCTURES.items() for word in named]
+    words = [(word, structure) for structure, named in structure_words().items() for word in named]
     return AhoCorasick([word for word, _ in words]), [structure for _, structure in words]
 
 
@@ -172,15 +157,30 @@ def measures(lower: str  # a folded report
     return found
 
 # %% ../../nbs/api/53_models.features.ipynb #25760144
-T_SIZES = {"LUAD": (30, 70), "LUSC": (30, 70), "BRCA": (20, 50), "HNSC": (20, 40), "KIRC": (70,), "KIRP": (70,), "KICH": (70,), "THCA": (20, 40), "PAAD": (20, 40)}  # cancer type → mm
-_KIDNEY = {"renal fat": 3, "renal sinus": 3, "major vein": 3}
-_BOWEL = {"submucosa": 1, "muscularis propria": 2, "subserosa": 3, "fat": 3, "serosa": 4, "neighbour": 4}
-T_STRUCTURES = {"THCA": {"beyond the thyroid": 3}, "KIRC": _KIDNEY, "KIRP": _KIDNEY, "KICH": _KIDNEY, "HNSC": {"bone": 4, "skin": 4, "deep muscle": 4}, "LUAD": {"chest wall": 3, "pleura": 2},
-                "LUSC": {"chest wall": 3, "pleura": 2}, "PRAD": {"beyond the prostate": 3, "seminal vesicle": 3}, "TGCT": {"spermatic cord": 3, "vessels": 2}, "PAAD": {"subserosa": 3, "neighbour": 3},
-                "CESC": {"parametrium": 2, "vagina": 2}, "COAD": _BOWEL, "READ": _BOWEL, "STAD": _BOWEL, "ESCA": {"submucosa": 1, "muscularis propria": 2, "subserosa": 3, "fat": 3, "neighbour": 4},
-                "BLCA": {"lamina propria": 1, "muscularis propria": 2, "perivesical": 3, "fat": 3, "prostate": 4, "vagina": 4, "womb": 4},
-                "LIHC": {"vessels": 2, "satellite": 2, "several tumours": 2, "major vein": 3}, "CHOL": {"vessels": 2, "satellite": 2, "several tumours": 2, "major vein": 3}}
-T_LOWEST = {"PRAD": 2}
+class SizeLimit(NamedTuple):
+    "A tumour of more than so many millimetres has at least this T."
+    above_mm: float
+    t: int
+
+
+@cache
+def t_limits() -> Mapping[str, tuple[SizeLimit, ...]]:
+    "The limits of size by cancer type, the smallest first."
+    limits: dict[str, list[SizeLimit]] = {}
+    for row in packaged_table("ajcc/expected_t_sizes.csv", ("cancer_type", "above_mm", "t")):
+        limits.setdefault(row["cancer_type"], []).append(SizeLimit(float(row["above_mm"]), int(row["t"])))
+    return {cancer_type: tuple(of_type) for cancer_type, of_type in limits.items()}
+
+
+@cache
+def t_structures() -> Mapping[str, Mapping[str, int]]:
+    "The least T of a tumour that invades a structure, by cancer type; `*`: of any tumour. Raises ValueError for a structure that has no words."
+    reached: dict[str, dict[str, int]] = {}
+    for row in packaged_table("ajcc/expected_t_structures.csv", ("cancer_type", "structure", "t")):
+        if row["structure"] != "*" and row["structure"] not in structure_words():
+            raise ValueError(f"data/ajcc/expected_t_structures.csv: no words for {row['structure']!r}: there are {', '.join(structure_words())}")
+        reached.setdefault(row["cancer_type"], {})[row["structure"]] = int(row["t"])
+    return reached
 
 
 def expected_t(cancer_type: str,                  # TCGA project, such as `THCA`
@@ -188,16 +188,15 @@ def expected_t(cancer_type: str,                  # TCGA project, such as `THCA`
                invaded: Mapping[str, int],        # structure → mentions as invaded less those as spared
                ) -> int | None:
     "The T that size and structures make in the manual, 1 to 4; None where they do not tell for this cancer."
-    if cancer_type not in T_SIZES and cancer_type not in T_STRUCTURES:
+    limits, structures = t_limits().get(cancer_type), t_structures().get(cancer_type, {})
+    if limits is None and not structures:
         return None
-    level = T_LOWEST.get(cancer_type, 1)
-    if cancer_type in T_SIZES:
+    level = structures.get("*", 1)
+    if limits is not None:
         if size_mm is None:
             return None
-        level = max(level, 1 + sum(size_mm > limit for limit in T_SIZES[cancer_type]))
-    for structure, reached in T_STRUCTURES.get(cancer_type, {}).items():
-        if invaded.get(structure, 0) > 0:
-            level = max(level, reached)
+        level = max([level, *(limit.t for limit in limits if size_mm > limit.above_mm)])
+    level = max([level, *(t for structure, t in structures.items() if invaded.get(structure, 0) > 0)])
     if cancer_type in ("LIHC", "CHOL") and level == 2 and size_mm is not None and size_mm > 50 and (invaded.get("several tumours", 0) > 0 or invaded.get("satellite", 0) > 0):
         return 3
     return level
@@ -240,7 +239,7 @@ def describe(text: str,                                  # a report
         places.setdefault(f"{structure} {status}", []).append((start, end))
     for (structure, status), count in counts.items():
         values[f"{structure} {status}"] = min(count, 2) * 0.5
-    invaded = {structure: counts[structure, "invaded"] - counts[structure, "spared"] for structure in STRUCTURES}
+    invaded = {structure: counts[structure, "invaded"] - counts[structure, "spared"] for structure in structure_words()}
     where: dict[str, list[tuple[int, int]]] = {}
     distinct = set()
     for term, start, end in terms(lower):

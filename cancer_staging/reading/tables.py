@@ -299,8 +299,22 @@ def table_columns(
     return list(columns), list(columns), None
 
 # %% ../../nbs/api/08_reading.tables.ipynb #41824344
-def packaged_table(name: str  # file name in the package's data folder
-               ) -> list[dict[str, str]]:
-    "The rows of a CSV file that ships with the package."
+def packaged_table(name: str,                   # path below the package's data folder, such as `ajcc/schemas.csv`
+                   columns: Iterable[str],      # the columns that the caller reads
+                   edition: str | None = None,  # only rows that stand in this edition of the manual, such as `8`; None: all
+                   ) -> list[dict[str, str]]:
+    "The rows of a CSV file that ships with the package. Raises ValueError when a column is missing, a row has cells too few or too many, or there is no such edition."
     with files("cancer_staging").joinpath("data", name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        reader = csv.DictReader(file)
+        rows, header = list(reader), reader.fieldnames or []
+    if missing := [column for column in columns if column not in header]:
+        raise ValueError(f"data/{name} has no column {', '.join(missing)}: there are {', '.join(header)}")
+    for row in rows:
+        if None in row or None in row.values():
+            raise ValueError(f"data/{name}: the row {', '.join(str(cell) for cell in row.values())} does not have {len(header)} cells")
+    if edition is None:
+        return rows
+    of_edition = [row for row in rows if edition in row["edition"].split()]
+    if not of_edition:
+        raise ValueError(f"data/{name} has nothing of edition {edition!r}: there are {', '.join(sorted({name for row in rows for name in row['edition'].split()}))}")
+    return of_edition

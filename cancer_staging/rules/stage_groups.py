@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from os.path import commonprefix
 from typing import NamedTuple
 
@@ -60,12 +60,14 @@ def build_table(lines: list[StageRow]  # the lines as the manual has them
     return StageTable(rows, *(finest(named[axis]) for axis in "tnm"))
 
 
-@lru_cache(maxsize=1)
-def stage_tables() -> Mapping[str, StageTable]:
-    "The stage tables by schema, read once. Source: AJCC Cancer Staging Manual, 8th edition."
+@cache
+def stage_tables(edition: str = "8"  # of the AJCC manual
+                 ) -> Mapping[str, StageTable]:
+    "The stage tables by schema, read once. Raises ValueError for an edition that there are none of."
     rows: dict[str, list[StageRow]] = {}
-    for line in packaged_table("ajcc8_stage_groups.csv"):
-        sets = (frozenset(() if line[column] == "*" else line[column].split()) for column in ("t", "n", "m", "grade", "factor"))
+    axes = ("t", "n", "m", "grade", "factor")
+    for line in packaged_table("ajcc/stage_groups.csv", ("schema", *axes, "group"), edition):
+        sets = (frozenset(() if line[column] == "*" else line[column].split()) for column in axes)
         rows.setdefault(line["schema"], []).append(StageRow(*sets, line["group"]))
     return {schema: build_table(lines) for schema, lines in rows.items()}
 
@@ -87,11 +89,12 @@ def code_ranges(text: str  # such as `C00-C06 C32.1`
     return tuple((first, (last or first) + "~") for first, _, last in pairs)
 
 
-@lru_cache(maxsize=1)
-def schemas() -> tuple[Schema, ...]:
-    "All schemas in the order in which they are tried."
+@cache
+def schemas(edition: str = "8"  # of the AJCC manual
+            ) -> tuple[Schema, ...]:
+    "All schemas in the order in which they are tried. Raises ValueError for an edition that there are none of."
     return tuple(Schema(line["schema"], line["chapter"], line["title"], code_ranges(line["sites"]), code_ranges(line["histologies"]), line["site_words"])
-                 for line in packaged_table("ajcc8_schemas.csv"))
+                 for line in packaged_table("ajcc/schemas.csv", ("schema", "chapter", "title", "sites", "histologies", "site_words"), edition))
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #9504fd35
 @lru_cache(maxsize=4096)

@@ -108,7 +108,7 @@ _OPPOSED = re.compile(r"^(hypo|hyper|intra|inter|infra|supra|sub|super|ante|anti
 
 @cache
 def _tumour_words() -> frozenset[str]:
-    terms = [line["synonyms"] for line in packaged_table("icdo3_morphology.csv")] + [line["terms"] for line in packaged_table("icdo3_topography.csv")]
+    terms = [line["synonyms"] for line in packaged_table("icdo3/morphology.csv", ("synonyms",))] + [line["terms"] for line in packaged_table("icdo3/topography.csv", ("terms",))]
     terms += [reading for entry in ABBREVIATIONS.values() for reading in entry.readings] + [phrase for line in FINDINGS + SYNONYMS for phrase in line]
     return frozenset(stem(word) for term in terms for word in re.findall(r"[a-z]+", term.lower()))
 
