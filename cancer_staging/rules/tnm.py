@@ -223,12 +223,12 @@ NOT_THIS_EVENT = PatternTable(
     Pattern("past", r"history of|hx of|h/o|previous|prior|status post|s/p|outside|recurren|formally|original", ("previous ", "outside slides: "), ("present ",)),
     Pattern("clinical", r"clinical(?:ly)?\s(?:stage|tnm)|pre-?\s?op", ("clinical stage ", "preoperative "), ("clinical m ",)),
     Pattern("changed", r"from[\s.]{1,3}(?:y?[pc])?$|stage\sfrom", ("changed from ", "from p", "stage from "), ("from the ",)),
-    Pattern("supposed", r"exclude|would|alternativ|\bif\b|propos", ("would be ", "if the nodes are positive, "), ("specific",)))
+    Pattern("supposed", r"exclude|would|alternativ|\bif\b|propos", ("would be ", "if the nodes are positive, "), ("specific",)), named=False)
 OTHER_TUMOUR = PatternTable(
     "tnm.other_tumour",
     Pattern("told", r"history\sof|hx\sof|h/o|status\spost|s/p", ("past history of adenocarcinoma of the colon, then p",), ("history of colon cancer; p",)),
     Pattern("named", r"(?:previous|prior)\s(?:[a-z]{1,14}\s){0,3}(?:cancer|carcinoma|malignan|tumou?r|stag)", ("prior rectal carcinoma staged p",), ("prior biopsy p",)),
-    frame=r"(?:(?&told)|(?&named))[^\n;:.]{0,120}$")
+    frame=r"(?:(?&told)|(?&named))[^\n;:.]{0,120}$", named=False)
 AMENDS = re.compile(r"amend|revis|correct(?:ed|ion)|updated|chang")
 AMENDED_NOW = re.compile(r"(?:amended|revised|corrected|changed)\b[^\n]{0,70}$")
 OTHER_ORGAN = re.compile(r"prostat|ureter|urethra")

@@ -28,13 +28,13 @@ ITEM_AFTER = PatternTable(
     Pattern("block", r"cassette|block|slide", (" cassette",), ()),
     Pattern("measure", r"%|cm|mm|years?|months?|weeks?|days?|hours?|x\s?\d", (" cm", " x 2", " years"), (" x",)),
     Pattern("number", r"[.,]\d|\.\s(?:one|two|three|four|five|six|seven|eight|nine|ten)\b|\s?[-/]\s?[a-z]?\d{1,2}\b", (".5", ". two", "-a4", "/2"), (". the", "/pn1")),
-    frame=r"[\s-]{0,2}(?:(?&image)|(?&spine)|(?&cell)|(?&block)|(?&measure))|(?&number)", anchored=True)
+    frame=r"[\s-]{0,2}(?:(?&image)|(?&spine)|(?&cell)|(?&block)|(?&measure))|(?&number)", anchored=True, named=False)
 ITEM_LABEL = PatternTable(
     "masking.item_label",
     Pattern("spine", r"vertebra[a-z]{0,2}|thoracic|lumbar|spine|levels?", ("vertebra ", "levels: "), ()),
     Pattern("block", r"cassettes?|blocks?|slides?|label{1,2}ed|designated|sections?|submitted|sample|specimen", ("cassettes ", "submitted as ", "specimen: "), ("stage ",)),
     Pattern("block", r"\b[a-z]\d{1,2}\s?[-,&]", ("a1-", "b2, "), ("pt2a, ",)),
-    frame=r"(?:(?&spine)|(?&block))(?: in| as)?[\s:.\"']{0,3}$|[a-z0-9]-$")
+    frame=r"(?:(?&spine)|(?&block))(?: in| as)?[\s:.\"']{0,3}$|[a-z0-9]-$", named=False)
 NODES_AFTER = re.compile(r"\s(?:nodes?|disease|lymph|station)")
 BLOCK_WORDS = re.compile(r"cassette|block|slide|sections? code|label|submit|represent|piece|pc")
 CAPITALS = re.compile(r"^[NM](?:[.-]|\s{1,2}[1-4]$)")      # block RPM. 1, 3 PM 1
@@ -151,7 +151,7 @@ NAMED_STAGE = PatternTable(
     "masking.named_stage",
     Pattern("system", r"d(?<![a-z]d)ukes?'?s?|a(?<![a-z]a)stler[\s-]{1,2}coller|m(?<![a-z]m)\.?a\.?c\.?|jewett|whitmore", ("dukes b2", "astler-coller c1", "mac c2", "jewett stage b1"), ("dukes", "fluke b2")),
     frame=r"(?&system)(?&words){0,4}[\s:=.'\"(-]{0,5}(?:[abcd][1-3li]?)(?![a-z0-9'])",
-    parts={"words": r"[\s,:;'()-]{0,4}(?:modified|marshall|jewett|classification|stage|staging|type|class|tumou?r|mac|astler|coller|and|is)"})
+    parts={"words": r"[\s,:;'()-]{0,4}(?:modified|marshall|jewett|classification|stage|staging|type|class|tumou?r|mac|astler|coller|and|is)"}, named=False)
 _GRADE_LIKE = re.compile(r"[il1|!]{1,3}|[1-3]")
 _NAMES_GROUP = re.compile(r"ajcc|uicc|figo|group|patholog|tnm|overall|final|tumou?r|cancer|carcinoma|clinical|[:=]")
 
