@@ -13,9 +13,9 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['DEGREE_GRADES', 'TIER_GRADES', 'NOT_ASSESSED_GRADE', 'NOTTINGHAM_GRADES', 'GROUP_GRADES', 'GLEASON_GROUPS', 'NUMERAL',
-           'DEGREES', 'DEGREES_BEFORE', 'GRADE_WORDS', 'GRADE_FILLING', 'GRADE_UNASSESSED', 'grade_group', 'GradeValue',
-           'grade_between', 'read_numeral', 'read_number', 'read_degree', 'read_degrees', 'GradeWords', 'read_words',
-           'after_gap', 'read_value']
+           'DEGREES', 'DEGREES_BEFORE', 'GRADE_WORDS', 'GRADE_FILLING', 'GRADE_UNASSESSED', 'GLEASON_SUM',
+           'grade_group', 'GradeValue', 'grade_between', 'read_numeral', 'read_number', 'read_degree', 'read_degrees',
+           'GradeWords', 'read_words', 'after_gap', 'read_value', 'GleasonScore']
 
 # %% ../../nbs/api/14_rules.differentiation.ipynb #23f2acc3
 DEGREE_GRADES: Mapping[str, int] = {"well": 1, "moderately": 2, "poorly": 3, "undifferentiated": 4}  # ICD-O-3, sixth digit
@@ -194,14 +194,14 @@ def _read_tier(lower: str, at: int, words: GradeWords) -> GradeValue:
 # %% ../../nbs/api/14_rules.differentiation.ipynb #a03d434b
 GRADE_FILLING = PatternTable(
     "grade.filling",
-    Pattern("scale", r"\([^()\n]{0,22}grades?\s1\W{1,4}4\)", ("(fuhrman grades 1-4)",), ("(grade 3)",), "a scale in brackets is no grade"),
-    Pattern("scale", r"\((?:1\s?,\s?2\s?,?\s?(?:or\s)?3|i\s?,\s?ii\s?,?\s?(?:or\s)?iii)\)", ("(1, 2, or 3)", "(i, ii, iii)"), ("(2)",)),
-    Pattern("bracket", r"\((?:[a-z][^()\n\d]{1,58}|who[^()\n]{0,30})\)|\[[^\]\n\d]{0,50}\]", ("(nottingham)", "(who 2016)", "[per checklist]"), ("(2 of 3)", "(grade 3)"), "a remark that holds no number"),
+    Pattern("filling", r"\([^()\n]{0,22}grades?\s1\W{1,4}4\)", ("(fuhrman grades 1-4)",), ("(grade 3)",), "a scale in brackets is no grade"),
+    Pattern("filling", r"\((?:1\s?,\s?2\s?,?\s?(?:or\s)?3|i\s?,\s?ii\s?,?\s?(?:or\s)?iii)\)", ("(1, 2, or 3)", "(i, ii, iii)"), ("(2)",)),
+    Pattern("filling", r"\((?:[a-z][^()\n\d]{1,58}|who[^()\n]{0,30})\)|\[[^\]\n\d]{0,50}\]", ("(nottingham)", "(who 2016)", "[per checklist]"), ("(2 of 3)", "(grade 3)"), "a remark that holds no number"),
+    Pattern("filling", r"\(?figo\)?|\(?who\)?|isup|fuhrman\w{0,2}|(?:modified\s)?(?:scarff?|bloom|richardson|elston|ellis|nottingham|sbr)\b", ("figo 2", "(who 2", "fuhrman", "modified bloom", "sbr"), ("gleason",)),
+    Pattern("filling", r"grad(?:e|ing|es)\b|score|system|pattern|category|differentiation|tumou?r|carcinoma|component", ("grade", "score", "differentiation"), ("graded", "stage")),
+    Pattern("filling", r"overall|total|combined|nuclear|histolog\w{2,5}|worst|invasive|variable", ("overall", "histologic", "nuclear"), ("mitotic", "architectural"), "the grade of a part is another one"),
+    Pattern("filling", r"is\b|of\b|the\b|as\b|an?\b|at\sleast|predominantly|assigned|estimated|consistent\swith", ("is", "of", "at least"), ("area", "isolated")),
     Pattern("opens", r"\((?=[g\d]|i)", ("(g2)", "(3)"), ("(see comment",), "the value stands in brackets"),
-    Pattern("system", r"\(?figo\)?|\(?who\)?|isup|fuhrman\w{0,2}|(?:modified\s)?(?:scarff?|bloom|richardson|elston|ellis|nottingham|sbr)\b", ("figo 2", "(who 2", "fuhrman", "modified bloom", "sbr"), ("gleason",)),
-    Pattern("noun", r"grad(?:e|ing|es)\b|score|system|pattern|category|differentiation|tumou?r|carcinoma|component", ("grade", "score", "differentiation"), ("graded", "stage")),
-    Pattern("kind", r"overall|total|combined|nuclear|histolog\w{2,5}|worst|invasive|variable", ("overall", "histologic", "nuclear"), ("mitotic", "architectural"), "the grade of a part is another one"),
-    Pattern("small", r"is\b|of\b|the\b|as\b|an?\b|at\sleast|predominantly|assigned|estimated|consistent\swith", ("is", "of", "at least"), ("area", "isolated")),
     anchored=True)
 GRADE_FILLING
 
@@ -238,3 +238,38 @@ def read_value(lower: str,  # the folded report
             return None
         at = filling.end()
     return None
+
+# %% ../../nbs/api/14_rules.differentiation.ipynb #bcb653e4
+GLEASON_SUM = PatternTable(
+    "grade.gleason_sum",
+    Pattern("gleason", r"(?:total|sum|score|gleason'?s?)\W{0,3}(?:\w{2,9}\W{1,2}){0,3}?(?:is|of|:|=)?\s?(?P<number>10|[6-9])(?![.\d])", ("gleason score 7", "gleason's sum is 9", "score: 10"), ("gleason 5", "gleason score 60%")))
+GLEASON_SUM
+
+# %% ../../nbs/api/14_rules.differentiation.ipynb #0583c7e4
+_GLEASON_PATTERNS = re.compile(r"(?P<primary>[1-5])\s?\+\s?(?P<secondary>[1-5])(?:\s?=\s?(?P<sum>\d{1,2}))?")
+_GLEASON_WORDS = re.compile(r"primary\D{0,40}(?P<primary>[3-5])\D{1,60}secondary\D{0,40}(?P<secondary>[3-5])")
+
+
+class GleasonScore(NamedTuple):
+    "A Gleason score that was read at one place."
+    group: int   # grade group, the lowest when the sum leaves it open
+    detail: str  # `4+3=7 (grade group 3)`
+    start: int
+    end: int
+
+    @classmethod
+    def after(cls,
+              lower: str,  # a folded report
+              at: int,     # where 'Gleason' stands
+              ) -> GleasonScore | None:
+        "The score behind the name: its patterns, else its sum."
+        end = min(len(lower), at + 130)
+        if patterns := _GLEASON_PATTERNS.search(lower, at, end) or _GLEASON_WORDS.search(lower, at, end):
+            primary, secondary = int(patterns["primary"]), int(patterns["secondary"])
+            group = grade_group(primary, secondary)
+            return cls(group, f"{primary}+{secondary}={primary + secondary} (grade group {group})", patterns.start(), patterns.end())
+        if total := GLEASON_SUM.search(lower, at, min(end, at + 70)):
+            number = int(total["number"])
+            group = GLEASON_GROUPS[number]
+            return cls(group, f"Gleason {number} (grade group {'2-3' if number == 7 else group})", total.start(), total.end())
+        return None

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from enum import Enum, unique
 from typing import NamedTuple
 
-from .differentiation import (after_gap, DEGREE_GRADES, DEGREES, DEGREES_BEFORE, grade_between, grade_group, GRADE_WORDS, GradeValue, GLEASON_GROUPS, GROUP_GRADES,
+from .differentiation import (after_gap, DEGREE_GRADES, DEGREES, DEGREES_BEFORE, grade_between, GleasonScore, GRADE_WORDS, GradeValue, GROUP_GRADES,
                                                   NOT_ASSESSED_GRADE, NOTTINGHAM_GRADES, NUMERAL, read_degrees, read_numeral, read_value, TIER_GRADES)
-from .grade_phrases import (about_other, ANAPLASTIC, APPEARANCE_AFTER, BLOCK_BESIDE, CONDITION_BEFORE, DEGREE_OF, ELSEWHERE_BEFORE, GLEASON_SUM, GRADE_LABELS, KIND_BEFORE, MALIGNANT,
+from .grade_phrases import (about_other, ANAPLASTIC, APPEARANCE_AFTER, BLOCK_BESIDE, CONDITION_BEFORE, DEGREE_OF, ELSEWHERE_BEFORE, GRADE_LABELS, KIND_BEFORE, MALIGNANT,
                                                 MISSED_BEFORE, MITOSES, NOT_TUMOR_AFTER, NOTTINGHAM_NAME, NOTTINGHAM_NAMES, NOTTINGHAM_SUM, NUCLEAR_BEFORE, NUCLEI, OTHER_AFTER, OTHER_BEFORE, PART_BEFORE,
                                                 PART_GRADE_BEFORE, PART_OF_TUMOR_BEFORE, SPOILT_DIFFERENTIATED, STAGE_BESIDE, SYSTEM_NAMES, TIER_DOUBTED, TIER_OF_OTHER, TUBULES)
 from .grammar import Finding, Rule
@@ -23,8 +23,8 @@ __all__ = ['SECTION_WEIGHTS', 'UNASSESSED_WEIGHT', 'TIER_WEIGHT', 'PART_WEIGHT',
            'CODE_CUES', 'NOTTINGHAM_CUES', 'WHO_CUES', 'SPOILT_CUES', 'KIDNEY_CUES', 'NOT_PROSTATE_CUES', 'GLIOMA_CUES',
            'UROTHELIAL_CUES', 'GRADE', 'GradeEvidence', 'GradeCandidate', 'section_weight', 'candidate',
            'stated_system', 'find_stated', 'find_tiers', 'ListedChoice', 'listed_choice', 'find_codes', 'find_scores',
-           'find_summed_scores', 'DifferentiationWord', 'find_words', 'find_named_words', 'GleasonScore',
-           'find_gleason', 'GradedOrgan', 'read_grade_of']
+           'find_summed_scores', 'DifferentiationWord', 'find_words', 'find_named_words', 'find_gleason', 'GradedOrgan',
+           'read_grade_of']
 
 # %% ../../nbs/api/17_rules.grade.ipynb #da69ee75
 @unique
@@ -106,23 +106,24 @@ def _is_tier(value: GradeValue) -> bool:
 def stated_system(lower: str,  # a folded report
                   at: int,     # where 'grade' begins
                   end: int,    # and ends
+                  near: str,   # what stands before it
                   ) -> GradeEvidence | None:
     "The system that a grade is of: `Nottingham`, or another with a name; None when none is named."
-    near = lower[max(0, at - 34):at]
     if NOTTINGHAM_NAMES.search(near) or NOTTINGHAM_NAMES.search(lower, at, at + 60):
         return GradeEvidence.NOTTINGHAM
     if SYSTEM_NAMES.search(near) or SYSTEM_NAMES.match(lower, end + 1) or "(figo" in lower[end:end + 8]:
         return GradeEvidence.SYSTEM
     return None
 
-# %% ../../nbs/api/17_rules.grade.ipynb #238aeddc
-def _grades_other(document: Document, at: int, value: GradeValue, nottingham: bool, kidney: bool) -> bool:
-    "Whether the grade that is stated at `at` is not the invasive tumour's, or a tier's, or a score."
+# %% ../../nbs/api/17_rules.grade.ipynb #8407abca
+def _grades_part(left: str, near: str, kidney: bool) -> bool:
+    "Whether the words before 'grade' make it the grade of a part: mitotic grade, and nuclear grade outside the kidney."
+    return bool(PART_GRADE_BEFORE.search(near) or NUCLEAR_BEFORE.search(near) and not (kidney or "fuhr" in left or "isup" in left))
+
+
+def _grades_other(document: Document, at: int, left: str, value: GradeValue, nottingham: bool) -> bool:
+    "Whether the grade that is stated at `at` is of another disease or a tier of something else, or is a score."
     lower = document.lower
-    left = lower[max(0, at - 60):at]
-    near = left[-34:]
-    if PART_GRADE_BEFORE.search(near) or NUCLEAR_BEFORE.search(near) and not (kidney or "fuhr" in left or "isup" in left):
-        return True
     if OTHER_AFTER.match(lower, value.end) or nottingham and _SCORE_BEFORE.search(lower, value.start - 9, value.start):
         return True
     if _is_tier(value) and TIER_OF_OTHER.search(lower, value.end, value.end + 30):
@@ -130,21 +131,21 @@ def _grades_other(document: Document, at: int, value: GradeValue, nottingham: bo
     return not nottingham and (about_other(document.before(at, 60)) or about_other(left[-25:]))
 
 
-def _only_spoken_of(document: Document, at: int, value: GradeValue) -> bool:
-    "Whether the grade that is stated at `at` is a condition, denied, or an appearance."
-    lower = document.lower
-    return bool(CONDITION_BEFORE.search(lower[max(0, at - 16):at]) or MISSED_BEFORE.search(lower[max(0, at - 60):at])
-                or document.is_negated(at, 26) or APPEARANCE_AFTER.match(lower, value.end))
+def _only_spoken_of(document: Document, at: int, left: str, value: GradeValue) -> bool:
+    "Whether the grade that is stated at `at` is a condition, missed or denied, or an appearance."
+    return bool(CONDITION_BEFORE.search(left[-16:]) or MISSED_BEFORE.search(left) or document.is_negated(at, 26) or APPEARANCE_AFTER.match(document.lower, value.end))
 
 
-def _statement_start(lower: str, at: int) -> int:
-    "Where the statement begins whose word 'grade' stands at `at`: with its label or its system."
-    first = max(0, at - 34)
-    near = lower[first:at]
-    name = GRADE_LABELS.search(near) or SYSTEM_NAMES.search(near) or NOTTINGHAM_NAMES.search(near)
-    return first + name.start() if name else at
+def _tier_more(value: GradeValue, lower: str, evidence: GradeEvidence) -> int:
+    "What the weight of a stated grade changes by when it is a tier, or explains one."
+    if _is_tier(value):
+        return TIER_WEIGHT
+    return min(0, EXPLAINED_TIER_WEIGHT - evidence.weight) if _EXPLAINED_TIER.match(lower, value.start, value.end) else 0
 
-# %% ../../nbs/api/17_rules.grade.ipynb #3056e2f0
+# %% ../../nbs/api/17_rules.grade.ipynb #2750bc5f
+_NEAR, _FAR = 34, 60  # characters before 'grade' that name it, and that tell whose it is
+
+
 def find_stated(document: Document,  # a prepared report
                 kidney: bool,        # whether it is of a kidney, where the nuclear grade is the grade
                 ) -> Iterator[GradeCandidate]:
@@ -155,19 +156,19 @@ def find_stated(document: Document,  # a prepared report
         value = read_value(lower, head.end(), min(len(lower), head.end() + 120)) if head else None
         if not value:
             continue
-        system = stated_system(lower, at, head.end())
-        if _grades_other(document, at, value, system is GradeEvidence.NOTTINGHAM, kidney) or _only_spoken_of(document, at, value):
+        left = lower[max(0, at - _FAR):at]
+        near = left[-_NEAR:]
+        if _grades_part(left, near, kidney):
             continue
-        near = lower[max(0, at - 34):at]
-        evidence = system or (GradeEvidence.LABELLED if GRADE_LABELS.search(near) else GradeEvidence.STATED)
-        more = 0
-        if _is_tier(value):
-            more += TIER_WEIGHT
-        elif _EXPLAINED_TIER.match(lower, value.start, value.end):
-            more += min(0, EXPLAINED_TIER_WEIGHT - evidence.weight)
-        if not kidney and PART_BEFORE.search(near) or ELSEWHERE_BEFORE.search(near):
-            more += PART_WEIGHT
-        yield candidate(document, value, evidence, at, (Span(_statement_start(lower, at), value.end),), more)
+        system = stated_system(lower, at, head.end(), near)
+        if _grades_other(document, at, left, value, system is GradeEvidence.NOTTINGHAM) or _only_spoken_of(document, at, left, value):
+            continue
+        label = GRADE_LABELS.search(near)
+        evidence = system or (GradeEvidence.LABELLED if label else GradeEvidence.STATED)
+        part = not kidney and PART_BEFORE.search(near) or ELSEWHERE_BEFORE.search(near)
+        name = label or SYSTEM_NAMES.search(near) or NOTTINGHAM_NAMES.search(near)
+        start = at - len(near) + name.start() if name else at
+        yield candidate(document, value, evidence, at, (Span(start, value.end),), _tier_more(value, lower, evidence) + (PART_WEIGHT if part else 0))
 
 # %% ../../nbs/api/17_rules.grade.ipynb #83c33222
 _TIER_BEFORE = re.compile(r"(?P<tier>low|high|intermediate)[\s.\u00b7\u2022_-]{0,3}$")
@@ -436,35 +437,6 @@ def find_named_words(document: Document  # a prepared report
             yield candidate(document, grade_between(grade, grade, at, spoilt.end()), GradeEvidence.SPOILT_WORDS, at)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #7ce544d7
-_GLEASON_PATTERNS = re.compile(r"(?P<primary>[1-5])\s?\+\s?(?P<secondary>[1-5])(?:\s?=\s?(?P<sum>\d{1,2}))?")
-_GLEASON_WORDS = re.compile(r"primary\D{0,40}(?P<primary>[3-5])\D{1,60}secondary\D{0,40}(?P<secondary>[3-5])")
-
-
-class GleasonScore(NamedTuple):
-    "A Gleason score that was read at one place."
-    group: int   # grade group, the lowest when the sum leaves it open
-    detail: str  # `4+3=7 (grade group 3)`
-    start: int
-    end: int
-
-    @classmethod
-    def after(cls,
-              lower: str,  # a folded report
-              at: int,     # where 'Gleason' stands
-              ) -> GleasonScore | None:
-        "The score behind the name: its patterns, else its sum."
-        end = min(len(lower), at + 130)
-        if patterns := _GLEASON_PATTERNS.search(lower, at, end) or _GLEASON_WORDS.search(lower, at, end):
-            primary, secondary = int(patterns["primary"]), int(patterns["secondary"])
-            group = grade_group(primary, secondary)
-            return cls(group, f"{primary}+{secondary}={primary + secondary} (grade group {group})", patterns.start(), patterns.end())
-        if total := GLEASON_SUM.search(lower, at, min(end, at + 70)):
-            number = int(total["number"])
-            group = GLEASON_GROUPS[number]
-            return cls(group, f"Gleason {number} (grade group {'2-3' if number == 7 else group})", total.start(), total.end())
-        return None
-
-
 def find_gleason(document: Document  # a prepared report of a prostate cancer
                  ) -> Iterator[GradeCandidate]:
     "Gleason scores as grades."
@@ -474,7 +446,7 @@ def find_gleason(document: Document  # a prepared report of a prostate cancer
             far = score.end - at >= 100  # the name and the score are two pieces of evidence
             yield candidate(document, value, GradeEvidence.GLEASON, at, (Span(at, at + len("gleason")), Span(score.start, score.end)) if far else ())
 
-# %% ../../nbs/api/17_rules.grade.ipynb #c54314c2
+# %% ../../nbs/api/17_rules.grade.ipynb #5b227251
 KIDNEY_CUES = ("renal cell", "nephrectomy", "kidney")
 NOT_PROSTATE_CUES = ("cystectomy", "cystoprost", "transitional cell", "colectomy", "sigmoid", "abdominoperineal", "rectal")  # a prostate beside another tumour
 GLIOMA_CUES = ("astrocyt", "oligodend", "oligoastro", "glioma")
@@ -513,7 +485,7 @@ def read_grade_of(document: Document,                          # a prepared repo
     grade = min(value.grade, 3) if organ.urothelial else value.grade  # of two tiers grade 4 of 4 is the high one
     yield Finding("grade", f"G{grade}" if grade != NOT_ASSESSED_GRADE else None, value.detail, best.spans, best.evidence.rule if best.weight >= HISTORY_LIMIT else "grade.history")
 
-# %% ../../nbs/api/17_rules.grade.ipynb #16973917
+# %% ../../nbs/api/17_rules.grade.ipynb #1404eb98
 GRADE = Rule("grade", ("grade",),
              ("grad", "grade", *_LOW_GRADE_CUES, *CODE_CUES, *NOTTINGHAM_CUES, "tubul", "erentiat", *WHO_CUES, "anaplas", *SPOILT_CUES, "gleason",
               *KIDNEY_CUES, "breast", "prostat", *NOT_PROSTATE_CUES, *GLIOMA_CUES, *UROTHELIAL_CUES),

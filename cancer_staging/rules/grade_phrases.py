@@ -9,11 +9,10 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['NOTTINGHAM_NAMES', 'SYSTEM_NAMES', 'GRADE_LABELS', 'PART_GRADE_BEFORE', 'NUCLEAR_BEFORE', 'OTHER_AFTER',
-           'OTHER_BEFORE', 'INVASIVE_BESIDE', 'BESIDE_INVASIVE', 'MALIGNANT', 'TIER_OF_OTHER', 'CONDITION_BEFORE',
-           'MISSED_BEFORE', 'TIER_DOUBTED', 'APPEARANCE_AFTER', 'PART_BEFORE', 'ELSEWHERE_BEFORE',
-           'PART_OF_TUMOR_BEFORE', 'STAGE_BESIDE', 'BLOCK_BESIDE', 'KIND_BEFORE', 'NOT_TUMOR_AFTER', 'DEGREE_OF',
-           'ANAPLASTIC', 'SPOILT_DIFFERENTIATED', 'NOTTINGHAM_SUM', 'TUBULES', 'NUCLEI', 'MITOSES', 'NOTTINGHAM_NAME',
-           'GLEASON_SUM', 'about_other']
+           'OTHER_BEFORE', 'INVASIVE_BESIDE', 'MALIGNANT', 'TIER_OF_OTHER', 'CONDITION_BEFORE', 'MISSED_BEFORE',
+           'TIER_DOUBTED', 'APPEARANCE_AFTER', 'PART_BEFORE', 'ELSEWHERE_BEFORE', 'PART_OF_TUMOR_BEFORE',
+           'STAGE_BESIDE', 'BLOCK_BESIDE', 'KIND_BEFORE', 'NOT_TUMOR_AFTER', 'DEGREE_OF', 'ANAPLASTIC',
+           'SPOILT_DIFFERENTIATED', 'NOTTINGHAM_SUM', 'TUBULES', 'NUCLEI', 'MITOSES', 'NOTTINGHAM_NAME', 'about_other']
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #495812d7
 NOTTINGHAM_NAMES = PatternTable(
@@ -26,11 +25,11 @@ NOTTINGHAM_NAMES
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #fad36fd0
 SYSTEM_NAMES = PatternTable(
     "grade.system_names",
-    Pattern("figo", r"figo", ("figo grade 1",), ("fig. 1",), "endometrium"),
-    Pattern("who", r"\bwho\b", ("who grade ii",), ("whole mount",)),
-    Pattern("kidney", r"fuhr{1,2}man|furhman|fuhnnan|fuhrm|\bisup\b", ("fuhrman grade", "fuhrrman", "furhman", "isup grade 2"), ("further",)),
-    Pattern("liver", r"edmondson|steiner|st\.?\santhony", ("edmondson-steiner grade",), ("edema",)),
-    Pattern("other", r"smith", ("smith grade",), ("smooth",)))
+    Pattern("system", r"figo", ("figo grade 1",), ("fig. 1",), "endometrium"),
+    Pattern("system", r"\bwho\b", ("who grade ii",), ("whole mount",), "nervous system, kidney, bladder"),
+    Pattern("system", r"fuhr{1,2}man|furhman|fuhnnan|fuhrm|\bisup\b", ("fuhrman grade", "fuhrrman", "furhman", "isup grade 2"), ("further",), "kidney"),
+    Pattern("system", r"edmondson|steiner|st\.?\santhony", ("edmondson-steiner grade",), ("edema",), "liver"),
+    Pattern("system", r"smith", ("smith grade",), ("smooth",)))
 SYSTEM_NAMES
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #83d5b43a
@@ -44,11 +43,11 @@ GRADE_LABELS
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #49b645da
 PART_GRADE_BEFORE = PatternTable(
     "grade.part_grade_before",
-    Pattern("score", r"arch\w{8,12}|mitotic|tubul\w{0,3}|glandular|pattern|intensity", ("architectural ", "mitotic ", "tubular: ", "intensity - "), ("histologic ", "mitotic count 3, overall ")),
-    Pattern("gleason", r"gleason'?s?|prostatic|combined\sgleason", ("gleason's ",), ("prostate, ",)),
-    Pattern("other", r"inflammat\w{2,4}|portal|necrosis|regression|activity|toxicity|reflux", ("regression ", "inflammatory ", "portal "), ("necrosis present; ",)),
-    Pattern("tier", r"low|high|intermediate", ("high-", "low "), ("highest ",), "`high grade 3`: the tier has its own reader"),
-    frame=r"(?:(?&score)|(?&gleason)|(?&other)|(?&tier))[\s./:-]{0,3}$")
+    Pattern("part", r"arch\w{8,12}|mitotic|tubul\w{0,3}|glandular|pattern|intensity", ("architectural ", "mitotic ", "tubular: ", "intensity - "), ("histologic ", "mitotic count 3, overall "), "a part of the Nottingham score, or a pattern"),
+    Pattern("part", r"gleason'?s?|prostatic|combined\sgleason", ("gleason's ",), ("prostate, ",), "Gleason patterns"),
+    Pattern("part", r"inflammat\w{2,4}|portal|necrosis|regression|activity|toxicity|reflux", ("regression ", "inflammatory ", "portal "), ("necrosis present; ",)),
+    Pattern("part", r"low|high|intermediate", ("high-", "low "), ("highest ",), "`high grade 3`: the tier has its own reader"),
+    frame=r"(?&part)[\s./:-]{0,3}$")
 PART_GRADE_BEFORE
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #e27cd574
@@ -61,45 +60,42 @@ NUCLEAR_BEFORE
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #54d02360
 OTHER_AFTER = PatternTable(
     "grade.other_after",
-    Pattern("in_situ", r"dcis|ductal\scarcinoma[\s-]in|in[\s-]situ(?!,?\sand\sin)|intraductal(?!\sand\sin)", (" dcis", ", ductal carcinoma in situ", " in-situ carcinoma"), (" with dcis", " in situ and invasive carcinoma")),
-    Pattern("dysplasia", r"dysplas|intra\s?-?epithelial|prostatic\sintra|squamous\sintra|pin\b|cin\b|sil\b|pap\b|adenoma\b", (" squamous dysplasia", " intraepithelial lesion", " cin", " tubular adenoma"), (" adenocarcinoma", " and dysplasia")),
-    Pattern("liver", r"steato|fatty|fibros|inflam|activity|hepatitis|necroinfl|iron|siderosis", (" steatosis", " portal inflammation", " fatty change"), (" hepatocellular carcinoma",)),
-    Pattern("treatment", r"regress|toxic|mucosal\sdamage|cellular\srejection", (" regression", " toxicity", " acute cellular rejection"), (" residual carcinoma",)),
-    Pattern("lymphoma", r"b-?cell|lymphoma|lymphoid", (" follicular lymphoma", " large b-cell"), (" lymph node",)),
-    Pattern("organ", r"esophagitis|varic|stenosis|murmur|fever|reflux|ischemi", (" esophagitis", " systolic murmur", " aortic stenosis", " fever"), (" esophageal carcinoma",)),
-    Pattern("glia", r"astrocytosis", (" reactive astrocytosis",), (" astrocytoma",)),
-    frame=r"[\s,:)(/-]{0,4}(?:(?!with|arising|and\b)\w{3,14}[\s-]){0,2}?(?:(?&in_situ)|(?&dysplasia)|(?&liver)|(?&treatment)|(?&lymphoma)|(?&organ)|(?&glia))", anchored=True)
+    Pattern("other", r"dcis|ductal\scarcinoma[\s-]in|in[\s-]situ(?!,?\sand\sin)|intraductal(?!\sand\sin)", (" dcis", ", ductal carcinoma in situ", " in-situ carcinoma"), (" with dcis", " in situ and invasive carcinoma"), "carcinoma in situ"),
+    Pattern("other", r"dysplas|intra\s?-?epithelial|prostatic\sintra|squamous\sintra|pin\b|cin\b|sil\b|pap\b|adenoma\b", (" squamous dysplasia", " intraepithelial lesion", " cin", " tubular adenoma"), (" adenocarcinoma", " and dysplasia"), "dysplasia"),
+    Pattern("other", r"steato|fatty|fibros|inflam|activity|hepatitis|necroinfl|iron|siderosis", (" steatosis", " portal inflammation", " fatty change"), (" hepatocellular carcinoma",), "inflammation and fat of the liver"),
+    Pattern("other", r"regress|toxic|mucosal\sdamage|cellular\srejection", (" regression", " toxicity", " acute cellular rejection"), (" residual carcinoma",), "effects of treatment"),
+    Pattern("other", r"b-?cell|lymphoma|lymphoid", (" follicular lymphoma", " large b-cell"), (" lymph node",), "lymphoma"),
+    Pattern("other", r"esophagitis|varic|stenosis|murmur|fever|reflux|ischemi", (" esophagitis", " systolic murmur", " aortic stenosis", " fever"), (" esophageal carcinoma",), "grades of clinical medicine"),
+    Pattern("other", r"astrocytosis", (" reactive astrocytosis",), (" astrocytoma",), "reactive glia"),
+    frame=r"[\s,:)(/-]{0,4}(?:(?!with|arising|and\b)\w{3,14}[\s-]){0,2}?(?&other)", anchored=True)
 OTHER_AFTER
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #c2aa388b
 OTHER_BEFORE = PatternTable(
     "grade.other_before",
-    Pattern("in_situ", r"dcis|in[\s-]situ|intra-?ductal", ("dcis, ", "carcinoma in situ, nuclear "), ("invasive ductal carcinoma, ",)),
-    Pattern("intraepithelial", r"intra-?\s?epithelial", ("intraepithelial neoplasia, ",), ("epithelial",)),
-    Pattern("inflammation", r"inflammat", ("inflammation: ",), ("inflow",)),
-    Pattern("lobular_in_situ", r"\blcis", ("lcis, ",), ("falcis",)),
-    Pattern("dysplasia", r"dysplas|prostatic\sintra|\bpin\b|\bcin\b|panin", ("dysplasia, ", "pin, ", "cin ", "panin-"), ("pinned", "carcinoma")),
-    Pattern("liver", r"steato|fatty|hepatitis|necroinfl|cirrhosis|chronic\s|siderosis|fibrosis", ("chronic hepatitis, ", "steatosis ", "fibrosis "), ("hepatocellular carcinoma, ",)),
-    Pattern("liver", r"\bactive\b|activity|\bmild\b|minimal|lobular\s?:|lobular\sinfl", ("mildly active. mild ", "minimal activity, ", "lobular: "), ("inactivated", "lobular carcinoma, ")),
-    Pattern("treatment", r"regress|treatment\seffect|becker|mandard|therapy|rejection|toxic", ("regression ", "tumor regression (mandard) ", "chemotherapy: "), ("ryan-",)),
-    Pattern("lymphoma", r"lymphoma", ("follicular lymphoma, ",), ("lymphocytes",)),
-    Pattern("gut", r"reflux|hemorrhoid|prolapse", ("reflux esophagitis ", "hemorrhoids "), ("rectum",)),
-    Pattern("form", r"highest\sgrade:", ("highest grade: ",), ("highest grade 3",), "the heading of a list of parts"))
+    Pattern("beside", r"dcis|in[\s-]situ|intra-?ductal", ("dcis, ", "carcinoma in situ, nuclear "), ("invasive ductal carcinoma, ",), "carcinoma in situ"),
+    Pattern("beside", r"intra-?\s?epithelial", ("intraepithelial neoplasia, ",), ("epithelial",), "intraepithelial neoplasia"),
+    Pattern("beside", r"inflammat", ("inflammation: ",), ("inflow",), "inflammation"),
+    Pattern("other", r"\blcis", ("lcis, ",), ("falcis",), "lobular carcinoma in situ"),
+    Pattern("other", r"dysplas|prostatic\sintra|\bpin\b|\bcin\b|panin", ("dysplasia, ", "pin, ", "cin ", "panin-"), ("pinned", "carcinoma"), "dysplasia"),
+    Pattern("other", r"steato|fatty|hepatitis|necroinfl|cirrhosis|chronic\s|siderosis|fibrosis", ("chronic hepatitis, ", "steatosis ", "fibrosis "), ("hepatocellular carcinoma, ",), "inflammation and fat of the liver"),
+    Pattern("other", r"\bactive\b|activity|\bmild\b|minimal|lobular\s?:|lobular\sinfl", ("mildly active. mild ", "minimal activity, ", "lobular: "), ("inactivated", "lobular carcinoma, "), "inflammation and fat of the liver"),
+    Pattern("other", r"regress|treatment\seffect|becker|mandard|therapy|rejection|toxic", ("regression ", "tumor regression (mandard) ", "chemotherapy: "), ("ryan-",), "effects of treatment"),
+    Pattern("other", r"lymphoma", ("follicular lymphoma, ",), ("lymphocytes",), "lymphoma"),
+    Pattern("other", r"reflux|hemorrhoid|prolapse", ("reflux esophagitis ", "hemorrhoids "), ("rectum",), "reflux, piles, prolapse"),
+    Pattern("other", r"highest\sgrade:", ("highest grade: ",), ("highest grade 3",), "the heading of a list of parts"))
 INVASIVE_BESIDE = PatternTable(
     "grade.invasive_beside",
     Pattern("invasive", r"invasive|infiltrat", ("invasive carcinoma with dcis", "infiltrating duct carcinoma, in situ"), ("invasion",)),
     Pattern("invasive", r"in[\s-]situ,?\s?and\s$", ("in situ and ",), ("in situ ",)))
 OTHER_BEFORE
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #1267dfd8
-BESIDE_INVASIVE = frozenset({"in_situ", "intraepithelial", "inflammation"})  # what may be named in a clause of the invasive tumour
-
-
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #89c2ebd5
 def about_other(clause: str  # what stands before a grade in its clause, folded
                 ) -> bool:
     "Whether the words before a grade speak of something else than the invasive tumour."
     other = OTHER_BEFORE.search(clause)
-    return other is not None and not (other.lastgroup in BESIDE_INVASIVE and INVASIVE_BESIDE.search(clause))
+    return other is not None and not (other.lastgroup == "beside" and INVASIVE_BESIDE.search(clause))
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #70ba7e48
 MALIGNANT = PatternTable(
@@ -112,12 +108,12 @@ MALIGNANT
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #75553f47
 TIER_OF_OTHER = PatternTable(
     "grade.tier_of_other",
-    Pattern("dysplasia", r"dysplas|intra\s?-?epithelial|prostatic\sintra|\bpin\b|\bsil\b|pap\ssmear|lesion|atypia|neoplasia|adenoma\b", ("high grade dysplasia", "prostatic intraepithelial", "squamous lesion", "tubular adenoma"), ("adenocarcinoma",)),
-    Pattern("in_situ", r"dcis|in[\s-]situ|intraduct", ("ductal carcinoma in situ", "intraductal component"), ("situated",)),
-    Pattern("glioma", r"gliom|glial|astrocyt|oligodend", ("glioma", "astrocytoma"), ("galia",)),
-    Pattern("lymphoma", r"lymphoma", ("b-cell lymphoma",), ("lymph node",)),
-    Pattern("part", r"feature|appearance|\bareas?\b|component|nuclear|suspicious|\bprocess", ("features", "nuclear", "component", "areas"), ("procedure",), "how a part looks, not the tumour's grade"),
-    Pattern("organ", r"fever|stenosis", ("fever", "carotid stenosis"), ("never",)))
+    Pattern("other", r"dysplas|intra\s?-?epithelial|prostatic\sintra|\bpin\b|\bsil\b|pap\ssmear|lesion|atypia|neoplasia|adenoma\b", ("high grade dysplasia", "prostatic intraepithelial", "squamous lesion", "tubular adenoma"), ("adenocarcinoma",), "dysplasia"),
+    Pattern("other", r"dcis|in[\s-]situ|intraduct", ("ductal carcinoma in situ", "intraductal component"), ("situated",), "carcinoma in situ"),
+    Pattern("other", r"gliom|glial|astrocyt|oligodend", ("glioma", "astrocytoma"), ("galia",), "gliomas, whose grade is the WHO's"),
+    Pattern("other", r"lymphoma", ("b-cell lymphoma",), ("lymph node",), "lymphoma"),
+    Pattern("other", r"feature|appearance|\bareas?\b|component|nuclear|suspicious|\bprocess", ("features", "nuclear", "component", "areas"), ("procedure",), "how a part looks, not the tumour's grade"),
+    Pattern("other", r"fever|stenosis", ("fever", "carotid stenosis"), ("never",), "grades of clinical medicine"))
 TIER_OF_OTHER
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #6a63e9bc
@@ -152,9 +148,9 @@ PART_OF_TUMOR_BEFORE
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #c1655474
 STAGE_BESIDE = PatternTable(
     "grade.stage_beside",
-    Pattern("tnm", r"\b[cy]?pt\s?[0-4xi]|\bt[1-4][a-d]?[\s,;]{0,2}p?n[0-3xo]|\bpn\s?[0-3xo]", ("pt3", "t2 n0", "pn1"), ("pathology",)),
-    Pattern("vessels", r"\br\s?[0o]\b|\bp?l\s?[0o]\b|\bv\s?[0o]\b", ("r0", "l0", "v o"), ("row", "l1")),
-    Pattern("code", r"\bm\W{0,2}\s?8\d{3}|icd|dukes|nhg|8\d{3}/3", ("m-8140", "icd-o", "dukes b", "8500/3"), ("8500",)))
+    Pattern("stage", r"\b[cy]?pt\s?[0-4xi]|\bt[1-4][a-d]?[\s,;]{0,2}p?n[0-3xo]|\bpn\s?[0-3xo]", ("pt3", "t2 n0", "pn1"), ("pathology",), "TNM"),
+    Pattern("stage", r"\br\s?[0o]\b|\bp?l\s?[0o]\b|\bv\s?[0o]\b", ("r0", "l0", "v o"), ("row", "l1"), "residual tumour, vessels"),
+    Pattern("stage", r"\bm\W{0,2}\s?8\d{3}|icd|dukes|nhg|8\d{3}/3", ("m-8140", "icd-o", "dukes b", "8500/3"), ("8500",), "ICD-O, Dukes"))
 STAGE_BESIDE
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #6ac3ed6e
@@ -236,7 +232,4 @@ NOTTINGHAM_NAME = PatternTable(
     "grade.nottingham_name",
     Pattern("name", r"nott?ing\s?h?am|richardson|elston|sbr|nhg|bloom", ("nottingham", "bloom-richardson", "nottingham modification of bloom", "elston/ellis"), ("negative",)),
     frame=r"(?&name)(?:['/\s-]{1,3}(?:ellis|bloom|richardson|elston|modified|modification|of|s\b)){0,4}", anchored=True)
-GLEASON_SUM = PatternTable(
-    "grade.gleason_sum",
-    Pattern("gleason", r"(?:total|sum|score|gleason'?s?)\W{0,3}(?:\w{2,9}\W{1,2}){0,3}?(?:is|of|:|=)?\s?(?P<number>10|[6-9])(?![.\d])", ("gleason score 7", "gleason's sum is 9", "score: 10"), ("gleason 5", "gleason score 60%")))
-GLEASON_SUM
+NOTTINGHAM_NAME
