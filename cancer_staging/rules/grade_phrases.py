@@ -17,9 +17,10 @@ __all__ = ['NOTTINGHAM_NAMES', 'SYSTEM_NAMES', 'GRADE_LABELS', 'PART_GRADE_BEFOR
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #495812d7
 NOTTINGHAM_NAMES = PatternTable(
     "grade.nottingham_names",
-    Pattern("nottingham", r"nott?ing\s?ham|\bnhg|\bmbr\b|modified\sblack", ("nottingham grade", "notingham", "nhg 2", "modified black's grade"), ("negative",)),
-    Pattern("nottingham", r"bloom|richardson|scarff|\bsbr\b", ("bloom-richardson", "scarff-bloom-richardson", "sbr grade"), ("subrenal",)),
-    Pattern("nottingham", r"elston|ellis", ("elston-ellis",), ("el",)))
+    Pattern("nottingham", r"nott?ing\s?ham|modified\sblack", ("nottingham grade", "notingham", "modified black's grade"), ("negative",)),
+    Pattern("nottingham", r"bloom|richardson|scarff", ("bloom-richardson", "scarff-bloom-richardson"), ("blood",)),
+    Pattern("nottingham", r"elston|ellis", ("elston-ellis",), ("el",)),
+    Pattern("nottingham", r"nhg(?<!\wnhg)|sbr\b(?<!\wsbr)|mbr\b(?<!\wmbr)", ("nhg 2", "sbr grade", "mbr grade"), ("sbrt", "ambr"), "looks back last: rows that all begin with a letter are found faster"))
 NOTTINGHAM_NAMES
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #fad36fd0
