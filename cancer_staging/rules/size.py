@@ -97,6 +97,7 @@ _BARE_SIZE = re.compile(rf"tumou?r size \((?P<unit>cm|mm)\)[\s.:]{{1,4}}(?P<side
 _NEXT_SIZE = re.compile(rf"[\s.,;]{{0,3}}(?:(?:in )?length,?[\s.]{{1,2}})?(?:and|width is|(?:and )?width)[\s.]{{1,2}}(?={SIDE})")
 _REACH = 110  # characters behind a label at most
 EARLY_SECTIONS = ("history", "frozen")
+_NOT_DESCRIBED = (*EARLY_SECTIONS, "addendum")
 
 
 def _of_match(size: re.Match, start: int, end: int) -> MeasuredSize:
@@ -142,7 +143,8 @@ def _clause_before(lower: str, start: int) -> str:
     "What leads to a measure at `start` in its clause."
     before = lower[max(0, start - _BEFORE):start]
     for stop in _CLAUSE_STOPS:
-        before = before[before.rfind(stop) + 1:] if stop in before else before
+        if stop in before:
+            before = before[before.rfind(stop) + 1:]
     return before
 
 
@@ -150,7 +152,7 @@ def _tumor_before(before: str, after: str) -> int | None:
     "Where in `before` the tumour's name begins whose measure follows; None when the last name there is not measured."
     last = max(map(before.rfind, TUMOR_WORD_STARTS))
     word = TUMOR_WORDS.match(before, last) if last >= 0 else None
-    if not word or NOT_TUMOR.search(_BRACKET.sub("", before[word.end():])) or AWAY.match(after):
+    if not word or AWAY.match(after) or NOT_TUMOR.search(_BRACKET.sub("", before[word.end():])):
         return None
     if OTHER_LESION.search(before[max(0, word.end() - 40):word.end()]) or _NO_SUCH.search(before[max(0, last - 20):last]):
         return None
@@ -223,7 +225,7 @@ def sizes_by_evidence(document: Document  # a prepared report
             section = document.section(position)
             if section == "gross":
                 gross.append(position)
-            elif section not in EARLY_SECTIONS and section != "addendum":
+            elif section not in _NOT_DESCRIBED:
                 elsewhere.append(position)
     yield SizeEvidence.DIAGNOSIS, described_sizes(document, elsewhere)
     yield SizeEvidence.GROSS, described_sizes(document, gross)
