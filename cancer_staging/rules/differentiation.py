@@ -14,8 +14,8 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['DEGREE_GRADES', 'TIER_GRADES', 'NOT_ASSESSED_GRADE', 'NOTTINGHAM_GRADES', 'GROUP_GRADES', 'GLEASON_GROUPS', 'NUMERAL',
            'DEGREES', 'DEGREES_BEFORE', 'GRADE_WORDS', 'GRADE_FILLING', 'GRADE_UNASSESSED', 'GLEASON_SUM',
-           'grade_group', 'GradeValue', 'grade_between', 'read_numeral', 'read_number', 'read_degree', 'read_degrees',
-           'GradeWords', 'read_words', 'after_gap', 'read_value', 'GleasonScore']
+           'grade_group', 'GradeValue', 'grade_between', 'read_numeral', 'read_grade_number', 'read_degree',
+           'read_degrees', 'GradeWords', 'read_grade_words', 'after_gap', 'read_value', 'GleasonScore']
 
 # %% ../../nbs/api/14_rules.differentiation.ipynb #23f2acc3
 DEGREE_GRADES: Mapping[str, int] = {"well": 1, "moderately": 2, "poorly": 3, "undifferentiated": 4}  # ICD-O-3, sixth digit
@@ -74,10 +74,10 @@ _NUMBER = re.compile(_RANGE + _NOT_OTHERWISE + _SCALE)
 _SPOILT_SCALE = re.compile(r"(?P<arabic>[1-4])[1il!|]4\b|(?P<roman>[il1!|]{4,5})[vy]\b")  # `3/4` and `III/IV` with the slash taken for a stroke
 
 
-def read_number(lower: str,  # the folded report
-                at: int,     # where the number should stand
-                end: int,    # where to stop
-                ) -> GradeValue | None:
+def read_grade_number(lower: str,  # the folded report
+                      at: int,     # where the number should stand
+                      end: int,    # where to stop
+                      ) -> GradeValue | None:
     "The grade that stands at `at` as a number: `2`, `II of III`, `G2-3`."
     if spoilt := _SPOILT_SCALE.match(lower, at, end):
         grade = int(spoilt["arabic"] or len(spoilt["roman"]) - 2)
@@ -99,9 +99,8 @@ DEGREES = PatternTable(
     Pattern("moderately", r"intermediate(?:ly)?|medium|mediocriter|fairly", ("intermediate", "medium", "mediocriter", "fairly"), ("mediastinum", "fair")),
     Pattern("poorly", r"[pl]?oor(?:ly|iy|l)?|poor\w{1,3}", ("poorly", "loorly", "pooriy", "poorty", "oorly"), ("pore",)),
     Pattern("poorly", r"low\b|weakly|slightly|little|male\b", ("low", "weakly", "slightly", "little", "male"), ("lower lobe", "malignant", "weak"), "`male` is Latin for badly"))
-DEGREES
 
-# %% ../../nbs/api/14_rules.differentiation.ipynb #309130de
+# %% ../../nbs/api/14_rules.differentiation.ipynb #4a7cef18
 _DEGREE = "|".join(row.pattern for row in DEGREES.rows)
 DEGREES_BEFORE = re.compile(  # what leads to 'differentiated': one degree, or two
     rf"(?:(?P<first>{_DEGREE})(?P<between>[\s.,/&-]{{0,4}}(?:to|and|or|through|with)?[\s.-]{{1,3}}(?:areas?\sof\s|focally\s|focal\s)?))?(?P<second>{_DEGREE})[\s.,-]{{0,4}}$")
@@ -124,7 +123,7 @@ def read_degrees(degrees: re.Match,  # of `DEGREES_BEFORE`
         first = second = 2 if {first, second} == {1, 2} else second
     return grade_between(min(first, second), max(first, second), degrees.start(), end)
 
-# %% ../../nbs/api/14_rules.differentiation.ipynb #8150f7aa
+# %% ../../nbs/api/14_rules.differentiation.ipynb #16f7afa2
 GRADE_WORDS = PatternTable(
     "grade.words",
     Pattern("undifferentiated", r"un-?\s?differentiated|anaplastic", ("undifferentiated", "un-differentiated", "anaplastic"), ("differentiated",)),
@@ -134,9 +133,8 @@ GRADE_WORDS = PatternTable(
     Pattern("high", r"high(?!er|est)", ("high", "high-grade"), ("highest grade", "higher")),
     Pattern("low", r"low\b", ("low", "low-grade"), ("lower pole",)),
     anchored=True)
-GRADE_WORDS
 
-# %% ../../nbs/api/14_rules.differentiation.ipynb #1c4e6783
+# %% ../../nbs/api/14_rules.differentiation.ipynb #a059f597
 _WORD_GRADES = {**TIER_GRADES, **DEGREE_GRADES}
 _JOINT = re.compile(r"[\s.-]{1,3}(?:diff?e\w{2,14}\s?)?(?:to|and|or|-|/)[\s.-]{0,3}")
 _RANGE_END = re.compile(r"un-?\s?differentiated|well|m?oderat\w{0,4}|poor\w{0,2}\b|high|intermediate")
@@ -166,10 +164,10 @@ class GradeWords(NamedTuple):
         return cls(first.lastgroup, GRADE_WORDS.match(second[0]).lastgroup if second else None, noun.end() if noun else last)
 
 
-def read_words(lower: str,  # the folded report
-               at: int,     # where the words should begin
-               end: int,    # where to stop
-               ) -> GradeValue | None:
+def read_grade_words(lower: str,  # the folded report
+                     at: int,     # where the words should begin
+                     end: int,    # where to stop
+                     ) -> GradeValue | None:
     "The grade in words that stands at `at`: `moderately to poorly differentiated`, `high (poorly differentiated)`, `poor`."
     words = GradeWords.at(lower, at, end)
     if not words:
@@ -191,7 +189,7 @@ def _read_tier(lower: str, at: int, words: GradeWords) -> GradeValue:
         return GradeValue(worse, at, inner.end, f"G{worse}")
     return GradeValue(TIER_GRADES[words.first], at, words.end, f"{words.first.title()} Grade")
 
-# %% ../../nbs/api/14_rules.differentiation.ipynb #a03d434b
+# %% ../../nbs/api/14_rules.differentiation.ipynb #dc790bd6
 GRADE_FILLING = PatternTable(
     "grade.filling",
     Pattern("filling", r"\([^()\n]{0,22}grades?\s1\W{1,4}4\)", ("(fuhrman grades 1-4)",), ("(grade 3)",), "a scale in brackets is no grade"),
@@ -203,9 +201,8 @@ GRADE_FILLING = PatternTable(
     Pattern("filling", r"is\b|of\b|the\b|as\b|an?\b|at\sleast|predominantly|assigned|estimated|consistent\swith", ("is", "of", "at least"), ("area", "isolated")),
     Pattern("opens", r"\((?=[g\d]|i)", ("(g2)", "(3)"), ("(see comment",), "the value stands in brackets"),
     anchored=True)
-GRADE_FILLING
 
-# %% ../../nbs/api/14_rules.differentiation.ipynb #cebeac75
+# %% ../../nbs/api/14_rules.differentiation.ipynb #df581431
 GRADE_UNASSESSED = PatternTable(
     "grade.unassessed",
     Pattern("unassessed", r"gx\b|n/a\b|unable\sto", ("gx", "n/a", "unable to determine"), ("gx1",)),
@@ -231,7 +228,7 @@ def read_value(lower: str,  # the folded report
         at = _GAP.match(lower, at, end).end()
         if unassessed := GRADE_UNASSESSED.match(lower, at, end):
             return GradeValue(NOT_ASSESSED_GRADE, at, unassessed.end(), "GX")
-        if value := read_number(lower, at, end) or read_words(lower, at, min(end + 40, at + 60)):
+        if value := read_grade_number(lower, at, end) or read_grade_words(lower, at, min(end + 40, at + 60)):
             return value
         filling = GRADE_FILLING.match(lower, at, end)
         if not filling:
@@ -239,13 +236,12 @@ def read_value(lower: str,  # the folded report
         at = filling.end()
     return None
 
-# %% ../../nbs/api/14_rules.differentiation.ipynb #bcb653e4
+# %% ../../nbs/api/14_rules.differentiation.ipynb #734e326d
 GLEASON_SUM = PatternTable(
     "grade.gleason_sum",
     Pattern("gleason", r"(?:total|sum|score|gleason'?s?)\W{0,3}(?:\w{2,9}\W{1,2}){0,3}?(?:is|of|:|=)?\s?(?P<number>10|[6-9])(?![.\d])", ("gleason score 7", "gleason's sum is 9", "score: 10"), ("gleason 5", "gleason score 60%")))
-GLEASON_SUM
 
-# %% ../../nbs/api/14_rules.differentiation.ipynb #0583c7e4
+# %% ../../nbs/api/14_rules.differentiation.ipynb #d8d0ea9e
 _GLEASON_PATTERNS = re.compile(r"(?P<primary>[1-5])\s?\+\s?(?P<secondary>[1-5])(?:\s?=\s?(?P<sum>\d{1,2}))?")
 _GLEASON_WORDS = re.compile(r"primary\D{0,40}(?P<primary>[3-5])\D{1,60}secondary\D{0,40}(?P<secondary>[3-5])")
 

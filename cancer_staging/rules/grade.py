@@ -19,12 +19,12 @@ from .grammar import Finding, Rule
 from ..text.document import Document, HISTORY_LENGTH, Span
 
 # %% auto #0
-__all__ = ['SECTION_WEIGHTS', 'UNASSESSED_WEIGHT', 'TIER_WEIGHT', 'PART_WEIGHT', 'EXPLAINED_TIER_WEIGHT', 'HISTORY_LIMIT',
-           'CODE_CUES', 'NOTTINGHAM_CUES', 'WHO_CUES', 'SPOILT_CUES', 'KIDNEY_CUES', 'NOT_PROSTATE_CUES', 'GLIOMA_CUES',
-           'UROTHELIAL_CUES', 'GRADE', 'GradeEvidence', 'GradeCandidate', 'section_weight', 'candidate',
-           'stated_system', 'find_stated', 'find_tiers', 'ListedChoice', 'listed_choice', 'find_codes', 'find_scores',
-           'find_summed_scores', 'DifferentiationWord', 'find_words', 'find_named_words', 'find_gleason', 'GradedOrgan',
-           'read_grade_of']
+__all__ = ['GRADE_SECTION_WEIGHTS', 'UNASSESSED_WEIGHT', 'TIER_WEIGHT', 'PART_WEIGHT', 'EXPLAINED_TIER_WEIGHT', 'HISTORY_LIMIT',
+           'GRADE_CODE_CUES', 'NOTTINGHAM_CUES', 'WHO_CUES', 'SPOILT_CUES', 'KIDNEY_CUES', 'NOT_PROSTATE_CUES',
+           'GLIOMA_CUES', 'UROTHELIAL_CUES', 'GRADE', 'GradeEvidence', 'GradeCandidate', 'section_weight',
+           'grade_candidate', 'stated_system', 'find_stated', 'find_tiers', 'ListedChoice', 'listed_choice',
+           'find_codes', 'find_scores', 'find_summed_scores', 'DifferentiationWord', 'find_words', 'find_named_words',
+           'find_gleason', 'GradedOrgan', 'read_grade_of']
 
 # %% ../../nbs/api/17_rules.grade.ipynb #da69ee75
 @unique
@@ -53,7 +53,7 @@ class GradeEvidence(Enum):
         self.rule, self.weight = rule, weight
 
 
-SECTION_WEIGHTS: Mapping[str, int] = {"addendum": 7, "history": -60, "frozen": -25, "gross": -12, "microscopic": -1, "comment": -1}  # added by the section that a grade stands in
+GRADE_SECTION_WEIGHTS: Mapping[str, int] = {"addendum": 7, "history": -60, "frozen": -25, "gross": -12, "microscopic": -1, "comment": -1}  # added by the section that a grade stands in
 UNASSESSED_WEIGHT = -30    # added to `cannot be assessed`: any grade says more
 TIER_WEIGHT = -6           # added to a tier after 'grade': a number says more
 PART_WEIGHT = -4           # added to the grade of a focus or a metastasis
@@ -78,21 +78,21 @@ def section_weight(document: Document,  # a prepared report
         start = max(part.start for part in document.sections if part.start <= at)
         if at - start > HISTORY_LENGTH:
             return 0  # a form that prints no heading after the history
-    return SECTION_WEIGHTS.get(section, 0)
+    return GRADE_SECTION_WEIGHTS.get(section, 0)
 
 
-def candidate(document: Document,         # a prepared report
-              value: GradeValue,          # what was read
-              evidence: GradeEvidence,    # from what
-              at: int | None,             # a place whose section counts; None: the section doesn't matter
-              spans: tuple[Span, ...] = (),  # where it stands; empty: where the value does
-              more: int = 0,              # weight that the wording adds
-              ) -> GradeCandidate:
+def grade_candidate(document: Document,         # a prepared report
+                    value: GradeValue,          # what was read
+                    evidence: GradeEvidence,    # from what
+                    at: int | None,             # a place whose section counts; None: the section doesn't matter
+                    spans: tuple[Span, ...] = (),  # where it stands; empty: where the value does
+                    more: int = 0,              # weight that the wording adds
+                    ) -> GradeCandidate:
     "The candidate with its weight."
     weight = evidence.weight + more + (UNASSESSED_WEIGHT if value.grade == NOT_ASSESSED_GRADE else 0)
     return GradeCandidate(value, spans or (Span(value.start, value.end),), evidence, weight if at is None else weight + section_weight(document, at))
 
-# %% ../../nbs/api/17_rules.grade.ipynb #b766bf79
+# %% ../../nbs/api/17_rules.grade.ipynb #c5380641
 _GRADE_WORD = re.compile(r"grad(?:e[ds]?|ing|b|c|ation)?(?=[^a-z0-9]|(?<=e)(?:[1-4]|i{1,3}\b|ll{1,2}\b|l(?=[,;.)])|iv\b))")
 _SCORE_BEFORE = re.compile(r"score[\s:.-]{0,4}$")
 _EXPLAINED_TIER = re.compile(r"(?:low|high)[\s-]{0,2}(?:grade\s?)?\(")
@@ -115,7 +115,7 @@ def stated_system(lower: str,  # a folded report
         return GradeEvidence.SYSTEM
     return None
 
-# %% ../../nbs/api/17_rules.grade.ipynb #8407abca
+# %% ../../nbs/api/17_rules.grade.ipynb #9c728185
 def _grades_part(left: str, near: str, kidney: bool) -> bool:
     "Whether the words before 'grade' make it the grade of a part: mitotic grade, and nuclear grade outside the kidney."
     return bool(PART_GRADE_BEFORE.search(near) or NUCLEAR_BEFORE.search(near) and not (kidney or "fuhr" in left or "isup" in left))
@@ -142,7 +142,7 @@ def _tier_more(value: GradeValue, lower: str, evidence: GradeEvidence) -> int:
         return TIER_WEIGHT
     return min(0, EXPLAINED_TIER_WEIGHT - evidence.weight) if _EXPLAINED_TIER.match(lower, value.start, value.end) else 0
 
-# %% ../../nbs/api/17_rules.grade.ipynb #2750bc5f
+# %% ../../nbs/api/17_rules.grade.ipynb #09b4bc34
 _NEAR, _FAR = 34, 60  # characters before 'grade' that name it, and that tell whose it is
 
 
@@ -168,9 +168,9 @@ def find_stated(document: Document,  # a prepared report
         part = not kidney and PART_BEFORE.search(near) or ELSEWHERE_BEFORE.search(near)
         name = label or SYSTEM_NAMES.search(near) or NOTTINGHAM_NAMES.search(near)
         start = at - len(near) + name.start() if name else at
-        yield candidate(document, value, evidence, at, (Span(start, value.end),), _tier_more(value, lower, evidence) + (PART_WEIGHT if part else 0))
+        yield grade_candidate(document, value, evidence, at, (Span(start, value.end),), _tier_more(value, lower, evidence) + (PART_WEIGHT if part else 0))
 
-# %% ../../nbs/api/17_rules.grade.ipynb #83c33222
+# %% ../../nbs/api/17_rules.grade.ipynb #a68a2c41
 _TIER_BEFORE = re.compile(r"(?P<tier>low|high|intermediate)[\s.\u00b7\u2022_-]{0,3}$")
 _LOW_GLIOMA = re.compile(r"low.grade\s{1,2}(?:\w{5,12}\s)?(?:astrocytoma|oligo)")
 _SENTENCE_START = re.compile(r"[.;\n]\s?[a-z]?\s")
@@ -185,10 +185,10 @@ def find_tiers(document: Document,   # a prepared report
     for at in document.hits("grade"):
         tier = _TIER_BEFORE.search(lower, max(0, at - 16), at)
         if tier and not glial and (evidence := _tier_evidence(lower[at + 5:at + 60], document.before(tier.start(), 70))):
-            yield candidate(document, GradeValue(TIER_GRADES[tier["tier"]], tier.start(), at + 5, f"{tier['tier'].title()} Grade"), evidence, at)
+            yield grade_candidate(document, GradeValue(TIER_GRADES[tier["tier"]], tier.start(), at + 5, f"{tier['tier'].title()} Grade"), evidence, at)
     for at in document.hits(*_LOW_GRADE_CUES):
         if _LOW_GLIOMA.match(lower, at):
-            yield candidate(document, GradeValue(2, at, at + 9, "Low Grade"), GradeEvidence.GLIOMA_TIER, at)
+            yield grade_candidate(document, GradeValue(2, at, at + 9, "Low Grade"), GradeEvidence.GLIOMA_TIER, at)
 
 
 def _tier_evidence(after: str, clause: str) -> GradeEvidence | None:
@@ -203,7 +203,7 @@ def _tier_evidence(after: str, clause: str) -> GradeEvidence | None:
     return GradeEvidence.UROTHELIAL_TIER if urothelial else GradeEvidence.TIER
 
 # %% ../../nbs/api/17_rules.grade.ipynb #bfc2d866
-CODE_CUES = ("g1", "g2", "g3", "g4", "gx", "g 1", "g 2", "g 3", "g 4", "gii", "g ii", "gll", "gi:", "gl:", "(gi)", "gi ")
+GRADE_CODE_CUES = ("g1", "g2", "g3", "g4", "gx", "g 1", "g 2", "g 3", "g 4", "gii", "g ii", "gll", "gi:", "gl:", "(gi)", "gi ")
 _CODE = re.compile(r"g\s?(?P<first>[1-4]|i{1,3}v?|iv|l{1,3}|il|li|x)(?:\s?(?:-|/|to)\s?(?:g\s?)?(?P<second>[1-4]|i{1,3}v?))?(?![a-z0-9])(?!\s?[-,&]\s?g?\d)")
 _LIST_BEFORE = re.compile(r"g\s?\d\s?(?:[,&-]|and)\s?$")  # `G1, G2`: blocks
 _TUMOR_LISTED = re.compile(r"(?:carcinoma|cancer|sarcoma|tumou?r|differentiated|adenoca\w{0,8})[^.\n]{0,45}[,;:]\s{0,2}$")  # `adenocarcinoma of the colon, G2`
@@ -226,7 +226,7 @@ def listed_choice(lower: str,  # a folded report
     marked = [choice for choice in choices if choice["mark"]]
     return ListedChoice(marked[0].end("mark") if len(marked) == 1 else None)
 
-# %% ../../nbs/api/17_rules.grade.ipynb #08bc11f7
+# %% ../../nbs/api/17_rules.grade.ipynb #a2bc39a0
 def _read_code(code: re.Match, end: int) -> GradeValue:
     "The grade of a code, whose evidence lasts to `end`."
     if code["first"] == "x":
@@ -256,7 +256,7 @@ def find_codes(document: Document  # a prepared report
                ) -> Iterator[GradeCandidate]:
     "`G2` beside T, N and M, in brackets, or before its words: `G2: Moderately differentiated`."
     lower, text = document.lower, document.text
-    for at in document.hits(*CODE_CUES):
+    for at in document.hits(*GRADE_CODE_CUES):
         if lower[at] == "(":
             at += 1
         code = _CODE.match(lower, at) if text[at] == "G" else None
@@ -270,7 +270,7 @@ def find_codes(document: Document  # a prepared report
             continue
         if not staged and about_other(document.before(at, 40)) or words and (form := listed_choice(lower, at)) and form.marked != at:
             continue
-        yield candidate(document, _read_code(code, words.end() if words else code.end()), evidence, None if staged else at)
+        yield grade_candidate(document, _read_code(code, words.end() if words else code.end()), evidence, None if staged else at)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #0f160f4c
 NOTTINGHAM_CUES = ("notting", "richardson", "elston", "sbr", "nhg", "bloom")
@@ -293,11 +293,11 @@ def find_scores(document: Document  # a prepared report
             continue
         value = None if lower.startswith("(", name.end() + 1) else read_value(lower, name.end(), min(len(lower), name.end() + 70))
         if value and value.grade < 4 and "score" not in lower[name.end():value.start]:
-            yield candidate(document, value, GradeEvidence.NOTTINGHAM, at, (Span(at, value.end),))
+            yield grade_candidate(document, value, GradeEvidence.NOTTINGHAM, at, (Span(at, value.end),))
         total = NOTTINGHAM_SUM.search(lower, at, min(len(lower), at + 190))
         if total and at > passed:
             value = _of_sum(int(total[f"{total.lastgroup}_number"]), at, total.end())
-            yield candidate(document, value, GradeEvidence.NOTTINGHAM_SUM, at, (Span(at, name.end()), Span(total.start(), total.end())))
+            yield grade_candidate(document, value, GradeEvidence.NOTTINGHAM_SUM, at, (Span(at, name.end()), Span(total.start(), total.end())))
             passed = total.end()
     yield from find_summed_scores(document)
 
@@ -315,7 +315,7 @@ def find_summed_scores(document: Document  # a prepared report
         if nuclei and mitoses:
             parts = sorted((tubules, nuclei, mitoses), key=lambda part: part.start())
             value = _of_sum(sum(int(part["score"]) for part in parts), parts[0].start(), parts[-1].end())
-            yield candidate(document, value, GradeEvidence.NOTTINGHAM_PARTS, at, tuple(Span(part.start(), part.end()) for part in parts))
+            yield grade_candidate(document, value, GradeEvidence.NOTTINGHAM_PARTS, at, tuple(Span(part.start(), part.end()) for part in parts))
 
 # %% ../../nbs/api/17_rules.grade.ipynb #79531300
 _SPELT = re.compile(r"(?P<un>un[\s-]?)?(?P<de>de-?)?\bd[il1]?[a-z]{1,3}\W?$|(?P<glued>un)?d[il1]?[a-z]{1,3}$")  # what leads to 'erentiated'
@@ -349,7 +349,7 @@ class DifferentiationWord(NamedTuple):
         start = spelt.start()
         return cls(start, end, bool(spelt["un"] or spelt["glued"]), lower.startswith("on", end - 2), DEGREES_BEFORE.search(lower, max(0, start - 44), start))
 
-# %% ../../nbs/api/17_rules.grade.ipynb #d8a562b8
+# %% ../../nbs/api/17_rules.grade.ipynb #9e5322e6
 def _differentiation_value(lower: str, word: DifferentiationWord) -> GradeValue | None:
     "The grade that the words before 'differentiated' give: `un-`, `moderately to poorly`, `low degree of`."
     if word.undone:
@@ -404,10 +404,10 @@ def find_words(document: Document,   # a prepared report
             continue
         if not _differentiates_other(document, value):
             part = PART_OF_TUMOR_BEFORE.search(lower, max(0, word.start - 40), word.start)
-            yield candidate(document, value, evidence, at, more=PART_WEIGHT if part else 0)
+            yield grade_candidate(document, value, evidence, at, more=PART_WEIGHT if part else 0)
     yield from find_named_words(document)
 
-# %% ../../nbs/api/17_rules.grade.ipynb #8927bc7b
+# %% ../../nbs/api/17_rules.grade.ipynb #f62896c0
 WHO_CUES = ("who i", "who 2", "who 3", "who-grade", "who l")
 SPOILT_CUES = ("poor", "p00r", "moderate")
 _WHO = re.compile(rf"who[\s-](?:grade\s)?(?P<numeral>{NUMERAL})(?![a-z0-9])")
@@ -423,18 +423,18 @@ def find_named_words(document: Document  # a prepared report
         who = _WHO.match(lower, at)
         if who and document.text[at:at + 3] == "WHO":  # not the word
             grade = read_numeral(who["numeral"])
-            yield candidate(document, grade_between(grade, grade, at, who.end()), GradeEvidence.WHO, at)
+            yield grade_candidate(document, grade_between(grade, grade, at, who.end()), GradeEvidence.WHO, at)
     for at in document.hits("anaplas"):
         if tumor := ANAPLASTIC.match(lower, at):
             grade = _ANAPLASTIC_GRADES[tumor.lastgroup]
-            yield candidate(document, grade_between(grade, grade, at, tumor.end()), GradeEvidence.ANAPLASTIC, at)
+            yield grade_candidate(document, grade_between(grade, grade, at, tumor.end()), GradeEvidence.ANAPLASTIC, at)
     for at in document.hits(*SPOILT_CUES):
         spoilt = SPOILT_DIFFERENTIATED.match(lower, at)
         if not spoilt or _WELL_SPELT.match(lower, at) or about_other(document.before(at, 50)) or "nuclear" in lower[max(0, at - 40):at]:
             continue
         if not OTHER_AFTER.match(lower, spoilt.end()) and not document.is_negated(at, 24):
             grade = DEGREE_GRADES[spoilt.lastgroup]
-            yield candidate(document, grade_between(grade, grade, at, spoilt.end()), GradeEvidence.SPOILT_WORDS, at)
+            yield grade_candidate(document, grade_between(grade, grade, at, spoilt.end()), GradeEvidence.SPOILT_WORDS, at)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #7ce544d7
 def find_gleason(document: Document  # a prepared report of a prostate cancer
@@ -444,9 +444,9 @@ def find_gleason(document: Document  # a prepared report of a prostate cancer
         if score := GleasonScore.after(document.lower, at):
             value = GradeValue(GROUP_GRADES[score.group], at, score.end, score.detail)
             far = score.end - at >= 100  # the name and the score are two pieces of evidence
-            yield candidate(document, value, GradeEvidence.GLEASON, at, (Span(at, at + len("gleason")), Span(score.start, score.end)) if far else ())
+            yield grade_candidate(document, value, GradeEvidence.GLEASON, at, (Span(at, at + len("gleason")), Span(score.start, score.end)) if far else ())
 
-# %% ../../nbs/api/17_rules.grade.ipynb #5b227251
+# %% ../../nbs/api/17_rules.grade.ipynb #c24356d4
 KIDNEY_CUES = ("renal cell", "nephrectomy", "kidney")
 NOT_PROSTATE_CUES = ("cystectomy", "cystoprost", "transitional cell", "colectomy", "sigmoid", "abdominoperineal", "rectal")  # a prostate beside another tumour
 GLIOMA_CUES = ("astrocyt", "oligodend", "oligoastro", "glioma")
@@ -485,8 +485,8 @@ def read_grade_of(document: Document,                          # a prepared repo
     grade = min(value.grade, 3) if organ.urothelial else value.grade  # of two tiers grade 4 of 4 is the high one
     yield Finding("grade", f"G{grade}" if grade != NOT_ASSESSED_GRADE else None, value.detail, best.spans, best.evidence.rule if best.weight >= HISTORY_LIMIT else "grade.history")
 
-# %% ../../nbs/api/17_rules.grade.ipynb #1404eb98
+# %% ../../nbs/api/17_rules.grade.ipynb #f5b1181c
 GRADE = Rule("grade", ("grade",),
-             ("grad", "grade", *_LOW_GRADE_CUES, *CODE_CUES, *NOTTINGHAM_CUES, "tubul", "erentiat", *WHO_CUES, "anaplas", *SPOILT_CUES, "gleason",
+             ("grad", "grade", *_LOW_GRADE_CUES, *GRADE_CODE_CUES, *NOTTINGHAM_CUES, "tubul", "erentiat", *WHO_CUES, "anaplas", *SPOILT_CUES, "gleason",
               *KIDNEY_CUES, "breast", "prostat", *NOT_PROSTATE_CUES, *GLIOMA_CUES, *UROTHELIAL_CUES),
              read_grade_of, (*dict.fromkeys(evidence.rule for evidence in GradeEvidence), "grade.history"))

@@ -21,9 +21,8 @@ NOTTINGHAM_NAMES = PatternTable(
     Pattern("nottingham", r"bloom|richardson|scarff", ("bloom-richardson", "scarff-bloom-richardson"), ("blood",)),
     Pattern("nottingham", r"elston|ellis", ("elston-ellis",), ("el",)),
     Pattern("nottingham", r"nhg(?<!\wnhg)|sbr\b(?<!\wsbr)|mbr\b(?<!\wmbr)", ("nhg 2", "sbr grade", "mbr grade"), ("sbrt", "ambr"), "looks back last: rows that all begin with a letter are found faster"))
-NOTTINGHAM_NAMES
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #fad36fd0
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #7c0e57cf
 SYSTEM_NAMES = PatternTable(
     "grade.system_names",
     Pattern("system", r"figo", ("figo grade 1",), ("fig. 1",), "endometrium"),
@@ -31,17 +30,15 @@ SYSTEM_NAMES = PatternTable(
     Pattern("system", r"fuhr{1,2}man|furhman|fuhnnan|fuhrm|\bisup\b", ("fuhrman grade", "fuhrrman", "furhman", "isup grade 2"), ("further",), "kidney"),
     Pattern("system", r"edmondson|steiner|st\.?\santhony", ("edmondson-steiner grade",), ("edema",), "liver"),
     Pattern("system", r"smith", ("smith grade",), ("smooth",)))
-SYSTEM_NAMES
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #83d5b43a
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #789ae5ce
 GRADE_LABELS = PatternTable(
     "grade.labels",
     Pattern("label", r"histolog\w{2,5}|histopathologic\w{0,2}|pathologic\w{0,2}|differentiation", ("histologic ", "histopathological ", "histologic type and "), ("histologic type: serous ",)),
     Pattern("label", r"overall|combined|tumou?r|tumor\sgrade,?", ("overall ", "tumor ", "combined: "), ("tumor size ", "tumors ")),
     frame=r"(?&label)[\s./,:-]{0,3}(?:type\sand\s)?$")
-GRADE_LABELS
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #49b645da
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #fa588f5e
 PART_GRADE_BEFORE = PatternTable(
     "grade.part_grade_before",
     Pattern("part", r"arch\w{8,12}|mitotic|tubul\w{0,3}|glandular|pattern|intensity", ("architectural ", "mitotic ", "tubular: ", "intensity - "), ("histologic ", "mitotic count 3, overall "), "a part of the Nottingham score, or a pattern"),
@@ -49,16 +46,14 @@ PART_GRADE_BEFORE = PatternTable(
     Pattern("part", r"inflammat\w{2,4}|portal|necrosis|regression|activity|toxicity|reflux", ("regression ", "inflammatory ", "portal "), ("necrosis present; ",)),
     Pattern("part", r"low|high|intermediate", ("high-", "low "), ("highest ",), "`high grade 3`: the tier has its own reader"),
     frame=r"(?&part)[\s./:-]{0,3}$")
-PART_GRADE_BEFORE
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #e27cd574
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #9d575219
 NUCLEAR_BEFORE = PatternTable(
     "grade.nuclear_before",
     Pattern("nuclear", r"nucle[ao]\w{0,2}[\s/&-]{0,3}(?:and\s\w{5,13}\s|grades?[\s:]{0,4})?$", ("nuclear ", "nuclear and histologic ", "nuclear grade: "), ("nuclear features of ",)),
     Pattern("nuclear", r"cytolog\w{2,4}\s$", ("cytologic ", "cytological "), ("cytology: ",)))
-NUCLEAR_BEFORE
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #54d02360
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #8c4749ad
 OTHER_AFTER = PatternTable(
     "grade.other_after",
     Pattern("other", r"dcis|ductal\scarcinoma[\s-]in|in[\s-]situ(?!,?\sand\sin)|intraductal(?!\sand\sin)", (" dcis", ", ductal carcinoma in situ", " in-situ carcinoma"), (" with dcis", " in situ and invasive carcinoma"), "carcinoma in situ"),
@@ -69,9 +64,8 @@ OTHER_AFTER = PatternTable(
     Pattern("other", r"esophagitis|varic|stenosis|murmur|fever|reflux|ischemi", (" esophagitis", " systolic murmur", " aortic stenosis", " fever"), (" esophageal carcinoma",), "grades of clinical medicine"),
     Pattern("other", r"astrocytosis", (" reactive astrocytosis",), (" astrocytoma",), "reactive glia"),
     frame=r"[\s,:)(/-]{0,4}(?:(?!with|arising|and\b)\w{3,14}[\s-]){0,2}?(?&other)", anchored=True)
-OTHER_AFTER
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #c2aa388b
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #7b83404a
 OTHER_BEFORE = PatternTable(
     "grade.other_before",
     Pattern("beside", r"dcis|in[\s-]situ|intra-?ductal", ("dcis, ", "carcinoma in situ, nuclear "), ("invasive ductal carcinoma, ",), "carcinoma in situ"),
@@ -85,28 +79,28 @@ OTHER_BEFORE = PatternTable(
     Pattern("other", r"lymphoma", ("follicular lymphoma, ",), ("lymphocytes",), "lymphoma"),
     Pattern("other", r"reflux|hemorrhoid|prolapse", ("reflux esophagitis ", "hemorrhoids "), ("rectum",), "reflux, piles, prolapse"),
     Pattern("other", r"highest\sgrade:", ("highest grade: ",), ("highest grade 3",), "the heading of a list of parts"))
+
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #e9d45859
 INVASIVE_BESIDE = PatternTable(
     "grade.invasive_beside",
     Pattern("invasive", r"invasive|infiltrat", ("invasive carcinoma with dcis", "infiltrating duct carcinoma, in situ"), ("invasion",)),
     Pattern("invasive", r"in[\s-]situ,?\s?and\s$", ("in situ and ",), ("in situ ",)))
-OTHER_BEFORE
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #89c2ebd5
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #d602bce6
 def about_other(clause: str  # what stands before a grade in its clause, folded
                 ) -> bool:
     "Whether the words before a grade speak of something else than the invasive tumour."
     other = OTHER_BEFORE.search(clause)
     return other is not None and not (other.lastgroup == "beside" and INVASIVE_BESIDE.search(clause))
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #70ba7e48
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #c0eed4f3
 MALIGNANT = PatternTable(
     "grade.malignant",
     Pattern("malignant", r"carcin|cancer|malig|neoplasm|tumou?r", ("adenocarcinoma", "malignant", "tumour"), ("benign",)),
     Pattern("malignant", r"sarcoma|leiomyo", ("liposarcoma", "leiomyosarcoma"), ("sarcoid",)),
     Pattern("malignant", r"urothel|transitional|serous|mullerian|papillary|mucoepiderm|squamous|epitheli", ("urothelial", "papillary serous", "mucoepidermoid"), ("mucosa",)))
-MALIGNANT
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #75553f47
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #f582d9f7
 TIER_OF_OTHER = PatternTable(
     "grade.tier_of_other",
     Pattern("other", r"dysplas|intra\s?-?epithelial|prostatic\sintra|\bpin\b|\bsil\b|pap\ssmear|lesion|atypia|neoplasia|adenoma\b", ("high grade dysplasia", "prostatic intraepithelial", "squamous lesion", "tubular adenoma"), ("adenocarcinoma",), "dysplasia"),
@@ -115,91 +109,94 @@ TIER_OF_OTHER = PatternTable(
     Pattern("other", r"lymphoma", ("b-cell lymphoma",), ("lymph node",), "lymphoma"),
     Pattern("other", r"feature|appearance|\bareas?\b|component|nuclear|suspicious|\bprocess", ("features", "nuclear", "component", "areas"), ("procedure",), "how a part looks, not the tumour's grade"),
     Pattern("other", r"fever|stenosis", ("fever", "carotid stenosis"), ("never",), "grades of clinical medicine"))
-TIER_OF_OTHER
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #6a63e9bc
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #628c813a
 CONDITION_BEFORE = PatternTable(
     "grade.condition_before",
     Pattern("condition", r"if|for|versus|vs\.?", ("if ", "versus overall ", "criteria for "), ("for the ductal carcinoma, ", "before ")),
     frame=r"\b(?&condition)\s{1,2}(?:\w{2,9}\s)?$")
+
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #f9be56bf
 MISSED_BEFORE = PatternTable(
     "grade.missed_before",
     Pattern("missed", r"(?:insufficient|sufficient|criteria|threshold)\sfor\s|inadequate|warrant", ("insufficient for ", "criteria for ", "does not warrant a "), ("sufficient material",)))
+
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #5d104e4b
 TIER_DOUBTED = PatternTable(
     "grade.tier_doubted",
     Pattern("doubted", r"concern|suggest|suspicious|exclude|cannot|rule\sout|r/o|versus|possib|\bif\b", ("suspicious for ", "cannot exclude ", "r/o ", "possibly "), ("consistent with ", "calcification ")))
+
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #d85e78c2
 APPEARANCE_AFTER = PatternTable(
     "grade.appearance_after",
     Pattern("appearance", r"\s{0,2}(?:features|designation|areas)", (" features", " areas"), (" carcinoma",)), anchored=True)
-CONDITION_BEFORE
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #957e6220
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #6dd1107e
 PART_BEFORE = PatternTable(
     "grade.part_before",
     Pattern("part", r"focal|area|component", ("focal ", "in areas "), ("local ",)))
+
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #a5abb2d3
 ELSEWHERE_BEFORE = PatternTable(
     "grade.elsewhere_before",
     Pattern("elsewhere", r"metasta|recurren", ("metastatic carcinoma, ", "recurrent "), ("occurring ",)),
     Pattern("elsewhere", r"scale$", ("on a scale",), ("scale: ",), "`on a scale grade 3` tells how one grades"))
+
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #344f1d56
 PART_OF_TUMOR_BEFORE = PatternTable(
     "grade.part_of_tumor_before",
     Pattern("part", r"focal|areas?\sof|component|metasta", ("focally ", "with areas of ", "metastatic "), ("area: ",)))
-PART_OF_TUMOR_BEFORE
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #c1655474
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #732b4aaa
 STAGE_BESIDE = PatternTable(
     "grade.stage_beside",
     Pattern("stage", r"\b[cy]?pt\s?[0-4xi]|\bt[1-4][a-d]?[\s,;]{0,2}p?n[0-3xo]|\bpn\s?[0-3xo]", ("pt3", "t2 n0", "pn1"), ("pathology",), "TNM"),
     Pattern("stage", r"\br\s?[0o]\b|\bp?l\s?[0o]\b|\bv\s?[0o]\b", ("r0", "l0", "v o"), ("row", "l1"), "residual tumour, vessels"),
     Pattern("stage", r"\bm\W{0,2}\s?8\d{3}|icd|dukes|nhg|8\d{3}/3", ("m-8140", "icd-o", "dukes b", "8500/3"), ("8500",), "ICD-O, Dukes"))
-STAGE_BESIDE
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #6ac3ed6e
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #936bcc71
 BLOCK_BESIDE = PatternTable(
     "grade.block_beside",
     Pattern("block", r"cassette|block|slide|submitted|section|labell?ed|bisected", ("cassette", "submitted in", "labeled"), ("label",)),
     Pattern("block", r"\bf\d|\bh\d|mm\b|margin,", ("f1", "h2", "3 mm", "margin, "), ("margin:", "comment"), "letters before and after G number blocks too"))
-BLOCK_BESIDE
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #d5b2424f
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #f6d30a6f
 KIND_BEFORE = PatternTable(
     "grade.kind_before",
     Pattern("kind", r"squamous|glandular|sarcomatoid|neuroendocrine|mucinous|divergent|divergant|oligodend\w{0,6}|rhabdoid|trophoblastic|serous|clear\scell", ("squamous ", "glandular ", "clear cell "), ("cell ",)),
     Pattern("kind", r"aberrant|other|and|with", ("aberrant ", "with "), ("histologic ",)),
     frame=r"(?&kind)\s$")
+
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #fb1fb19f
 NOT_TUMOR_AFTER = PatternTable(
     "grade.not_tumor_after",
     Pattern("tissue", r"[\s,]{1,2}(?:hepatocyt|lymphocyt|stroma|gastric\sglands|epidermis|adipocyt)", (" hepatocytes", " adipocytes", " stroma"), (" hepatocellular carcinoma",)),
     Pattern("tissue", r"[\s,]{1,2}liposarcoma", (" liposarcoma",), (" sarcoma",), "a well differentiated liposarcoma is a tumour's name"),
     anchored=True)
-KIND_BEFORE
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #ea03cdc7
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #49442a71
 DEGREE_OF = PatternTable(
     "grade.degree_of",
     Pattern("well", r"well|high", ("high degree of ", "well grade of "), ("high grade ",)),
     Pattern("moderately", r"moderate|medium", ("moderate degree of ", "medium grade of "), ("moderately ",)),
     Pattern("poorly", r"poor|low", ("low degree of ", "poor grade of "), ("low grade ",)),
     frame=r"(?:(?&well)|(?&moderately)|(?&poorly))\s(?:degree|grade)\sof\s$")
-DEGREE_OF
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #3f75bb05
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #2f3ca7c3
 ANAPLASTIC = PatternTable(
     "grade.anaplastic",
     Pattern("glioma", r"oligo|astroc|glioma|ependym", ("anaplastic astrocytoma", "anaplastic (mixed) glioma"), ("anaplastic carcinoma",)),
     Pattern("carcinoma", r"(?:thyroid\s|squamous\s(?:cell\s)?)?(?:adeno)?carcinoma\b", ("anaplastic carcinoma", "anaplastic thyroid carcinoma"), ("anaplastic features", "anaplastic carcinomatosis")),
     frame=r"anaplas\w{2,4}\s?(?:\(?mixed\)?\s)?(?:(?&glioma)|(?&carcinoma))", anchored=True)
-ANAPLASTIC
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #1b423557
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #571de56c
 SPOILT_DIFFERENTIATED = PatternTable(
     "grade.spoilt_differentiated",
     Pattern("poorly", r"poor|p00r", ("poorly differe tiated", "p00rly differ entiated"), ("poor surgical candidate",)),
     Pattern("moderately", r"moderate", ("moderately differe tiated",), ("moderately inflamed",)),
     frame=r"(?:(?&poorly)|(?&moderately))\w{0,3}[^a-z\n]{0,4}\w{0,2}[\s-]{1,2}(?:d?[il1|]{0,2}ff?e\s?r\s?ent|d[il1]ff?e?r|d[il1]ff?[a-z.]{2,4}n?tiat)", anchored=True)
-SPOILT_DIFFERENTIATED
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #d52faf2e
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #ac317001
 NOTTINGHAM_SUM = PatternTable(
     "grade.nottingham_sum",
     Pattern("total", r"(?&sum)[\s:,(]{1,3}(?:\w{2,12}[\s,]{1,2}){0,3}(?:score|points?|grade)?\s?(?:of|is|are|[-:=)]){0,2}\s?\(?(?P<total_number>[3-9])(?!\.\d|\s?[cm]m\b|\s?/\s?[34]|\d)",
@@ -208,29 +205,30 @@ NOTTINGHAM_SUM = PatternTable(
     Pattern("score", r"score[\s.:=-]{0,3}(?:of|is)?\s?\(?(?P<score_number>[5-9])\b(?!\s?/\s?3|\.\d)", ("score: 7", "score=8"), ("score 3", "score 6.5"), "below five it may be a part's"),
     Pattern("equal", r"=\s?(?P<equal_number>[4-9])\b(?!\s?/\s?3|\.\d)", ("3+2+2=7",), ("= 3", "=10")),
     parts={"sum": r"total|overall|combined|final|sum|histolog\w{2,5}|nottingham|richardson|sbr|elston|points?"})
-NOTTINGHAM_SUM
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #64f2c53a
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #088f1e7c
 _BETWEEN = r"[\s:;=(.,-]{0,5}(?:score\s)?"  # between the name of a part and its score
 TUBULES = PatternTable(
     "grade.tubules",
     Pattern("tubules", r"tub(?:ul\w{0,3}|ule?s?)\W{0,3}(?:gland\w{0,4}\W{0,3})?(?:formation|score|differentiation|grade|/acinar)?(?:\sscore)?(?&between)(?P<score>[1-3])\b(?!\s?[%.]\d|\s?%)",
             ("tubule formation: 2", "tubules 3", "tubular differentiation score 1"), ("tubules 10%", "tubular adenoma"), "no percentage"),
     parts={"between": _BETWEEN}, anchored=True)
+
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #da851cb6
 NUCLEI = PatternTable(
     "grade.nuclei",
     Pattern("nuclei", r"nucle(?:ar|i|us)\W{0,3}(?:pleomorphism|grade|score|atypia|polymorphism)?(?:\sscore)?(?&between)(?P<score>[1-3])\b(?!\s?%)", ("nuclear pleomorphism: 2", "nuclei 3", "nuclear grade = 1"), ("nuclear 4", "nuclear staining 3%")),
     parts={"between": _BETWEEN})
+
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #9f691df5
 MITOSES = PatternTable(
     "grade.mitoses",
     Pattern("mitoses", r"mito(?:tic|s[ei]s)\W{0,3}(?:activity|count|rate|index|score|figures?|grade)?(?:\sscore)?(?:\s?\([^)]{0,25}\))?(?&between)(?P<score>[1-3])\b(?!\s?%|\s?per|\s?/\s?\d{2}|\s?mitos)",
             ("mitotic count: 1", "mitoses 2", "mitotic rate (4 per 10 hpf): 1"), ("mitotic rate 2 per 10 hpf", "mitoses: 3/10"), "no count of mitoses"),
     parts={"between": _BETWEEN})
-TUBULES
 
-# %% ../../nbs/api/14_rules.grade_phrases.ipynb #397425a1
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #c905d1a9
 NOTTINGHAM_NAME = PatternTable(
     "grade.nottingham_name",
     Pattern("name", r"nott?ing\s?h?am|richardson|elston|sbr|nhg|bloom", ("nottingham", "bloom-richardson", "nottingham modification of bloom", "elston/ellis"), ("negative",)),
     frame=r"(?&name)(?:['/\s-]{1,3}(?:ellis|bloom|richardson|elston|modified|modification|of|s\b)){0,4}", anchored=True)
-NOTTINGHAM_NAME

@@ -15,15 +15,14 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['SIDE', 'NOT_TUMOR', 'AWAY', 'OTHER_LESION', 'TUMOR_WORDS', 'TUMOR_WORD_STARTS', 'SIZE_LABEL_CUES', 'SIZE_LABELS',
-           'EARLY_SECTIONS', 'UNIT_CUES', 'SIZE_CUES', 'SMALLEST', 'LARGEST', 'SIZE', 'read_millimetres',
-           'MeasuredSize', 'labelled_sizes', 'tumor_at', 'described_sizes', 'SizeEvidence', 'sizes_by_evidence',
-           'read_size']
+__all__ = ['SIZE_SIDE', 'NOT_TUMOR', 'AWAY', 'OTHER_LESION', 'TUMOR_WORDS', 'TUMOR_WORD_STARTS', 'SIZE_LABEL_CUES', 'SIZE_LABELS',
+           'UNIT_CUES', 'SIZE_CUES', 'SIZE', 'read_millimetres', 'MeasuredSize', 'labelled_sizes', 'tumor_at',
+           'described_sizes', 'SizeEvidence', 'sizes_by_evidence', 'read_size']
 
 # %% ../../nbs/api/20_rules.size.ipynb #4a9a5579
-SIDE = r"(?:\d{1,2}[.,]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma
-_NUMBER = re.compile(SIDE)
-_SIZE = re.compile(rf"(?<![\w.,])(?P<sides>{SIDE}(?:\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIDE}){{0,2}})[\s.-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
+SIZE_SIDE = r"(?:\d{1,2}[.,]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma
+_NUMBER = re.compile(SIZE_SIDE)
+_SIZE = re.compile(rf"(?<![\w.,])(?P<sides>{SIZE_SIDE}(?:\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIZE_SIDE}){{0,2}})[\s.-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
 
 
 def read_millimetres(sides: str,  # `3.5 x 2 x 1`, `2,5`
@@ -49,9 +48,8 @@ NOT_TUMOR = PatternTable(
     Pattern("other", r"polyps?\b|adenoma\b|dcis|in[\s-]situ|lipoma|fibroid|leiomyo|cyst", ("polyp ", "tubular adenoma ", "dcis ", "cyst "), ("polypoid ", "adenocarcinoma ", "adenomatous "), "another lesion"),
     Pattern("other", r"scar|biopsy site|cavity|incision|wire|clip|hemorrh|ulcer\b", ("scar ", "biopsy site ", "ulcer "), ("ulcerated ",), "what an operation left"),
     Pattern("other", r"cassette|block|submitted|previous|prior|mitos|hpf|grade [123]:", ("cassette a1 ", "previous ", "10 hpf "), ("grade 3, ",), "blocks, the past, counts"))
-NOT_TUMOR
 
-# %% ../../nbs/api/20_rules.size.ipynb #b070e430
+# %% ../../nbs/api/20_rules.size.ipynb #16893099
 AWAY = PatternTable(
     "size.away",
     Pattern("away", r"from|away|(?:ab)?orally|to the|of (?:the )?(?:margin|resect)|distant|proximal|distal|beneath|below|above", (" from the margin", " away", " proximal to it", " below the surface", " of the margin"), (" in greatest dimension", " of tumor")),
@@ -59,21 +57,21 @@ AWAY = PatternTable(
     Pattern("away", r"(?:in )?(?:thick|depth)|deep", (" in depth", " thick", " deep"), (" in diameter",)),
     Pattern("away", r"(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip)\b", (" segment of colon", " wedge-shaped portion"), (" tumor",), "the size of the piece"),
     frame=r"[\s.]{0,3}(?&away)", anchored=True)
-AWAY
 
-# %% ../../nbs/api/20_rules.size.ipynb #f3461bb0
+# %% ../../nbs/api/20_rules.size.ipynb #07328301
 OTHER_LESION = PatternTable(
     "size.other_lesion",
     Pattern("other", r"in situ|dcis|(?<!and )intraductal|adenoma|polyps?\b", ("in situ carcinoma", "intraductal carcinoma", "adenoma"), ("and intraductal carcinoma", "carcinoma")),
     Pattern("other", r"margin|node|metasta(?:tic|ses)|non-", ("margin: tumor", "metastatic carcinoma", "non-malignant"), ("invasive carcinoma", "node. a second large tumor")),
     frame=r"(?&other)[^.]{0,12}$")
+
+# %% ../../nbs/api/20_rules.size.ipynb #d1a2faaf
 TUMOR_WORDS = PatternTable(
     "size.tumor_words",
     Pattern("tumor", r"tumou?rs?\b|carcinoma|neoplasm|malignan|sarcoma|melanoma", ("tumour", "adenocarcinoma", "malignant"), ("tumoral",)),
     Pattern("tumor", r"\bmass(?:es)?\b|lesion|nodule", ("a mass", "lesions", "nodule"), ("massive", "nodular")),
     Pattern("tumor", r"fungating|ulcerat|encircling", ("fungating", "ulcerated"), ("ulcer ",), "how a bowel's tumour looks, often in place of its name"))
 TUMOR_WORD_STARTS = ("tumo", "carcinoma", "mass", "lesion", "neoplasm", "nodule", "malignan", "fungating", "ulcerat", "encircling", "sarcoma", "melanoma")  # how these words begin, for a quick search
-TUMOR_WORDS
 
 # %% ../../nbs/api/20_rules.size.ipynb #40157189
 SIZE_LABEL_CUES = ("tumor size", "tumour size", "tumor dim", "size of", "greatest d", "maximum d", "maximum tumor", "tumor greatest", "invasive tumor size", "longest axis",
@@ -90,14 +88,13 @@ SIZE_LABELS = PatternTable(
     Pattern("dimension", r"(?:longest|major) axis|length is|size \(greatest", ("longest axis ", "length is ", "size (greatest dimension): "), ("length of stay",)),
     Pattern("sentence", r"shape\)\.? measuring|wall over a[\s.]{1,2}length of|measuring a max(?:imum)?[\s.]{1,2}of", ("shape) measuring ", "wall over a length of ", "measuring a max of "), ("wall over a stent",), "set phrases of some departments"),
     anchored=True)
-SIZE_LABELS
 
-# %% ../../nbs/api/20_rules.size.ipynb #75ca980c
-_BARE_SIZE = re.compile(rf"tumou?r size \((?P<unit>cm|mm)\)[\s.:]{{1,4}}(?P<sides>{SIDE})(?![\d.,]?\d)")  # the unit stands in the label
-_NEXT_SIZE = re.compile(rf"[\s.,;]{{0,3}}(?:(?:in )?length,?[\s.]{{1,2}})?(?:and|width is|(?:and )?width)[\s.]{{1,2}}(?={SIDE})")
+# %% ../../nbs/api/20_rules.size.ipynb #afabf6e6
+_BARE_SIZE = re.compile(rf"tumou?r size \((?P<unit>cm|mm)\)[\s.:]{{1,4}}(?P<sides>{SIZE_SIDE})(?![\d.,]?\d)")  # the unit stands in the label
+_NEXT_SIZE = re.compile(rf"[\s.,;]{{0,3}}(?:(?:in )?length,?[\s.]{{1,2}})?(?:and|width is|(?:and )?width)[\s.]{{1,2}}(?={SIZE_SIDE})")
 _REACH = 110  # characters behind a label at most
-EARLY_SECTIONS = ("history", "frozen")
-_NOT_DESCRIBED = (*EARLY_SECTIONS, "addendum")
+_EARLY_SECTIONS = ("history", "frozen")
+_NOT_DESCRIBED = (*_EARLY_SECTIONS, "addendum")
 
 
 def _of_match(size: re.Match, start: int, end: int) -> MeasuredSize:
@@ -120,7 +117,7 @@ def labelled_sizes(document: Document,   # a prepared report
     lower = document.lower
     for position in document.hits(*SIZE_LABEL_CUES):
         label = SIZE_LABELS.match(lower, position)
-        if not label or (document.section(position) in EARLY_SECTIONS) != early:
+        if not label or (document.section(position) in _EARLY_SECTIONS) != early:
             continue
         if bare := _BARE_SIZE.match(lower, position):
             yield _of_match(bare, position, bare.end())
@@ -184,7 +181,7 @@ def tumor_at(document: Document,  # a prepared report
     last = _tumor_behind(before, after)
     return None if last is None or _NEW_SENTENCE.match(document.text, size.end()) else Span(size.start(), size.end() + last)
 
-# %% ../../nbs/api/20_rules.size.ipynb #d89446e7
+# %% ../../nbs/api/20_rules.size.ipynb #5983580c
 UNIT_CUES = ("cm", "mm", " em")
 SIZE_CUES = (*SIZE_LABEL_CUES, *UNIT_CUES)
 _BEFORE_UNIT = frozenset(" 0123456789.-\n")
@@ -231,8 +228,8 @@ def sizes_by_evidence(document: Document  # a prepared report
     yield SizeEvidence.GROSS, described_sizes(document, gross)
     yield SizeEvidence.EARLY, labelled_sizes(document, early=True)
 
-# %% ../../nbs/api/20_rules.size.ipynb #5fa1a4df
-SMALLEST, LARGEST = 0.5, 400  # mm: what a tumour may measure; else a number was misread
+# %% ../../nbs/api/20_rules.size.ipynb #ca25f73c
+_SMALLEST, _LARGEST = 0.5, 400  # mm: what a tumour may measure; else a number was misread
 
 
 def read_size(document: Document,            # a prepared report
@@ -240,7 +237,7 @@ def read_size(document: Document,            # a prepared report
               ) -> Iterator[Finding]:
     "The greatest dimension of the primary tumour in mm, from the best kind of evidence that the report has."
     for evidence, measured in sizes_by_evidence(document):
-        sizes = [size for size in measured if SMALLEST <= size.millimetres <= LARGEST]
+        sizes = [size for size in measured if _SMALLEST <= size.millimetres <= _LARGEST]
         if sizes:
             largest = max(sizes, key=lambda size: (size.millimetres, -size.span.start))
             yield Finding("tumor_size_mm", f"{largest.millimetres:g}", f"{largest.millimetres:g} mm", (largest.span,), evidence.value)
