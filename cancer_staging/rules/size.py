@@ -145,11 +145,11 @@ def _clause_before(lower: str, start: int) -> str:
     return before
 
 
-def _tumor_before(before: str, after: str) -> int | None:
+def _tumor_before(before: str) -> int | None:
     "Where in `before` the tumour's name begins whose measure follows; None when the last name there is not measured."
     last = max(map(before.rfind, TUMOR_WORD_STARTS))
     word = TUMOR_WORDS.match(before, last) if last >= 0 else None
-    if not word or AWAY.match(after) or NOT_TUMOR.search(_BRACKET.sub("", before[word.end():])):
+    if not word or NOT_TUMOR.search(_BRACKET.sub("", before[word.end():])):
         return None
     if OTHER_LESION.search(before[max(0, word.end() - 40):word.end()]) or _NO_SUCH.search(before[max(0, last - 20):last]):
         return None
@@ -164,7 +164,7 @@ def _tumor_behind(before: str, after: str) -> int | None:
     word = TUMOR_WORDS.search(after)
     if not word or "." in after[1:word.start()] or ":" in after[:word.start()] or after[word.end():word.end() + 1] == ":":
         return None
-    if AWAY.match(after) or _NO.search(after, 0, word.start()) or NOT_TUMOR.search(after, 0, word.end()) or NOT_TUMOR.search(before[-25:]):
+    if _NO.search(after, 0, word.start()) or NOT_TUMOR.search(after, 0, word.end()) or NOT_TUMOR.search(before[-25:]):
         return None
     return word.end()
 
@@ -174,8 +174,11 @@ def tumor_at(document: Document,  # a prepared report
              ) -> Span | None:
     "Where the words stand that give the measure to a tumour; None when it is of something else."
     lower = document.lower
-    before, after = _clause_before(lower, size.start()), lower[size.end():size.end() + _BEHIND]
-    first = _tumor_before(before, after)
+    after = lower[size.end():size.end() + _BEHIND]
+    if AWAY.match(after):
+        return None
+    before = _clause_before(lower, size.start())
+    first = _tumor_before(before)
     if first is not None:
         return Span(size.start() - len(before) + first, size.end())
     last = _tumor_behind(before, after)
