@@ -540,7 +540,7 @@ def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, 
              quiet: Annotated[bool, typer.Option("--quiet", help="No notes on stderr.")] = False) -> None:
     "Score models and staged tables on a corpus: macro-F1, accuracy, AUROC and calibration, with 95 % intervals."
     from cancer_staging.evaluate.registry import stated_values
-    from cancer_staging.text.notation import remove_notation
+    from cancer_staging.text.masking import remove_notation
     from cancer_staging.corpora.splits import check_leakage, split_fields
     from cancer_staging.evaluate.leaderboard import open_system, score_groups, score_systems
     from cancer_staging.evaluate.systems import RulesSystem, StagedTable

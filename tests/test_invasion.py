@@ -2,7 +2,7 @@
 import pytest
 
 from cancer_staging.rules.grammar import Grammar
-from cancer_staging.rules.invasion import INVASION
+from cancer_staging.rules.invasion import find_structure, INVASION
 from cancer_staging.rules.margin import MARGIN
 
 GRAMMAR = Grammar([INVASION, MARGIN])
@@ -173,3 +173,24 @@ def test_evidence_is_the_words_that_prove_it():
     evidence = {name: [text[start:end] for start, end in finding.evidence] for name, finding in GRAMMAR.read(text).items()}
     assert evidence["perineural_invasion"] == ["No lymphovascular or perineural invasion"]
     assert evidence["margin"] == ["extends to the\ninked deep margin"]
+
+
+@pytest.mark.parametrize("text, kind", [
+    ("Lymphovascular invasion: absent", "invasion.label"),
+    ("Lymphovascular invasion is absent", "invasion.prose"),
+    ("Carcinoma with lymphovascular invasion", "invasion.prose"),
+    ("pT3 pN1 L1 V0", "invasion.code"),
+    ("Ductal carcinoma, lymphovascular invasion, necrosis.", "invasion.bare"),
+])
+def test_how_the_report_says_it_is_told(text, kind):
+    assert GRAMMAR.read(text)["lymphovascular_invasion"].rule == kind
+
+
+@pytest.mark.parametrize("name, vessel, nerve", [
+    ("lymphovascular invasion", True, False), ("lymphaticnascular invasion", True, False), ("lymphovas cu1ar invasion", True, False), ("large vessel invasion", True, False),
+    ("perineural invasion", False, True), ("perinerual invasion", False, True), ("venous and perineural invasion", True, True),
+    ("lymphoid infiltration", False, False), ("lymph node involvement", False, False), ("capsular invasion", False, False), ("portal venous invasion", False, False)])
+def test_which_names_are_vessels_and_which_nerves(name, vessel, nerve):
+    head = name.rindex(" ") + 1
+    found = find_structure(name, head, len(name))
+    assert (found is not None and found.vessel, found is not None and found.nerve) == (vessel, nerve)

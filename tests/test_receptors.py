@@ -3,6 +3,7 @@
 import pytest
 
 from cancer_staging.rules.grammar import Grammar
+from cancer_staging.rules.receptor_mentions import find_marker_mentions
 from cancer_staging.rules.receptors import RECEPTORS
 
 GRAMMAR = Grammar([RECEPTORS])
@@ -53,3 +54,46 @@ def test_hostile_text_is_read(piece):
     found = GRAMMAR.read(report)
     for finding in found.values():
         assert all(0 <= start < end <= len(report) for start, end in finding.evidence)
+
+
+@pytest.mark.parametrize("limit, stated, label", [
+    ("ASCO/CAP ER and PR 2010, 2020", "ER: 0%", "negative"), ("ASCO/CAP ER and PR 2010, 2020", "ER: <1%", "negative"), ("ASCO/CAP ER and PR 2010, 2020", "ER: 1%", "positive"),
+    ("ASCO/CAP 2020, low positive", "ER: 1-10%", "positive"), ("ASCO/CAP 2020", "ER: 80% of nuclei", "positive"),
+    ("Harvey 1999", "ER: Allred score 2", "negative"), ("Harvey 1999", "ER: Allred score 3", "positive"), ("Harvey 1999", "ER score 6/8", "positive"),
+    ("EBCTCG", "ER: 9 fmol/mg", "negative"), ("EBCTCG", "ER: 10 fmol/mg", "positive"),
+    ("ASCO/CAP HER2 2018, immunohistochemistry", "HER2: 0", "negative"), ("ASCO/CAP HER2 2018, immunohistochemistry", "HER2: 1+", "negative"),
+    ("ASCO/CAP HER2 2018, immunohistochemistry", "HER2: 2+", "equivocal"), ("ASCO/CAP HER2 2018, immunohistochemistry", "HER2: 3+", "positive"),
+    ("ASCO/CAP HER2 2018, in situ hybridisation", "HER2/CEP17 ratio 1.99", "negative"), ("ASCO/CAP HER2 2018, in situ hybridisation", "HER2/CEP17 ratio 2.00", "positive"),
+])
+def test_cut_points_are_those_of_the_guidelines(limit, stated, label):
+    (finding,) = GRAMMAR.read(stated).values()
+    assert finding.label == label, limit
+
+
+@pytest.mark.parametrize("printed, scanned", [
+    ("ER: positive", "ER: posltive"), ("ER: negative", "ER: ncgative"), ("HER2/neu: negative (1+)", "HER-Z/neu: negatlve (1+)"), ("PR: 10%", "PR: 1 0 %"), ("ER: 80%", "ER: 8\n0 %"),
+    ("Ki-67: 12%", "Kl-67: 12 %"), ("MIB-1: 12%", "MIB-l: 12%"), ("HER2: 0-1+", "HER2: o/1+"), ("ER: borderline", "ER: bor derline"), ("progesterone receptor negative", "proges terone receptor nogative"),
+])
+def test_scanned_text_reads_as_the_printed_one(printed, scanned):
+    assert read(printed) != {} and read(scanned) == read(printed)
+
+
+@pytest.mark.parametrize("report", [
+    "The positive control for ER stained well.", "ER negative control: satisfactory.", "Fixed in 10% neutral buffered formalin; ER ordered.", "Herceptin was given, with a positive response.",
+    "Estradiol: positive. Tumor progression: positive.", "Mouse anti-human ER positive.", "These clones are used: ID5=ER, 636=PR, A485=HER2; all are positive.", "ER immunohistochemical stain is guided by published results.",
+    "HER2 dual ISH DNA probe positive.", "Positive for carcinoma. ER", "ER: negative for carcinoma", "HER2 amplification by FISH is defined as a ratio of 2.20 or more; a positive result qualifies for therapy.", "Ki-67 (clone MIB-1). Margins: 10%",
+])
+def test_words_about_something_else_are_no_result(report):
+    assert read(report) == {}
+
+
+def test_the_names_that_pathologists_and_scanners_write():
+    words = "Oestrogen receptors, PgR status, HER-2/neu oncoprotein, HercepTest; HER2lneu; c-erbB-2. MIB-1 labelling index; Ki - 67; her own progress, paper towel, prior herbs"
+    mentions = find_marker_mentions(GRAMMAR.prepare(words))
+    assert [(mention.marker, words[mention.start:mention.end]) for mention in mentions] == [
+        ("er", "Oestrogen receptors"), ("pr", "PgR status"), ("her2", "HER-2/neu oncoprotein, HercepTest"), ("her2", "HER2lneu"), ("her2", "erbB-2"), ("ki67", "MIB-1 labelling index"), ("ki67", "Ki - 67")]
+
+
+def test_every_kind_of_evidence_is_reached():
+    reports = ("ER positive", "ER 90%", "HER2 FISH: amplified", "ER: pT1c. PR: positive. negative.", "CLINICAL HISTORY: ER positive cancer", "ER Score: 9.1 Positive")
+    assert {finding.rule for report in reports for finding in GRAMMAR.read(report).values()} == set(RECEPTORS.ids)

@@ -16,7 +16,7 @@ from ..reading.tables import packaged_table
 from ..rules.assembly import GRAMMAR
 from ..rules.grammar import Finding
 from ..text.document import fold
-from ..text.notation import remove_notation
+from ..text.masking import remove_notation
 
 # %% auto #0
 __all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'BEFORE', 'AFTER', 'MENTIONS', 'LARGEST_MM', 'SIZE_STEPS', 'NODE_STEPS',
@@ -217,7 +217,7 @@ class Described(NamedTuple):
     size_mm: float | None                                 # tumour size, for `expected_t`
     invaded: Mapping[str, int]                            # structure → mentions as invaded less those as spared
     malignant: bool                                       # whether a word for a tumour stands in it
-    lower: str                                            # the folded text, notation blanked
+    lower: str                                            # the folded text, with its notation
     found: Mapping[str, Finding]                          # what the grammar finds in it
 
 
@@ -246,7 +246,7 @@ def describe(text: str,                                  # a report
         distinct.add(term)
         if vocabulary is None or term in vocabulary:
             where.setdefault(term, []).append((start, end))
-    return Described(where, len(distinct), values, places, size, invaded, _MALIGNANT.search(lower) is not None, lower, found)
+    return Described(where, len(distinct), values, places, size, invaded, _MALIGNANT.search(lower) is not None, fold(text), found)
 
 
 def _add_findings(found: Mapping[str, Finding], values: dict[str, float], places: dict[str, list[tuple[int, int]]]) -> None:

@@ -7,144 +7,118 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import get_args, Literal, NamedTuple
 
 from .grammar import Finding, Rule
-from ..text.context import BOX_OPENS, clause_start, DOUBTED_BEFORE, EMPTY_FOLLOWS, EMPTY_OPENS, negation_before, TICK, UNSAID
+from ..text.answers import AnswerValue, EARLY_SECTIONS, read_answer, StatedAnswer
+from ..text.context import clause_start, DOUBTED_BEFORE, negation_before, UNSAID
 from ..text.document import Document, Span
+from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['HEAD_CUES', 'VESSEL_CUES', 'WITHIN_CUES', 'SPREAD_CUES', 'CODE_CUES', 'EARLY_SECTIONS', 'INVASION', 'Answer',
-           'read_choice', 'read_answer', 'Phrase', 'find_phrase', 'belongs', 'Mention', 'answer_phrase',
+__all__ = ['HEAD', 'ROOT', 'STRUCTURE_WORD', 'OTHER_VESSEL', 'BETWEEN', 'CAPTION', 'AFFIRMED', 'HowMentioned', 'HEAD_CUES',
+           'INSIDE', 'VESSEL_CUES', 'LISTED', 'WITHIN_CUES', 'TUMOR_WITHIN', 'SPREAD_CUES', 'VESSEL_SPREAD',
+           'CODE_CUES', 'INVASION', 'NamedStructure', 'find_structure', 'belongs', 'InvasionMention', 'answer_named',
            'read_invasion']
 
-# %% ../../nbs/api/21_rules.invasion.ipynb #506f6aef
-_PERHAPS = (r"indeterminate|suspicious|suspected|suspect|suggest\w{0,5}|equivocal|questionable|possibl[ey]|probabl[ey]|uncertain|unknown|difficult to|"
-            r"can(?:not|\snot)\sbe\s|could\snot\sbe\s|cannot|n/?a\b|not\W{1,3}(?:applicable|specified|reported|assess\w{0,4}|evaluat\w{0,4}|known|determined|stated|"
-            r"given|provided)")
-_NO = (r"n[o0]t?\W{1,4}(?:\w{1,12}ly\W{1,3}|been\W|be\W)?(?:identif\w{1,4}|ident\b|seen|present|detected|noted|observed|found|evident|appreciated|demonstrated|"
-       r"recognized|recognised)|not?(?:identified|seen)|absent|absence|none\b|negative|neg\b|nil\b|no\b|not\b|unidentified|undetected|unseen|without\b|free\b|"
-       r"inconspicuous")
-_YES = (r"presen\w{1,3}\b|pr[!1]{1,2}sent|identified|yes\b|positive|pos\b|extensive\w{0,2}|focal\w{0,2}|seen\b|noted\b|found\b|observed|detected|prominent|evident|"
-        r"multifocal|minimal|rare\b|massive|demonstrated|few\b|single\b|several\b|numerous|multiple\b|marked\b|moderate\b|focus\b|foci\b|exists?\b")
-_ANSWER = re.compile(rf"\b(?:(?P<perhaps>{_PERHAPS})|(?P<no>{_NO})|(?P<yes>{_YES}))|\(\s?(?:(?P<minus>-)|(?P<plus>\+))\s?\)")
-_GLUED = re.compile(r"(?P<no>absent|not\s?identified)|(?P<yes>present|identified)")  # OCR: 'invasionpresent'
-_MEANING = {"perhaps": "perhaps", "no": "absent", "minus": "absent", "yes": "present", "plus": "present"}
-_DOUBT_FOLLOWS = re.compile(r"\W{1,3}(?:area\W|foc\w{1,3}\W|highly\W){0,2}(?:suspicious|suspected|suggest)")
-
-
-class Answer(NamedTuple):
-    "An answer: `present`, `absent` or `perhaps` (for margins `positive`, `negative`, `distance` or `perhaps`), and where it stands."
-    value: str
-    start: int
-    end: int
-
-# %% ../../nbs/api/21_rules.invasion.ipynb #1d80b83a
-_CHOICE = r"(?:present|absent|yes|no\b|not identified|identified|positive|negative)"
-_BOX_FIRST = re.compile(rf"{TICK}\W{{0,3}}(?P<choice>{_CHOICE})")
-_BOX_LAST = re.compile(rf"(?P<choice>{_CHOICE})\W{{0,3}}{TICK}")
-_KEYED = re.compile(r"[\s:;'.,]{0,5}(?P<code>\S)?\W{0,6}1\W{0,3}yes\W{1,3}2\W{0,3}no\b")
-_RADIO = re.compile(r"\W{0,4}(?P<no>[^\s:]{0,4}?):?\s{0,2}no\s{1,4}(?P<yes>[^\s]{0,4}?)\s{0,2}yes\s{1,4}[^\s]{0,4}?\s{0,2}unk")
-_UNTICKED = ("c", "o", "r", "")
-
-
-def read_choice(lower: str,  # a folded report
-                start: int,  # where to look from
-                end: int,    # where to stop
-                ) -> Answer | None:
-    "The chosen one of several printed choices; None when there are no choices."
-    radio = _RADIO.match(lower, start, min(len(lower), start + 60))
-    if radio:
-        no, yes = radio["no"] not in _UNTICKED, radio["yes"] not in _UNTICKED
-        return Answer("perhaps" if no == yes else "absent" if no else "present", start, radio.end())
-    keyed = _KEYED.match(lower, start, min(len(lower), start + 45))
-    if keyed:
-        return Answer({"1": "present", "2": "absent"}.get(keyed["code"], "perhaps"), start, keyed.end())
-    following = lower.find("inva", start, end)
-    end = min(start + 60, end if following < 0 else following)  # the choices of the next question are not this one's
-    if "[" not in lower[start:end] and "(x" not in lower[start:end]:
-        return None
-    match = (_BOX_FIRST if BOX_OPENS.match(lower, start, end) else _BOX_LAST).search(lower, start, end)
-    if not match:
-        return None
-    return Answer("present" if match["choice"] in ("present", "yes", "identified", "positive") else "absent", match.start(), match.end())
-
-# %% ../../nbs/api/21_rules.invasion.ipynb #0c046afb
-def read_answer(lower: str,  # a folded report
-                start: int,  # where to look from: the end of what is asked
-                end: int,    # where to stop
-                ) -> Answer | None:
-    "The first answer between `start` and `end`, a ticked choice before any word; None without one, or when all boxes are empty."
-    choice = read_choice(lower, start, end)
-    if choice:
-        return choice
-    match = _GLUED.match(lower, start, end) or _ANSWER.search(lower, start, end)
-    if not match or EMPTY_OPENS.match(lower, start, end) or EMPTY_FOLLOWS.match(lower, match.end(), end):
-        return None
-    doubted = match.lastgroup == "yes" and _DOUBT_FOLLOWS.match(lower, match.end(), end)
-    return Answer("perhaps" if doubted else _MEANING[match.lastgroup], match.start(), match.end())
+# %% ../../nbs/api/21_rules.invasion.ipynb #21a0c001
+HEAD = PatternTable(
+    "invasion.head",
+    Pattern("invasion", r"inva\s?s\s?[i1l]\s?[o0]?n?s?(?=[^a-z]|of|present|absent|not|identified|is\b)", ("invasion:", "inva sion ", "invasi0n ", "invas1on.", "invasionpresent"), ("invasive", "invade "),
+            "OCR drops spaces into the word and takes them from behind it"),
+    Pattern("invasion", r"[il1|]nvasion", ("lnvasion", "|nvasion"), ("nvasion",), "OCR reads i as l, 1 or |"),
+    Pattern("spread", r"permeation|involvement|infiltration|extension|spread", ("lymphatic permeation", "perineural spread"), ("infiltrating", "involved")),
+    Pattern("clot", r"emboli(?:sm)?\b|embolus|thromb(?:i|us)\b", ("tumor emboli", "tumor thrombus"), ("embolized", "thrombosis")),
+    Pattern("space", r"space\b(?![\s.]{1,3}(?:inva|invol))", ("lymphovascular space: absent",), ("lymphovascular space invasion", "spaces"), "before invasion it is part of the name"))
+HEAD
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #bf35852a
-_HEAD = re.compile(r"inva\s?s\s?[i1l]\s?[o0]?n?s?(?=[^a-z]|of|present|absent|not|identified|is\b)|[il1|]nvasion|permeation|involvement|infiltration|extension|"
-                   r"emboli(?:sm)?\b|embolus|thromb(?:i|us)\b|spread|"
-                   r"space\b(?![\s.]{1,3}(?:inva|invol))")
 _WORD = re.compile(r"[^\W_]{1,30}|[^\s\w]")
-_LINK = frozenset("space spaces or and small large blood channel channels tumor tumour tumoral extramural intramural extratumoral intratumoral peritumoral nor sinus like duct microvascular microscopic carcinoma neoplastic cell".split())
-_ROOT = re.compile(r"vas[ce]|ascular|cu[l1]ar|lymph|phat|angio|vess|ve[ni]|capillar|arter|ner[uv]|neur|lvs?i")
-_VESSEL = re.compile(r".{0,20}(?:vasc|ascular|vaseular|angio|vess|veno|capillar|phatic)|cu[l1]ar$|veins?$|arterial$|lvs?i$|lymph(?!oc|oi|op|om|ad)")
-_OTHER_VESSEL = re.compile(r"\b(?:renal vein|portal|hepatic vein|pulmonary vein|vena cava|caval|jugular|splenic vein)\W{1,3}[^\n:]{0,20}$")
+_LINKS = frozenset("space spaces or and small large blood channel channels tumor tumour tumoral extramural intramural extratumoral intratumoral peritumoral nor sinus like duct microvascular microscopic carcinoma neoplastic cell".split())
+ROOT = PatternTable(
+    "invasion.root",
+    Pattern("structure", r"vas[ce]|ascular|cu[l1]ar|lymph|phat|angio|vess|ve[ni]|capillar|arter|lvs?i", ("vaseular", "lymphatic", "vessel", "venous", "lvi"), ("stromal", "capsule"), "a quick look, before the words are read"),
+    Pattern("structure", r"ner[uv]|neur", ("perineural", "nerve", "perinerual"), ("inner",)))
+ROOT
 
+# %% ../../nbs/api/21_rules.invasion.ipynb #2b382304
+STRUCTURE_WORD = PatternTable(
+    "invasion.structure_word",
+    Pattern("vessel", r".{0,20}(?:vasc|ascular|vaseular|angio|vess|veno|capillar|phatic)", ("lymphovascular", "angiolymphatic", "vaseular", "phatic", "vessels"), ("capsular", "invasive")),
+    Pattern("vessel", r"(?:cu[l1]ar|veins?|arterial|lvs?i)$", ("vein", "lvsi", "cu1ar"), ("veined", "muscular"), "'lymphovas cu1ar': OCR breaks the word"),
+    Pattern("vessel", r"lymph(?!oc|oi|op|om|ad)", ("lymph", "lymphatics"), ("lymphocytic", "lymphoid", "lymphoma", "lymphadenopathy", "lymphoplasmacytic")),
+    Pattern("nerve", r".{0,27}?(?:neur|nerua|nerv)", ("perineural", "nerve", "perinerual"), ("inner", "venous")),
+    anchored=True)
+STRUCTURE_WORD
 
-class Phrase(NamedTuple):
-    "A name such as 'lymphatic or perineural invasion': where it stands and what it names."
+# %% ../../nbs/api/21_rules.invasion.ipynb #8779a824
+OTHER_VESSEL = PatternTable(
+    "invasion.other_vessel",
+    Pattern("vein", r"renal vein|portal|hepatic vein|pulmonary vein|vena cava|caval|jugular|splenic vein", ("renal vein ", "portal venous "), ("adrenal vein ", "portal venous: lymphatic ")),
+    frame=r"\b(?&vein)\W{1,3}[^\n:]{0,20}$")
+OTHER_VESSEL
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #21a0c003
+class NamedStructure(NamedTuple):
+    "A name of vessels or nerves, such as 'lymphatic or perineural invasion': where it stands and what it names."
     start: int
     end: int
     vessel: bool
     nerve: bool
 
 
-def find_phrase(lower: str,  # a folded report
-                head: int,   # where the word invasion begins
-                end: int,    # where it ends
-                ) -> Phrase | None:
+def find_structure(lower: str,  # a folded report
+                   head: int,   # where the word invasion begins
+                   end: int,    # where it ends
+                   ) -> NamedStructure | None:
     "The name that ends with the word at `head`; None when it names neither vessels nor nerves."
     floor = max(0, head - 64)
-    if not _ROOT.search(lower, floor, head):
+    if not ROOT.search(lower, floor, head):
         return None
     start, vessel, nerve = head, False, False
     for word in reversed(list(_WORD.finditer(lower, floor, head))[-16:]):
         name = word[0]
-        if name in _LINK or len(name) == 1 and name not in ":;":
+        if name in _LINKS or len(name) == 1 and name not in ":;":
             continue
-        if _VESSEL.match(name):
-            vessel, start = True, word.start()
-        elif "neur" in name or "nerua" in name or "nerv" in name:
-            nerve, start = True, word.start()
-        else:
+        named = STRUCTURE_WORD.match(name)
+        if not named:
             break
-    if not (vessel or nerve) or (vessel and not nerve and _OTHER_VESSEL.search(lower, max(0, start - 20), head)):
+        start = word.start()
+        if named.lastgroup == "vessel":
+            vessel = True
+        else:
+            nerve = True
+    if not (vessel or nerve) or (vessel and not nerve and OTHER_VESSEL.search(lower, max(0, start - 20), head)):
         return None
-    return Phrase(start, end, vessel, nerve)
+    return NamedStructure(start, end, vessel, nerve)
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #f2098f05
-_BETWEEN = re.compile(r"[\s.,\-]{0,4}(?:\([^()]{0,40}\)[\s.]{0,3})?(?:(?:by|of|in|into|within|with|the|tumou?r|neoplas(?:m|tic)|(?:adeno)?carcinoma|cells?|invasive|is|are|"
-                      r"was|were|has|have|be|been|also|clearly|status|spaces?|vessels?|lymphatics?|small|large|capillary|metastatic|microscopic|focally|both|definite|"
-                      r"definitely|foci|and|either|this|specimen|nerves?|seen|outside)\b|[\s.,]){0,18}")
-_CAPTION = re.compile(r"[\s.,\-]{0,4}(?:\([^()]{0,40}\)\s{0,2}){0,2}(?:[a-z/()-]{1,20}\s{1,3}){0,4}:[^a-z0-9\[(+-]{0,120}(?:[a-z/-]{1,14}[\s,]{1,3}){0,3}")
+BETWEEN = PatternTable(
+    "invasion.between",
+    Pattern("verb", r"is|are|was|were|has|have|be|been|seen", (" is ", " has been "), (" shows ",)),
+    Pattern("link", r"by|of|in|into|within|with|the|this|and|either|both|also|clearly|focally|definite|definitely|status|outside", (" of the ", " status ", " also "), (" or ", " but ")),
+    Pattern("tumor", r"tumou?r|neoplas(?:m|tic)|(?:adeno)?carcinoma|cells?|invasive|metastatic|microscopic|foci", (" tumor ", " invasive carcinoma cells "), (" adenoma ",)),
+    Pattern("place", r"spaces?|vessels?|lymphatics?|small|large|capillary|specimen|nerves?", (" small vessels ", " (lvi) lymphatics "), (" seminal vesicle ", " margin ")),
+    frame=r"[\s.,\-]{0,4}(?:\([^()]{0,40}\)[\s.]{0,3})?(?:(?:(?&verb)|(?&link)|(?&tumor)|(?&place))\b|[\s.,]){0,18}", anchored=True)
+BETWEEN
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #d0ff7817
+# a label's end: ' (LVSI) of the tumor:', then leaders, and few words before the answer
+CAPTION = re.compile(r"[\s.,\-]{0,4}(?:\([^()]{0,40}\)\s{0,2}){0,2}(?:[a-z/()-]{1,20}\s{1,3}){0,4}:[^a-z0-9\[(+-]{0,120}(?:[a-z/-]{1,14}[\s,]{1,3}){0,3}")
 
 
 def belongs(lower: str,      # a folded report
             end: int,        # where the name ends
-            answer: Answer,  # the next answer after it
+            answer: StatedAnswer,  # the next answer after it
             ) -> bool:
     "Whether `answer` is given to the name that ends at `end`."
     gap = lower[end:answer.start]
     if not gap or lower[answer.start] in "[(":
         return True
-    caption = _CAPTION.match(lower, end, answer.start)
+    caption = CAPTION.match(lower, end, answer.start)
     if caption and caption.end() == answer.start:
         return "inva" not in gap
-    between = _BETWEEN.match(lower, end, answer.start)
+    between = BETWEEN.match(lower, end, answer.start)
     if not between or between.end() != answer.start:
         return False
     if "." in gap and not any(verb in gap for verb in (" is", " are", " was", " by")):  # 'invasion. Absent.' answers, 'invasion. No tumour in ...' does not
@@ -152,18 +126,29 @@ def belongs(lower: str,      # a folded report
     return True
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #9b725d20
-_GLUED_NO = re.compile(r"no(?=lymph|vasc|angio|perin|venous)")
-_AFFIRMED = re.compile(r"\b(?:with|shows?|showing|showed|demonstrat\w{1,4}|extensive|focal|focally|multifocal|evidence of|presence of|positive for|identified|present|"
-                       r"prominent|marked|has|massive|definite|foci of|focus of|areas of|there is|including|suggests?|exhibit\w{0,4}|contains?|minimal|rare|both|"
-                       r"intramural|extramural|scattered|abundant)[\s.:-]{1,3}(?:[a-z/-]{2,14}[\s.]{1,2}){0,2}$|\b(?:and|also)\s$")
+AFFIRMED = PatternTable(
+    "invasion.affirmed",
+    Pattern("found", r"with|shows?|showing|showed|demonstrat\w{1,4}|exhibit\w{0,4}|contains?|has|there is|including|suggests?|identified|present", ("carcinoma with ", "shows definite "), ("showered ", "with a tumor three words off ")),
+    Pattern("found", r"evidence of|presence of|positive for|foci of|focus of|areas of", ("evidence of small ", "foci of "), ("evidence for ",)),
+    Pattern("found", r"extensive|focal|focally|multifocal|prominent|marked|massive|definite|minimal|rare|scattered|abundant", ("extensive ", "focal small vessel "), ("markedly ",)),
+    Pattern("found", r"both|intramural|extramural", ("extramural ", "both "), ("mural ",)),
+    Pattern("joined", r"and|also", ("necrosis and ",), ("brand ", "and very "), "what stands before it was found"),
+    frame=r"\b(?&found)[\s.:-]{1,3}(?:[a-z/-]{2,14}[\s.]{1,2}){0,2}$|\b(?&joined)\s$")
+AFFIRMED
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #5bb319a3
+_GLUED_NO = re.compile(r"no(?=lymph|vasc|angio|perin|venous)")  # OCR: 'NOLYMPHOVASCULAR INVASION'
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #21a0c007
+HowMentioned = Literal["label", "prose", "code", "bare"]  # a form's label, a sentence, `L1 V0`, an item of a list that is only a name
 
 
-class Mention(NamedTuple):
+class InvasionMention(NamedTuple):
     "One answered mention: where it stands, what it says, and how it says so."
     start: int
     end: int
-    value: str  # present, absent or perhaps
-    how: str    # label, prose, code or bare
+    value: AnswerValue
+    how: HowMentioned
 
 
 def _words_before(document: Document, start: int, width: int = 70) -> str:
@@ -173,78 +158,100 @@ def _words_before(document: Document, start: int, width: int = 70) -> str:
         before = before[before.rfind(stop) + 1:] if stop in before else before
     return before
 
-
 # %% ../../nbs/api/21_rules.invasion.ipynb #e04bfea8
-def answer_phrase(document: Document,  # a prepared report
-                  phrase: Phrase,      # a name found in it
-                  ) -> Mention | None:
+def _denied_or_doubted(lower: str, structure: NamedStructure, before: str, answer: StatedAnswer | None) -> InvasionMention | None:
+    "The mention when a negation or a doubt leads to the name."
+    negated = negation_before(before)
+    if negated is not None:
+        start = structure.start - len(before) + negated
+        if answer is not None and answer.value == "perhaps" and "." not in lower[structure.end:answer.start]:
+            return InvasionMention(start, answer.end, "perhaps", "prose")
+        return InvasionMention(start, structure.end, "no", "prose")
+    return InvasionMention(structure.start, structure.end, "perhaps", "prose") if DOUBTED_BEFORE.search(before) else None
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #fb7d70f7
+def _affirmed(lower: str, structure: NamedStructure, before: str) -> InvasionMention | None:
+    "The mention when the words before the name say that it was found, or when it is an item of a list."
+    after = lower[structure.end:structure.end + 3].lstrip(" )")[:1]
+    affirmed = AFFIRMED.search(before)
+    if affirmed and after != ":":
+        return InvasionMention(structure.start - len(before) + affirmed.start(), structure.end, "yes", "prose")
+    if after in (".", ",", ";") and before.removesuffix("tumor ").removesuffix("tumour ").strip(" -\n")[-1:] in ("", ".", ",", ";", ")"):
+        return InvasionMention(structure.start, structure.end, "yes", "bare")
+    return None
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #72733129
+def answer_named(document: Document,         # a prepared report
+                 structure: NamedStructure,  # a name found in it
+                 ) -> InvasionMention | None:
     "The name with its answer; None when the report gives none."
-    lower, start, end = document.lower, phrase.start, phrase.end
+    lower, start, end = document.lower, structure.start, structure.end
     before = _words_before(document, start)
     labels = lower[end:end + 3].lstrip(" ")[:1] == ":"
-    answer = read_answer(lower, end, min(len(lower), end + (190 if labels else 75)))  # forms leave many blanks before the value
+    answer = read_answer(lower, end, min(len(lower), end + (190 if labels else 75)), "inva")  # forms leave many blanks before the value
     if answer and not belongs(lower, end, answer):
         answer = None
     if not labels and _GLUED_NO.match(lower, start):
-        return Mention(start, end, "absent", "prose")
-    negated = negation_before(before)
-    if negated is not None:
-        doubtful = answer is not None and answer.value == "perhaps" and "." not in lower[end:answer.start]
-        return Mention(start - len(before) + negated, answer.end if doubtful else end, "perhaps" if doubtful else "absent", "prose")
-    if DOUBTED_BEFORE.search(before):
-        return Mention(start, end, "perhaps", "prose")
-    if answer:
-        return None if UNSAID.match(lower, answer.start) else Mention(start, answer.end, answer.value, "label" if ":" in lower[end:answer.start] else "prose")
-    after = lower[end:end + 3].lstrip(" )")[:1]
-    affirmed = _AFFIRMED.search(before)
-    if affirmed and after != ":":
-        return Mention(start - len(before) + affirmed.start(), end, "present", "prose")
-    if after in (".", ",", ";") and before.removesuffix("tumor ").removesuffix("tumour ").strip(" -\n")[-1:] in ("", ".", ",", ";", ")"):
-        return Mention(start, end, "present", "bare")  # an item of a list
-    return None
+        return InvasionMention(start, end, "no", "prose")
+    mention = _denied_or_doubted(lower, structure, before, answer)
+    if mention or not answer:
+        return mention or _affirmed(lower, structure, before)
+    return None if UNSAID.match(lower, answer.start) else InvasionMention(start, answer.end, answer.value, "label" if ":" in lower[end:answer.start] else "prose")
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #9c6ca783
 HEAD_CUES = ("invasi", "nvasion", "invas1", "invasl", "inva si", "invas i", "permeation", "ular extension", "atic extension", "involvement", "infiltration", "embol", "thromb", "spread", "ular space", "atic space")
-_INTO = (r"(?:of|in|into|within|by|tumou?r|the|small|large|lymph|blood|and|or|thin|walled|numerous|several|dermal|endothelial|lined|peritumoral|multiple|some|few|both|"
-         r"cancer|neoplastic|vascular|lymphatic|extramural|intramural)\b")
-_INSIDE = re.compile(rf"[\s.]{{1,3}}(?={_INTO})(?:{_INTO}|[\s.,/-]){{2,16}}"
-                     r"(?:(?P<vessel>vessels?|lymphatics?|vascular|vasculature|veins?|capillar\w{1,4}|vasorum|blood)|(?P<nerve>nerves?|(?:peri)?neur\w{1,4}))\b")
+INSIDE = PatternTable(
+    "invasion.inside",
+    Pattern("vessel", r"vessels?|lymphatics?|vascular|vasculature|veins?|capillar\w{1,4}|vasorum|blood", (" of blood vessels", " into small thin walled veins"), (" of lymph nodes", " of the vesicle")),
+    Pattern("nerve", r"nerves?|(?:peri)?neur\w{1,4}", (" of nerves", " into the perineurium"), (" of the innervation",)),
+    frame=r"[\s.]{1,3}(?=(?&into))(?:(?&into)|[\s.,/-]){2,16}(?:(?&vessel)|(?&nerve))\b", anchored=True,
+    parts={"into": r"(?:(?&preposition)|(?&what)|(?&which))\b", "preposition": "of|in|into|within|by|the|and|or|both",
+           "what": "tumou?r|cancer|neoplastic|lymph|blood|vascular|lymphatic|dermal|endothelial|lined|extramural|intramural|peritumoral",
+           "which": "small|large|thin|walled|numerous|several|multiple|some|few"})
+INSIDE
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #21a0c010
+def _structure_at(lower: str, head: re.Match) -> NamedStructure | None:
+    "The vessels or nerves that stand before the word invasion, or behind it."
+    structure = find_structure(lower, head.start(), head.end())
+    if structure:
+        return structure
+    inside = INSIDE.match(lower, head.end())
+    return NamedStructure(head.start(), inside.end(), inside["vessel"] is not None, inside["nerve"] is not None) if inside else None
 
 
-def _named(document: Document) -> Iterator[tuple[str, Mention]]:
+def _named(document: Document) -> Iterator[tuple[str, InvasionMention]]:
     "Mentions with a word such as invasion, by field."
     lower, done = document.lower, -1
     for position in document.hits(*HEAD_CUES):
         start = position + 5 if lower.startswith(("ular ", "atic "), position) else max(0, position - (lower[position] == "n"))
-        head = _HEAD.match(lower, start)
-        if not head or head.start() < done:
+        head = HEAD.match(lower, start)
+        structure = _structure_at(lower, head) if head and head.start() >= done else None
+        if not structure:
             continue
-        phrase = find_phrase(lower, head.start(), head.end())
-        if not phrase:
-            inside = _INSIDE.match(lower, head.end())
-            if not inside:
-                continue
-            phrase = Phrase(head.start(), inside.end(), inside["vessel"] is not None, inside["nerve"] is not None)
-        mention = answer_phrase(document, phrase)
-        if not mention and phrase.end > head.end() and ":" not in lower[phrase.end:phrase.end + 25]:  # 'invasion of blood vessels' needs no verb
-            mention = Mention(phrase.start, phrase.end, "present", "prose")
-        if mention and mention.value != "present" and "dermal" in lower[max(0, phrase.start - 10):phrase.start]:
-            mention = None  # vessels of the skin alone: their absence says nothing of the tumour's own
-        if mention:
-            done = max(phrase.end, mention.end if mention.how == "label" else 0)
-            if phrase.vessel:
-                yield "lymphovascular_invasion", mention
-            if phrase.nerve:
-                yield "perineural_invasion", mention
+        mention = answer_named(document, structure)
+        if not mention and structure.end > head.end() and ":" not in lower[structure.end:structure.end + 25]:  # 'invasion of blood vessels' needs no verb
+            mention = InvasionMention(structure.start, structure.end, "yes", "prose")
+        if not mention or mention.value != "yes" and "dermal" in lower[max(0, structure.start - 10):structure.start]:
+            continue  # vessels of the skin alone: their absence says nothing of the tumour's own
+        done = max(structure.end, mention.end if mention.how == "label" else 0)
+        if structure.vessel:
+            yield "lymphovascular_invasion", mention
+        if structure.nerve:
+            yield "perineural_invasion", mention
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #c442ff90
 VESSEL_CUES = ("lvi", "lvsi", "vascular", "lymphatic", "perineural", "venous", "vasc/", "blood vessel")
-_LISTED = re.compile(r"(?P<sure>lympho?[ -]{0,2}vascular|angio[ -]?lymphatic|perineural(?:\sspaces?)?|\blvs?i|venous\s?/\s?lymphatic|lymphatic\s?/\s?vascular|"
-                     r"vascular\s?/\s?lymphatic|vasc/lymphatic)?(?P<loose>venous|lymphatic|vascular|blood vessel|neural)?"
-                     r"\s?(?:\([^()]{0,30}\))?\s?(?::|-|\.{2,9})\s{0,20}(?=\S)")
+LISTED = PatternTable(
+    "invasion.listed",
+    Pattern("sure", r"lympho?[ -]{0,2}vascular|angio[ -]?lymphatic|perineural(?:\sspaces?)?|\blvs?i", ("lvi: no", "perineural: no", "angiolymphatic - present"), ("lymphatic: no", "lymphovascular margin: free")),
+    Pattern("sure", r"venous\s?/\s?lymphatic|lymphatic\s?/\s?vascular|vascular\s?/\s?lymphatic|vasc/lymphatic", ("venous/lymphatic: none", "vascular / lymphatic: none"), ("venous: none",)),
+    Pattern("loose", r"venous|lymphatic|vascular|blood vessel|neural", ("venous: none", "blood vessel (large): none"), ("lvi: no", "vascular margin: free")),
+    frame=r"(?&sure)?(?&loose)?\s?(?:\([^()]{0,30}\))?\s?(?::|-|\.{2,9})\s{0,20}(?=\S)", anchored=True)
+LISTED
 
-
-def _listed(document: Document) -> Iterator[tuple[str, Mention]]:
+# %% ../../nbs/api/21_rules.invasion.ipynb #025c26f5
+def _listed(document: Document) -> Iterator[tuple[str, InvasionMention]]:
     "Mentions in lists that leave the word invasion out, by field."
     lower = document.lower
     for position in document.hits(*VESSEL_CUES):
@@ -252,50 +259,62 @@ def _listed(document: Document) -> Iterator[tuple[str, Mention]]:
         if position and lower[position - 1].isalpha():  # the cue is the end of a longer word
             floor = max(0, position - 8)
             start = max(lower.rfind(" ", floor, position), lower.rfind("\n", floor, position), floor - 1) + 1
-        match = _LISTED.match(lower, start)
+        match = LISTED.match(lower, start)
         if not match or not (match["sure"] or match["loose"]):
             continue
         if not match["sure"] and lower[start - 1:start] != "\n" and "invasion" not in lower[max(0, start - 120):start]:
             continue
-        answer = read_answer(lower, match.end(), min(len(lower), match.end() + 25))
+        answer = read_answer(lower, match.end(), min(len(lower), match.end() + 25), "inva")
         if answer and answer.start - match.end() < 4 and not UNSAID.match(lower, answer.start):
-            yield "perineural_invasion" if "neural" in match[0] else "lymphovascular_invasion", Mention(start, answer.end, answer.value, "label")
+            yield "perineural_invasion" if "neural" in match[0] else "lymphovascular_invasion", InvasionMention(start, answer.end, answer.value, "label")
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #e4c7f71b
 WITHIN_CUES = ("lymphatics", "vascular space", "lymphatic space", "vascular channel", "lymphatic channel", "vessels", "lymphovascular space", "lymph-vascular space",
                "endothelial-lined", "vascular lumen", "nerves", "nerve sheath", "perineural space")
+TUMOR_WITHIN = PatternTable(
+    "invasion.tumor_within",
+    Pattern("tumor", r"emboli|embolus|thromb\w{1,4}", ("emboli in peritumoral ", "tumor thrombus within a "), ("embolized ",)),
+    Pattern("tumor", r"tumou?r|carcinoma|cells|nests|clusters|aggregates", ("tumor is present within ", "nests of cells invading the "), ("tumor with thick ", "tumor. the ")),
+    Pattern("tumor", r"invad\w{1,3}|infiltrat\w{1,4}", ("infiltrating into large ",), ("invading ",), "the tumour was named before"),
+    frame=r"(?&tumor)[\s.]{1,3}(?:(?:(?&verb)|(?&size))\b|[\s.,/]){0,14}\b(?&within)[\s.]{1,2}(?:(?:(?&size)|a|an|dilated|rare|occasional)[\s.,/]{1,3}){0,4}$",
+    parts={"verb": "is|are|present|seen|identified|noted|found|focally|also", "within": "in|within|into|inside|involving|involves|invades|invading|infiltrating",
+           "size": "the|small|large|peritumoral|thin|walled|thin-walled|numerous|several|many|few|lymphatic|vascular|blood|multiple|and|or|lymph"})
+TUMOR_WITHIN
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #0dbdf5f2
 SPREAD_CUES = ("lymphangi", "angioinva", "intravascular", "vasorum", "vassorum", "emboliae")
-_SIZES = r"the|small|large|peritumoral|thin|walled|thin-walled|numerous|several|many|few|lymphatic|vascular|blood|multiple|and|or|lymph"
-_WITHIN = re.compile(r"(?:emboli|embolus|thromb\w{1,4}|tumou?r|carcinoma|cells|nests|clusters|aggregates|invad\w{1,3}|infiltrat\w{1,4})[\s.]{1,3}"
-                     rf"(?:(?:is|are|present|seen|identified|noted|found|focally|also|{_SIZES})\b|[\s.,/]){{0,14}}\b"
-                     rf"(?:in|within|into|inside|involving|involves|invades|invading|infiltrating)[\s.]{{1,2}}(?:(?:{_SIZES}|a|an|dilated|rare|occasional)[\s.,/]{{1,3}}){{0,4}}$")
-_SPREAD = re.compile(r"lymphang(?:itis|iosis|itic)|(?:angio|lympho)inva\w{1,6}|intravascular\s(?:tumou?r|emboli|carcinoma)|invasio[\w\s]{0,20}vass?orum|emboli\w{0,3}\scarcin")
+VESSEL_SPREAD = PatternTable(
+    "invasion.vessel_spread",
+    Pattern("named", r"lymphang(?:itis|iosis|itic)|(?:angio|lympho)inva\w{1,6}|intravascular\s(?:tumou?r|emboli|carcinoma)", ("lymphangitis carcinomatosa", "angioinvasion", "intravascular tumor"), ("lymphangioma", "intravascular contrast")),
+    Pattern("latin", r"invasio[\w\s]{0,20}vass?orum|emboli\w{0,3}\scarcin", ("invasio carcinomatosa vasorum", "emboliae carcinomatosae"), ("invasio carcinomatosa nervorum", "emboli of carcinoma")))
+VESSEL_SPREAD
 
-
-def _pictured(document: Document) -> Iterator[tuple[str, Mention]]:
+# %% ../../nbs/api/21_rules.invasion.ipynb #21a0c013
+def _pictured(document: Document) -> Iterator[tuple[str, InvasionMention]]:
     "Mentions that describe tumour inside vessels or nerves, by field."
     lower = document.lower
     for position in document.hits(*WITHIN_CUES):
-        within = _WITHIN.search(lower, max(0, position - 70), position)
+        within = TUMOR_WITHIN.search(lower, max(0, position - 70), position)
         if within and not document.is_negated(within.start(), 40):
             nerve = lower.startswith(("nerve", "perineural"), position)
-            yield "perineural_invasion" if nerve else "lymphovascular_invasion", Mention(within.start(), position + (5 if nerve else 7), "present", "prose")
+            yield "perineural_invasion" if nerve else "lymphovascular_invasion", InvasionMention(within.start(), position + (5 if nerve else 7), "yes", "prose")
     for position in document.hits(*SPREAD_CUES):
-        match = _SPREAD.search(lower, max(0, position - 30), position + 30)
+        match = VESSEL_SPREAD.search(lower, max(0, position - 30), position + 30)
         if match:
             before = _words_before(document, match.start(), 45)
-            value = "perhaps" if DOUBTED_BEFORE.search(before) else "absent" if negation_before(before) is not None else "present"
-            yield "lymphovascular_invasion", Mention(match.start(), match.end(), value, "prose")
+            value = "perhaps" if DOUBTED_BEFORE.search(before) else "no" if negation_before(before) is not None else "yes"
+            yield "lymphovascular_invasion", InvasionMention(match.start(), match.end(), value, "prose")
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #4cdb81c1
 CODE_CUES = ("pt", "pn", " l0", " l1", " lo", "l1,", " n0", " n1", " n2", " n3", "(l0", "(l1", "(lo", "(li", "l0v", "l1v", "lov", "livo", "liv0", "liv1")
+# 'L1 V0', 'LOVO', 'pN1aL1V0': L and V with their numbers, glued to the N category at most; OCR reads 0 as o, 1 as i, l or |
 _CODE = re.compile(r"l(?:(?<![a-z0-9]l)|(?<=n[0-3ox]l)|(?<=n[0-3][abc]l))\s?(?P<l>[o0-2il|]{1,2})[\s,.;/|()]{0,4}(?:1\s)?v\s?(?P<v>[o0-3il|])(?![a-qs-z])")
 _PN_CODE = re.compile(r"Pn\s?([oO01Il])(?![a-z0-9])")
 _BESIDE_PN = re.compile(r"p?[TN]\s?[0-4OoX]|V\s?[0-2OoIl]")
 _ZERO = frozenset("o0")
 
 
-def _coded(document: Document) -> Iterator[tuple[str, Mention]]:
+def _coded(document: Document) -> Iterator[tuple[str, InvasionMention]]:
     "Mentions by the codes L, V and Pn after the TNM, by field."
     lower, done = document.lower, -1
     for position in document.hits(*CODE_CUES):
@@ -304,31 +323,30 @@ def _coded(document: Document) -> Iterator[tuple[str, Mention]]:
             continue
         done = match.end()
         clear = match["l"][0] in _ZERO and match["v"] in _ZERO
-        yield "lymphovascular_invasion", Mention(match.start(), match.end("v"), "absent" if clear else "present", "code")
+        yield "lymphovascular_invasion", InvasionMention(match.start(), match.end("v"), "no" if clear else "yes", "code")
     for position in document.hits("pn"):
-        match = _PN_CODE.match(document.text, position)  # pN is the nodal category
+        match = _PN_CODE.match(document.text, position)
         if match and _BESIDE_PN.search(document.text, max(0, position - 40), position):
-            yield "perineural_invasion", Mention(position, match.end(), "absent" if match[1] in "oO0" else "present", "code")
+            yield "perineural_invasion", InvasionMention(position, match.end(), "no" if match[1] in "oO0" else "yes", "code")
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #6df539c3
-EARLY_SECTIONS = ("history", "frozen", "gross")
-_RANK = {"absent": 0, "perhaps": 1, "present": 2}
+_RANK: dict[AnswerValue, int] = {"no": 0, "perhaps": 1, "yes": 2}
+_LABEL: dict[AnswerValue, str | None] = {"no": "absent", "perhaps": None, "yes": "present"}
 
 
 def read_invasion(document: Document,            # a prepared report
                   found: Mapping[str, Finding],  # what earlier rules found; none is needed
                   ) -> Iterator[Finding]:
     "Lymphovascular and perineural invasion, weighed over all mentions."
-    best: dict[str, tuple[tuple[bool, int], Mention]] = {}
+    best: dict[str, InvasionMention] = {}
+    ranks: dict[str, tuple[bool, int]] = {}
     for mentions in (_named, _listed, _pictured, _coded):
         for field, mention in mentions(document):
             rank = (document.section(mention.start) not in EARLY_SECTIONS, _RANK[mention.value])
-            if field not in best or rank > best[field][0]:
-                best[field] = (rank, mention)
-    for field, (_, mention) in best.items():
-        label = None if mention.value == "perhaps" else mention.value
+            if field not in best or rank > ranks[field]:
+                best[field], ranks[field] = mention, rank
+    for field, mention in best.items():
+        label = _LABEL[mention.value]
         yield Finding(field, label, label or "indeterminate", (Span(mention.start, mention.end),), f"invasion.{mention.how}")
-
-
-INVASION = Rule("invasion", ("lymphovascular_invasion", "perineural_invasion"),
-                tuple(dict.fromkeys((*HEAD_CUES, *VESSEL_CUES, *WITHIN_CUES, *SPREAD_CUES, *CODE_CUES))), read_invasion, tuple(f"invasion.{how}" for how in ("label", "prose", "code", "bare")))
+INVASION = Rule("invasion", ("lymphovascular_invasion", "perineural_invasion"), tuple(dict.fromkeys((*HEAD_CUES, *VESSEL_CUES, *WITHIN_CUES, *SPREAD_CUES, *CODE_CUES))),
+                read_invasion, tuple(f"invasion.{how}" for how in get_args(HowMentioned)))

@@ -7,164 +7,117 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import get_args, Literal, NamedTuple
 
 from .grammar import Finding, Rule
-from ..text.context import BOX_OPENS, clause_around, TICK
+from .margin_answers import answer_after, answer_before, MARGIN_SIDES
+from ..text.answers import AnswerValue, EARLY_SECTIONS, StatedAnswer
+from ..text.context import BOX_OPENS, clause_around
 from ..text.document import Document, Span
-from .invasion import Answer, EARLY_SECTIONS
+from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['MARGIN_CUES', 'R_CUES', 'MARGIN', 'answer_after', 'answer_before', 'Edge', 'read_edge', 'resolve_edges',
-           'read_margin']
+__all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU_WORD', 'IN_SITU_NAME', 'INVASIVE', 'DIRECT', 'VERB_BEFORE',
+           'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'MARGIN_NAMES', 'RENEWED', 'MarginEvidence', 'R_CUES',
+           'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ', 'read_edge', 'names_of', 'MarginStatus', 'resolve_edges',
+           'read_margin_code', 'read_margin']
 
-# %% ../../nbs/api/22_rules.margin.ipynb #7922015d
-_TUMOR = (r"(?:tumou?rs?|carcinoma\w{0,2}|\w{0,9}carcinoma|neoplas\w{1,5}|malignan\w{1,3}|disease|invasive|invasion|lesions?|cancer|cells|melanoma|sarcoma|involvement|"
-          r"dysplasia|metasta\w{1,4}|extension|atypia|viable|infiltrat\w{1,4}|evidence|residual|significant|definite|diagnostic|invol\w{1,5})")
-_SUBJECT = re.compile(r"\b" + _TUMOR)
-_LENGTH = r"(?:\d{1,2}[.,]\d{1,2}|\d{1,3})[\s-]{0,2}(?:mm|cm|em|ern)\b"
-_MARGIN_ANSWER = re.compile(
-    r"\b(?:(?P<perhaps>can(?:not|\snot)\s?be\s|could\snot\sbe\s|indeterminate|not\W{1,3}(?:applicable|specified|reported|assess\w{0,4}|evaluat\w{0,4}|known|determined|"
-    r"stated|given|provided)|n/?a\b|unknown|difficult to|see\s(?:comment|note|below|above))|"
-    r"(?P<negative>neg(?:ative)?\b|un\W{0,2}involved|shows?\s(?:no\b|only\s|benign|normal)|not\W{1,3}(?:\w{1,12}ly\W)?(?:transected|involved|identified|present|seen|show|"
-    rf"reach|extend|infiltrat\w{{1,4}})|[fil1t][rt]ee\b|fr[ebc]{{1,2}}\b|off\s(?:the\s)?(?:cancer|tumou?r|neoplas)|clear\b|clean\b|widely|n[o0]\W{{1,3}}(?:\w{{2,14}}\W{{1,2}}){{0,3}}?{_TUMOR}|tumou?r\W{{1,3}}free|benign|"
-    r"complete(?:ly)?\W{1,2}(?:removed|excised|resected)|unremarkable|none\b|no\b|without\b|absent|absence|adequate|unaffected|normal\b)|"
-    r"(?P<positive>positive|affected|involved|involves|involvement by\b|present\b|transect\w{1,3}|yes\b|infiltrated|invaded|tumou?r\sat\b|"
-    rf"(?:shows?|contains?)\s(?:\w{{2,14}}\s){{0,2}}{_TUMOR}|not free\b|not clear\b)|"
-    rf"(?P<distance>{_LENGTH}|close\b))|\(\s?(?:(?P<minus>-)|(?P<plus>\+))\s?\)")
-_MARGIN_MEANING = {"minus": "negative", "plus": "positive"}
-_NOT_FREE = re.compile(r"\bnot\W{1,2}(?:\w{2,10}\W{1,2})?(?:free|clear|negative|clean)")
-_NO_DISTANCE = re.compile(r"0(?:[.,]0{1,2})?\s?(?:mm|cm)")
-_UNSTATED = re.compile(r"not\W{1,3}(?:specif|report|stat|giv|provid)|see\s|unknown")
-_ABOUT_NODES = re.compile(r"\bnodes?\b|there is one")
+# %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e02
+MARGIN_CUES = ("margin", "resection line", "incision line", "excision line", "resection edge", "surgical edge", "cut edge", "resection end", "intestine end", "bowel end",
+               "line of resection", "lines of resection", "line of excision", "lines of excision", "surgical border", "surgical. border", "resection border", "resection. line", "incision. line", "excision. line", "specimen edge", "surgical line", "cut end", "excision edge", "resection plane")
+MARGIN_WORD = PatternTable(
+    "margin.word",
+    Pattern("margin", r"margin(?:s|\(s\)|es)?(?=[^a-z]|of|and|is|are)", ("margin:", "margins ", "margin(s) ", "marginsare free"), ("marginal zone", "margined "), "OCR drops the space behind it"),
+    Pattern("line", r"(?:resection|incision|excision|surgical|cut)\W{1,2}(?:lines?|edges?|ends?|planes?|borders?)\b", ("resection lines", "surgical. borders", "cut edge"), ("resection specimen", "cut lineage")),
+    Pattern("line", r"lines?\sof\s(?:resection|excision)", ("line of resection",), ("line of cells",)),
+    Pattern("end", r"(?:intestine|bowel|specimen)\W(?:ends?|edges?)\b", ("bowel ends", "specimen edge"), ("bowel wall",)))
+MARGIN_WORD
 
-
-def _judge(lower: str, match: re.Match, end: int) -> Answer | None:
-    "The answer at `match` to a margin whose name ends at `end`; None when it says nothing about it."
-    value, start, stop = _MARGIN_MEANING.get(match.lastgroup, match.lastgroup), match.start(), match.end()
-    gap = lower[end:start]
-    if value == "perhaps" and _UNSTATED.match(match[0]) or value == "distance" and "measur" in gap:
-        return None
-    if value == "positive" and match[0] == "present" and ":" not in gap and not _SUBJECT.search(gap):
-        return None  # 'a margin is present' speaks of the specimen
-    if value == "positive" and _ABOUT_NODES.search(lower, end, min(len(lower), stop + 14)):
-        return None
-    if value == "negative" and _NOT_FREE.search(lower, max(end, start - 15), stop) or value == "distance" and _NO_DISTANCE.match(match[0]):
-        value = "positive"
-    return Answer(value, start, stop)
-
-# %% ../../nbs/api/22_rules.margin.ipynb #fb65c732
-_LABEL_END = re.compile(r"(?:[^:;]{0,75}:|[^:;\n]{0,30};(?=\s(?:no|yes|fr[ebc]{1,2}|neg\w{0,5}|pos\w{0,5}|clear|uninvolved|involved)\b))(?P<value>[\s\-.*]{0,60})")
-_SIDE = r"(?:anterior|posterior|deep|superior|inferior|medial|lateral|proximal|distal|radial|circumferential|superficial|apical|apex)"
-_SIDES = re.compile(rf"{_SIDE}(?:\s(?:surgical\s)?margin)?(?![^:\n.;]{{0,12}}:)(?!\W{{1,3}}(?:negative|free|clear|uninv|no\b|not\b))")
-_TICK = re.compile(rf"{TICK}\W{{0,3}}")
-_SUB_LABEL = re.compile(r"[a-z' ]{0,12}(?:adipose|tissue|fascia|vein|ureter\w{0,2}|urethra\w?|soft|proximal|distal|radial|deep|invasive carcinoma)[a-z' ]{0,25}:\s?")
-_FOREIGN = re.compile(r":|margin|node|invasion|stage|grade")  # what stands between a label and an answer that is not its own
-_SPECIMEN = re.compile(r"exci|biops|resect|shav|\bnew\b|additional|mastect|margin[^:]{0,40},")
-
-
-def _ticked(lower: str, start: int, end: int) -> Answer | None:
-    "The margin answer whose box is ticked; None when none is."
-    tick = _TICK.search(lower, start, end)
-    match = _MARGIN_ANSWER.match(lower, tick.end(), end) if tick else None
-    return _judge(lower, match, start) if match else None
-
-
-def answer_after(lower: str,  # a folded report
-                 end: int,    # where the word margin ends
-                 right: int,  # where its clause ends
-                 ) -> Answer | None:
-    "The answer that follows the word margin, in a label's value or in prose."
-    if BOX_OPENS.match(lower, end, right):
-        return _ticked(lower, end, right)
-    match = _MARGIN_ANSWER.search(lower, end, min(right, end + 110))
-    label = _LABEL_END.match(lower, end, min(len(lower), end + 110))
-    if label and right < label.start("value") - 1 and lower[end:right].strip():
-        label = None  # the colon of another line
-    kind = match.lastgroup if match else ""
-    if label and (not match or match.start() >= label.end() or kind in ("positive", "plus") or kind == "distance" and "\n" not in lower[end:label.end()]):
-        # 'margins involved by carcinoma: no' is answered after the colon
-        if kind == "positive" and _SIDES.match(lower, label.end()):
-            return Answer("positive", match.start(), label.end())  # 'margins positive: posterior, deep'
-        match = _MARGIN_ANSWER.search(lower, label.end(), min(len(lower), label.end() + 75))
-        sub_label = _SUB_LABEL.match(lower, label.end()) if match else None
-        if match and _FOREIGN.search(lower, sub_label.end() if sub_label else label.end(), match.end() + 1):
-            return None
-        if match and match.lastgroup == "positive" and _SPECIMEN.search(lower, end, label.end()):
-            return None  # 'new deep margin, excision: carcinoma present' does not say that its far side is reached
-    return _judge(lower, match, end) if match else None
-
-# %% ../../nbs/api/22_rules.margin.ipynb #88bae312
-_LEADING = re.compile(rf"\b(?:(?P<negative>(?:free|clear|negative|uninvolved|clean|benign|tumou?r-free|unaffected|adequate)\b)|(?P<distance>{_LENGTH}"
-                      r"(?=[^;:]{0,40}\b(?:fr[a-z]m|to|away|off|of the|free)\b)|(?:close to|approach\w{0,3}|near\w{0,2}|within|less than|closest|distance|away|towards)\b)|"
-                      r"(?P<positive>(?:present|identified|seen|extend\w{0,3}|extension|involv\w{0,5}|reach\w{0,3}|abut\w{0,4}|touch\w{0,3}|transect\w{0,3}|invades|"
-                      r"invading|infiltrates|positive|at)\b)|(?P<no>(?:no|not|without|absence|nor)\b))")
-_ELSEWHERE = re.compile(r"\b(?:skin|is|are|was|were|this|may|muscularis|fat|serosa|wall|tissues?|nipple|mucosa|but|which|eic)\b(?![\s.]{0,3}(?:resection |surgical )?$)")
-
-
-def _reaches(lower: str, left: int, match: re.Match, start: int) -> bool:
-    "Whether the verb at `match` says that tumour reaches the margin at `start`."
-    if _ELSEWHERE.search(lower, match.end(), start):
-        return False
-    if match[0].startswith(("involv", "positive")):
-        return True
-    subject = _SUBJECT.search(lower, max(left, match.start() - (35 if match[0] == "at" else 95)), match.start())
-    return subject is not None and "site" not in lower[max(left, match.start() - 12):match.start()]
-
-
-def answer_before(lower: str,  # a folded report
-                  left: int,   # where the clause begins
-                  start: int,  # where the word margin begins
-                  ) -> Answer | None:
-    "The answer in the words that lead to the word margin: 'tumour extends to the inked …', 'negative deep …'."
-    left = max(left, start - 95)
-    left = max(left, lower.rfind(":", left, start) + 1)
-    value, first, last, denied = None, start, start, False
-    for match in _LEADING.finditer(lower, left, start):
-        kind = match.lastgroup
-        if kind == "no":
-            denied, first, last = True, match.start(), match.end()
-        elif kind != "positive" or _reaches(lower, left, match, start):
-            if not denied:
-                first = match.start()
-            value, last = "negative" if denied and kind == "positive" else kind, match.end()
-    if value == "negative" and denied and _NOT_FREE.search(lower, first, start):
-        value = "positive"
-    return Answer(value, first, last) if value else None
+# %% ../../nbs/api/22_rules.margin.ipynb #89dc774f
+TUMOR_EDGE = PatternTable(
+    "margin.tumor_edge",
+    Pattern("edge", r"infiltrati\w{2,3}|pushing|rolled|raised|heaped|tumou?r|ulcer|irregular", ("an infiltrating ", "pushing ", "heaped-", "ulcer "), ("deep ", "inked ", "tumor-free ")),
+    Pattern("edge", r"serosal|costal|lateral liver|orbital|lobular", ("costal ", "lateral liver "), ("liver ", "lateral "), "the margin of an organ"),
+    frame=r"(?&edge)[\s-]{1,2}$")
+TUMOR_EDGE
 
 # %% ../../nbs/api/22_rules.margin.ipynb #9c2387e1
 class Edge(NamedTuple):
     "One statement about a margin."
     start: int
     end: int
-    value: str      # positive, negative, distance or perhaps
-    in_situ: bool   # it speaks of in-situ disease only
-    final: bool     # it stands in a part of the report that gives the diagnosis
-    general: bool   # it speaks of all margins
-    around: str     # the words around it, folded
+    value: AnswerValue  # yes: tumour reaches it; distance: it stops short of it
+    in_situ: bool       # it speaks of in-situ disease only
+    final: bool         # it stands in a part of the report that gives the diagnosis
+    general: bool       # it speaks of all margins
+    around: str         # the words around it, folded
 
+# %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e03
+_IN_SITU_HINTS = ("situ", "dcis", "lcis", "intraductal", "dysplasia", "adenoma", "cis", "intraepithelial", "barrett")  # a quick look: most statements hold none
+IN_SITU_WORD = PatternTable(
+    "margin.in_situ",
+    Pattern("short", r"\bdcis\b|\blcis\b|\bcis\b", ("dcis", "focal lcis"), ("excised", "cistern")),
+    Pattern("named", r"in[\s-]{1,2}situ|intraductal|dysplasia|adenoma\b|intraepithelial|barrett|prostatic intraep", ("carcinoma in situ", "in-situ", "tubular adenoma"), ("adenomatous", "invasive"), "adenoma and dysplasia at a margin are not the cancer"))
+IN_SITU_WORD
 
-_IN_SITU_WORDS = ("situ", "dcis", "lcis", "intraductal", "dysplasia", "adenoma", "cis", "intraepithelial", "barrett")
-_IN_SITU = re.compile(r"\bdcis\b|in[\s-]{1,2}situ|intraductal|\blcis\b|dysplasia|adenoma\b|\bcis\b|intraepithelial|barrett|prostatic intraep")
-_IN_SITU_NAME = re.compile(r"(?:ductal|duct|lobular|urothelial)?\s?carcinoma[\s-]{1,2}in[\s-]{1,2}situ|in[\s-]{1,2}situ\s(?:\w{3,10}\s)?(?:carcinoma|tumou?r|component)|"
-                           r"intraductal\scarcinoma")
-_INVASIVE = re.compile(r"invasive|infiltrating|adenocarcinoma|both|and carcinoma|neoplas|malignan|carcinoma|tumou?r")
+# %% ../../nbs/api/22_rules.margin.ipynb #56092e73
+IN_SITU_NAME = PatternTable(
+    "margin.in_situ_name",
+    Pattern("behind", r"(?:ductal|duct|lobular|urothelial)?\s?carcinoma[\s-]{1,2}in[\s-]{1,2}situ", ("ductal carcinoma in situ", "carcinoma in-situ"), ("ductal carcinoma",)),
+    Pattern("before", r"in[\s-]{1,2}situ\s(?:\w{3,10}\s)?(?:carcinoma|tumou?r|component)|intraductal\scarcinoma", ("in situ ductal carcinoma", "intraductal carcinoma"), ("in situ and invasive",)))
+IN_SITU_NAME
 
+# %% ../../nbs/api/22_rules.margin.ipynb #935920bb
+INVASIVE = PatternTable(
+    "margin.invasive",
+    Pattern("tumor", r"invasive|infiltrating|both|neoplas|malignan|carcinoma|tumou?r", ("invasive", "adenocarcinoma", "both components"), ("dcis", "adenoma")))
+INVASIVE
 
-def _is_in_situ(words: str) -> bool:
+# %% ../../nbs/api/22_rules.margin.ipynb #c2be6def
+def is_in_situ(words: str  # what is said of a margin, folded
+               ) -> bool:
     "Whether `words` speak of in-situ disease and of nothing else."
-    return any(word in words for word in _IN_SITU_WORDS) and _IN_SITU.search(words) is not None and _INVASIVE.search(_IN_SITU_NAME.sub(" ", words)) is None
+    return any(word in words for word in _IN_SITU_HINTS) and IN_SITU_WORD.search(words) is not None and INVASIVE.search(IN_SITU_NAME.sub(" ", words)) is None
 
 # %% ../../nbs/api/22_rules.margin.ipynb #9f461f58
-_DIRECT = re.compile(r"[\s.,]{0,3}(?:\([^()]{0,60}\)[\s.,]{0,3})?(?:of\W(?:the\W)?(?:resection|excision|specimen|surgical\sresection)[\s.,]{0,3})?(?:status\W{1,3})?"
-                     r"(?:is|are|was|were|appears?|remains?|[:=-]|\.{2,6}|(?=negative|positive|free|clear|uninvolved|involved|not\Winvolved|can(?:not|\snot)\sbe|show|"
-                     r"contain|with\s(?:no|tumou?r)|tumou?r[\s-]free|[a-z]{0,3}negative|widely))")
-_FROM = re.compile(r"\d\s{0,2}[cm]m\s(?:away\s)?from\W{1,2}[a-z\s.]{0,30}$")  # '1 cm from the line of resection shows tumour'
-_COPULA = re.compile(r"[^;:]{0,75}\b(?:is|are|was|were|ark|appears?)[\s.]{1,3}(?:\w{3,12}ly\s|all\s|also\s){0,2}$")
-_NO_RESECTION = re.compile(r"(?:infiltrati\w{2,3}|pushing|serosal|rolled|raised|heaped|tumou?r|ulcer|irregular|costal|lateral liver|orbital|lobular)[\s-]{1,2}$")
-_GROSS_WORDS = ("grossly", "cut section", "sectioning", "serially", "submitted", "cassette", "white-tan", "tan-white", "is inked", "are inked", "inked bl", "inked red",
-                "inked gr", "inked ye", "inked or", "specimen is", "stitch", "suture")
-_BLOCK = re.compile(r"\W{0,3}(?:[a-z]{1,2}\d{1,2}|\d{1,2}[a-z])\b\s?[-:=&,a]")
+DIRECT = PatternTable(
+    "margin.direct",
+    Pattern("verb", r"is|are|was|were|appears?|remains?", (" is free", " of resection are clear", "(s) appear free"), (" near tumor", " of the skin are")),
+    Pattern("sign", r"[:=-]|\.{2,6}", (": free", " (inked) - free", " ...... free"), (". free",)),
+    Pattern("answer", r"[a-z]{0,3}negative|positive|free|clear|uninvolved|involved|not\Winvolved|widely|tumou?r[\s-]free", (" free of tumor", " uninvolved", " tumor-free"), (" closest", " inked")),
+    Pattern("answer", r"can(?:not|\snot)\sbe|show|contain|with\s(?:no|tumou?r)", (" cannot be assessed", " shows tumor", " with tumor"), (" with ink",)),
+    frame=r"[\s.,]{0,3}(?:\([^()]{0,60}\)[\s.,]{0,3})?(?:(?&of)[\s.,]{0,3})?(?:status\W{1,3})?(?:(?&verb)|(?&sign)|(?=(?&answer)))", anchored=True,
+    parts={"of": r"of\W(?:the\W)?(?:resection|excision|specimen|surgical\sresection)"})
+DIRECT
+
+# %% ../../nbs/api/22_rules.margin.ipynb #7222f5e2
+VERB_BEFORE = PatternTable(
+    "margin.verb_before",
+    Pattern("verb", "is|are|was|were|ark|appears?", (" of the left breast are ", " at the base is grossly ", "s ark all "), (" are free; tumor ", " basis "), "OCR reads are as ark"),
+    frame=r"[^;:]{0,75}\b(?&verb)[\s.]{1,3}(?:\w{3,12}ly\s|all\s|also\s){0,2}$", anchored=True)
+VERB_BEFORE
+
+# %% ../../nbs/api/22_rules.margin.ipynb #776058b2
+DISTANCE_BEFORE = re.compile(r"\d\s{0,2}[cm]m\s(?:away\s)?from\W{1,2}[a-z\s.]{0,30}$")  # '1 cm from the line of resection shows tumour'
+
+
+def _is_direct(lower: str, start: int, end: int, right: int, answer: StatedAnswer) -> bool:
+    "Whether the answer behind the margin at `start:end` is said of it beyond doubt."
+    joined = DIRECT.match(lower, end, right) is not None or VERB_BEFORE.match(lower, end, answer.start) is not None
+    return joined and not DISTANCE_BEFORE.search(lower, max(0, start - 50), start)
+
+
+def _answer_at(lower: str, start: int, end: int, left: int, right: int) -> StatedAnswer | None:
+    "What the clause `left:right` says of the margin at `start:end`."
+    answer = answer_after(lower, end, right)
+    if answer is not None and _is_direct(lower, start, end, right, answer) or BOX_OPENS.match(lower, end, right):
+        return answer
+    return answer_before(lower, left, start) or (answer if answer and answer.start - end < 60 else None)
+
+# %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e06
+GROSS_WORDS = ("grossly", "cut section", "sectioning", "serially", "submitted", "cassette", "white-tan", "tan-white", "is inked", "are inked", "inked bl", "inked red",
+               "inked gr", "inked ye", "inked or", "specimen is", "stitch", "suture")
+BLOCK = re.compile(r"\W{0,3}(?:[a-z]{1,2}\d{1,2}|\d{1,2}[a-z])\b\s?[-:=&,a]")  # the legend of blocks: 'A3: deep margin'
 
 
 def read_edge(document: Document,  # a prepared report
@@ -173,65 +126,121 @@ def read_edge(document: Document,  # a prepared report
               ) -> Edge | None:
     "What is said of the margin named at `start:end`; None when nothing is."
     lower = document.lower
-    if _NO_RESECTION.search(lower, max(0, start - 18), start):
-        return None  # the edge of the tumour, not of the specimen
+    if TUMOR_EDGE.search(lower, max(0, start - 18), start):
+        return None
     left, right = clause_around(document.text, start, end)
-    answer = answer_after(lower, end, right)
-    direct = (answer is not None and (_DIRECT.match(lower, end, right) is not None or _COPULA.match(lower, end, answer.start) is not None)
-              and not _FROM.search(lower, max(0, start - 50), start))
-    if not direct and not BOX_OPENS.match(lower, end, right):
-        answer = answer_before(lower, left, start) or (answer if answer and answer.start - end < 60 else None)
+    answer = _answer_at(lower, start, end, left, right)
     if not answer:
         return None
     value, clause, words = answer.value, lower[left:right], lower[max(left, start - 60):right]
-    if value in ("positive", "negative") and lower[end:end + 2].lstrip(" ")[:1] == ":" and "distance" in lower[max(left, start - 60):start]:
-        value = "distance"
-    final = document.section(start) not in EARLY_SECTIONS and not _BLOCK.match(clause) and not any(word in clause for word in _GROSS_WORDS)
-    in_situ = _is_in_situ(lower[max(left, answer.start - 70):min(right, answer.end + 70)])
+    if value in ("yes", "no") and lower[end:end + 2].lstrip(" ")[:1] == ":" and "distance" in lower[max(left, start - 60):start]:
+        value = "distance"  # 'distance to the closest margin: …'
+    final = document.section(start) not in EARLY_SECTIONS and not BLOCK.match(clause) and not any(word in clause for word in GROSS_WORDS)
+    in_situ = is_in_situ(lower[max(left, answer.start - 70):min(right, answer.end + 70)])
     return Edge(min(start, answer.start), max(end, answer.end), value, in_situ, final, lower[end - 1] in "s)", words)
 
 # %% ../../nbs/api/22_rules.margin.ipynb #1f3b761d
-_NAMES = ("anterior", "posterior", "deep", "superior", "inferior", "medial", "lateral", "proximal", "distal", "radial", "circumferential", "superficial", "apical",
-          "bladder neck", "urethral", "ureter", "bronchial", "vascular", "parenchymal", "vaginal", "skin", "mucosal", "esophageal", "gastric", "mesenteric", "soft tissue")
-_NEW = re.compile(r"\bnew\b|newest|\bfinal\b|re-?\s?exci|additional|separate|\brevis|re-?resec|shav|further|subsequent")
+MARGIN_NAMES = (*MARGIN_SIDES, "bladder neck", "urethral", "ureter", "bronchial", "vascular", "parenchymal", "vaginal", "skin", "mucosal", "esophageal", "gastric", "mesenteric", "soft tissue")
+RENEWED = PatternTable(
+    "margin.renewed",
+    Pattern("cut", r"re-?\s?exci|re-?resec|shav", ("re-excision of medial margin", "re excision", "margin shave"), ("excision",)),
+    Pattern("later", r"\bnew\b|newest|\bfinal\b|additional|separate|\brevis|further|subsequent", ("new deep margin", "final margins", "revised margin"), ("anew", "finally")))
+RENEWED
 
-
-def _names(edge: Edge) -> set[str]:
+# %% ../../nbs/api/22_rules.margin.ipynb #d90cce87
+def names_of(edge: Edge  # a statement
+             ) -> set[str]:
     "The margins that the statement names; none when it sums up all of them."
     if "final margin" in edge.around:
         return set()
-    return {name for name in _NAMES if name in edge.around}
+    return {name for name in MARGIN_NAMES if name in edge.around}
+
+# %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e08
+MarginEvidence = Literal["stated", "distance", "early", "code"]  # a word, a distance, a part of the report that others outweigh, or `R0`
 
 
-def resolve_edges(edges: list[Edge]  # all statements about margins
-                  ) -> tuple[str | None, Edge, str] | None:
-    "The label, the statement that decides, and the kind of evidence: stated or distance. None without a statement."
-    edges = [edge for edge in edges if edge.final] or [edge for edge in edges if edge.value != "distance"]
-    clear = [edge for edge in edges if edge.value == "negative"]
-    renewed = [_names(edge) for edge in clear if _NEW.search(edge.around)]
+class MarginStatus(NamedTuple):
+    "What all statements come to, and the one that decides."
+    label: str | None  # positive or negative; None when it cannot be assessed
+    edge: Edge
+    evidence: MarginEvidence
+
+# %% ../../nbs/api/22_rules.margin.ipynb #b4725c11
+def _still_positive(edges: list[Edge], clear: list[Edge]) -> Edge | None:
+    "The first margin that invasive tumour reaches and that no clear further excision has replaced."
+    renewed = [names_of(edge) for edge in clear if RENEWED.search(edge.around)]
     for edge in edges:
-        if edge.value == "positive" and not edge.in_situ:
-            names = _names(edge)
+        if edge.value == "yes" and not edge.in_situ:
+            names = names_of(edge)
             if not any(not names or not others or names & others for others in renewed):
-                return "positive", edge, "stated"
-    if clear:
-        return "negative", max(clear, key=lambda edge: (not edge.in_situ, edge.general)), "stated"
-    for value, label, how in (("distance", "negative", "distance"), ("perhaps", None, "stated")):
-        for edge in edges:
-            if edge.value == value and not edge.in_situ:
-                return label, edge, how
+                return edge
     return None
 
+# %% ../../nbs/api/22_rules.margin.ipynb #3ee21f42
+def _first_invasive(edges: list[Edge], value: AnswerValue) -> Edge | None:
+    "The first statement with an answer that does not speak of in-situ disease."
+    return next((edge for edge in edges if edge.value == value and not edge.in_situ), None)
+
+# %% ../../nbs/api/22_rules.margin.ipynb #871e1cb8
+def resolve_edges(edges: list[Edge]  # all statements about margins
+                  ) -> MarginStatus | None:
+    "What the statements come to; None when they say nothing of invasive tumour."
+    edges = [edge for edge in edges if edge.final] or [edge for edge in edges if edge.value != "distance"]
+    clear = [edge for edge in edges if edge.value == "no"]
+    if edge := _still_positive(edges, clear):
+        label, evidence = "positive", "stated"
+    elif clear:
+        edge = max(clear, key=lambda edge: (not edge.in_situ, edge.general))
+        label, evidence = "negative", "stated"
+    elif edge := _first_invasive(edges, "distance"):
+        label, evidence = "negative", "distance"
+    elif edge := _first_invasive(edges, "perhaps"):
+        label, evidence = None, "stated"
+    else:
+        return None
+    return MarginStatus(label, edge, evidence if edge.final else "early")
+
 # %% ../../nbs/api/22_rules.margin.ipynb #f4434588
-MARGIN_CUES = ("margin", "resection line", "incision line", "excision line", "resection edge", "surgical edge", "cut edge", "resection end", "intestine end", "bowel end",
-               "line of resection", "lines of resection", "line of excision", "lines of excision", "surgical border", "surgical. border", "resection border", "resection. line", "incision. line", "excision. line", "specimen edge", "surgical line", "cut end", "excision edge", "resection plane")
 R_CUES = (" r0", " ro", " r1", " r2", " r local", "0r0", "or0", "oro", "v0r", "vor", ",r0")
-_MARGIN_WORD = re.compile(r"margin(?:s|\(s\)|es)?(?=[^a-z]|of|and|is|are)|(?:resection|incision|excision|surgical|cut)\W{1,2}(?:lines?|edges?|ends?|planes?|borders?)\b|lines?\sof\s(?:resection|excision)|"
-                          r"(?:intestine|bowel|specimen)\W(?:ends?|edges?)\b")
 _TRANSECTED = re.compile(r"transected\s?[:?]\s{0,3}(?P<answer>yes|no)\b")
 _R_CODE = re.compile(r"(?<![a-z0-9])r\s?(?:local\s)?(?P<r>[o0-2])(?![a-z0-9])|v\s?[o0-2]\s?r\s?(?P<glued>[o0-2])(?![a-z0-9])")
 _BESIDE_R = re.compile(r"p?[tn]\s?[0-4ox]|v\s?[0o1]|locally")
-_MOST_EDGES = 400  # more statements than any report has
+
+
+def _code_finding(label: str, detail: str, start: int, end: int) -> Finding:
+    "The finding of a code at `start:end`."
+    return Finding("margin", label, detail, (Span(start, end),), "margin.code")
+
+
+def _transected(document: Document) -> Finding | None:
+    "The form's question whether the tumour is cut through."
+    for position in document.hits("transected"):
+        match = _TRANSECTED.match(document.lower, position)
+        if match:
+            return _code_finding("negative" if match["answer"] == "no" else "positive", match[0], *match.span())
+    return None
+
+
+def _r_category(document: Document) -> Finding | None:
+    "The R category, printed as a capital beside another code."
+    lower = document.lower
+    for position in document.hits(*R_CUES):
+        match = _R_CODE.search(lower, position, position + 12)
+        if match and document.text[match.start()] != "r" and _BESIDE_R.search(lower, max(0, position - 50), position + 3):
+            code = (match["r"] or match["glued"]).replace("o", "0")
+            return _code_finding("negative" if code == "0" else "positive", "R" + code, *match.span())
+    return None
+
+
+def read_margin_code(document: Document  # a prepared report
+                     ) -> Finding | None:
+    "The margin status where no margin is named: by the word irradical, by whether the tumour is transected, or by the R category."
+    for position in document.hits("irradical"):
+        return _code_finding("positive", "irradical", position, position + len("irradical"))
+    return _transected(document) or _r_category(document)
+
+# %% ../../nbs/api/22_rules.margin.ipynb #4a2b67e0
+MOST_EDGES = 400  # more statements than any report has
 
 
 def _edges(document: Document, positions: list[int]) -> list[Edge]:
@@ -239,49 +248,28 @@ def _edges(document: Document, positions: list[int]) -> list[Edge]:
     edges: list[Edge] = []
     done = -1
     for position in positions:
-        word = _MARGIN_WORD.match(document.lower, position) if position >= done else None
+        word = MARGIN_WORD.match(document.lower, position) if position >= done else None
         if word:
             done = word.end()
             edge = read_edge(document, word.start(), done)
             if edge:
                 edges.append(edge)
-                if len(edges) == _MOST_EDGES:
+                if len(edges) == MOST_EDGES:
                     break
     return edges
 
 
-def _margin_code(document: Document) -> Iterator[Finding]:
-    "The margin status by the R category, by whether the tumour is transected, or by the word irradical."
-    lower = document.lower
-    for position in document.hits("irradical"):
-        yield Finding("margin", "positive", "irradical", (Span(position, position + 9),), "margin.code")
-        return
-    for position in document.hits("transected"):
-        match = _TRANSECTED.match(lower, position)
-        if match:
-            yield Finding("margin", "negative" if match["answer"] == "no" else "positive", match[0], (Span(*match.span()),), "margin.code")
-            return
-    for position in document.hits(*R_CUES):
-        match = _R_CODE.search(lower, position, position + 12)
-        if match and document.text[match.start()] != "r" and _BESIDE_R.search(lower, max(0, position - 50), position + 3):
-            code = (match["r"] or match["glued"]).replace("o", "0")
-            yield Finding("margin", "negative" if code == "0" else "positive", "R" + code, (Span(*match.span()),), "margin.code")
-            return
-
-# %% ../../nbs/api/22_rules.margin.ipynb #4a2b67e0
 def read_margin(document: Document,            # a prepared report
                 found: Mapping[str, Finding],  # what earlier rules found; none is needed
                 ) -> Iterator[Finding]:
-    "The margin status over all statements; by code only when no margin is named."
-    positions: tuple[list[int], list[int]] = ([], [])
+    "The margin status over all statements; by code only when they decide nothing."
+    early: list[int] = []
+    later: list[int] = []
     for position in document.hits(*MARGIN_CUES):
-        positions[document.section(position) in EARLY_SECTIONS].append(position)
-    resolved = resolve_edges(_edges(document, positions[0]) or _edges(document, positions[1]))  # what is said early counts when nothing is said later
-    if resolved:
-        label, edge, how = resolved
-        yield Finding("margin", label, label or "cannot be assessed", (Span(edge.start, edge.end),), f"margin.{how if edge.final else 'early'}")
-    else:
-        yield from _margin_code(document)
-
-
-MARGIN = Rule("margin", ("margin",), (*MARGIN_CUES, *R_CUES, "transected", "irradical"), read_margin, tuple(f"margin.{how}" for how in ("stated", "distance", "early", "code")))
+        (early if document.section(position) in EARLY_SECTIONS else later).append(position)
+    status = resolve_edges(_edges(document, later) or _edges(document, early))  # what is said early counts when nothing is said later
+    if status:
+        yield Finding("margin", status.label, status.label or "cannot be assessed", (Span(status.edge.start, status.edge.end),), f"margin.{status.evidence}")
+    elif code := read_margin_code(document):
+        yield code
+MARGIN = Rule("margin", ("margin",), (*MARGIN_CUES, *R_CUES, "transected", "irradical"), read_margin, tuple(f"margin.{evidence}" for evidence in get_args(MarginEvidence)))

@@ -15,14 +15,17 @@ from ..reading.tables import packaged_table
 from .grammar import Finding, Rule
 from ..text.context import ANY_BOX, NEGATION, TICK
 from ..text.document import Document, Span
+from ..text.notation import AXIS_BEFORE, read_stage_value, STAGE_VALUE, STAGE_WORD
+from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['CATEGORY', 'ROMAN', 'IN_SITU', 'LABEL_WORD', 'GROUP_TOKEN', 'NOT_GROUP_BEFORE', 'AXIS_BEFORE', 'NOT_GROUP_AFTER',
-           'GRADE_BEFORE', 'AXIS_WORD', 'LIST_ITEM', 'STRONG_WORD', 'NAMED_WORD', 'BOX', 'TICKED', 'P16', 'AGE', 'PSA',
-           'SUBSITE_FACTORS', 'GRADE_GROUP', 'STAGE_GROUPS', 'StageRow', 'StageTable', 'build_table', 'stage_tables',
-           'Schema', 'code_ranges', 'schemas', 'staging_schema', 'table_categories', 'common_group',
-           'derive_stage_group', 'read_group_token', 'StatedGroup', 'looks_like_list', 'read_boxes', 'read_stated',
-           'read_factor', 'table_grade', 'read_derived', 'read_stage_group_finding']
+__all__ = ['CATEGORY', 'ROMAN', 'IN_SITU', 'NOT_GROUP_BEFORE', 'NOT_GROUP_AFTER', 'GRADE_BEFORE', 'CATEGORY_WORD', 'LIST_ITEM',
+           'STRONG_WORD', 'NAMED_WORD', 'BOX', 'TICKED', 'P16', 'AGE', 'PSA', 'SUBSITE_FACTORS', 'GRADE_GROUP',
+           'STAGE_GROUPS', 'StageRow', 'StageTable', 'build_table', 'stage_tables', 'Schema', 'code_ranges', 'schemas',
+           'staging_schema', 'table_categories', 'common_group', 'table_of_prefix', 'fitting_rows',
+           'group_without_nodes', 'derive_stage_group', 'StatedGroup', 'Label', 'read_label', 'read_boxes',
+           'is_other_stage', 'is_item', 'is_other_token', 'read_stated', 'read_factor', 'table_grade', 'read_derived',
+           'read_stage_group_finding']
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #9911df5e
 class StageRow(NamedTuple):
@@ -139,7 +142,7 @@ def table_categories(stated: str | None,     # as stated, such as `pT1c`, `N1mi`
             return siblings
     return frozenset({bare})
 
-# %% ../../nbs/api/28_rules.stage_groups.ipynb #187e66fd
+# %% ../../nbs/api/28_rules.stage_groups.ipynb #3bda6c12
 def common_group(groups: set[str]  # stage groups that are possible
                  ) -> str | None:
     "What all groups have in common, not less than the Roman numeral; None when they differ in it."
@@ -151,7 +154,38 @@ def common_group(groups: set[str]  # stage groups that are possible
     roman = romans.pop()
     return roman if roman == "0" else commonprefix(sorted(groups))
 
+# %% ../../nbs/api/28_rules.stage_groups.ipynb #7fd064bf
+def table_of_prefix(schema: str,      # from `staging_schema`
+                    prefix: str,      # of the stated categories: `p`, `yp`, `c`
+                    ) -> str:
+    "The schema's table for staging after neoadjuvant therapy or before any, where the manual has one; else the schema's own."
+    for letter, suffix in (("y", "_yp"), ("c", "_clinical")):
+        if letter in prefix and schema + suffix in stage_tables():
+            return schema + suffix
+    return schema
 
+
+def fitting_rows(table: StageTable,     # of one schema
+                 ts: frozenset[str],    # the table's categories that T may be
+                 ms: frozenset[str],    # and M
+                 grade: str | None,     # None: any
+                 factor: str | None,    # None: any
+                 ) -> list[StageRow]:
+    "The lines that T, M, grade and factor leave open, whatever N is."
+    return [row for row in table.rows if (not row.t or row.t & ts) and (not row.m or row.m & ms)
+            and (not row.grade or grade is None or grade in row.grade) and (not row.factor or factor is None or factor in row.factor)]
+
+
+def group_without_nodes(table: StageTable,       # of one schema
+                        rows: list[StageRow],    # that T, M, grade and factor leave open
+                        ) -> str | None:
+    "The group where N is unknown: by the lines for NX, else by all lines where there is one for every N."
+    if any("NX" in row.n for row in rows):
+        return common_group({row.group for row in rows if not row.n or "NX" in row.n})
+    covered = frozenset().union(*(row.n or table.n for row in rows))
+    return common_group({row.group for row in rows}) if covered >= table.n - {"NX"} else None
+
+# %% ../../nbs/api/28_rules.stage_groups.ipynb #eea1026c
 @lru_cache(maxsize=8192)
 def derive_stage_group(schema: str,                # which table, from `staging_schema`
                        t: str | None,              # primary tumour, as stated: `pT2a`; None or TX when unknown
@@ -161,52 +195,40 @@ def derive_stage_group(schema: str,                # which table, from `staging_
                        factor: str | None = None,  # what else the table asks for: `S1`, `PSA<10`, `p16+`, `age<55`, `lower`, `mitoses-low`; None: any
                        ) -> str | None:
     "The AJCC 8 stage group as far as the categories decide it, or None. Raises ValueError for a schema that there is no table for."
-    table = stage_tables().get(schema)
-    if table is None:
-        raise ValueError(f"no stage table {schema!r}: there are {', '.join(stage_tables())}")
     prefix = (t or n or "").partition("T" if t else "N")[0]
-    for letter, suffix in (("y", "_yp"), ("c", "_clinical")):
-        if letter in prefix and schema + suffix in stage_tables():
-            return derive_stage_group(schema + suffix, (t or "").removeprefix(prefix) or None, n, m, grade, factor)
-    ts = table_categories(t, table.t)
+    if (own := table_of_prefix(schema, prefix)) != schema:
+        return derive_stage_group(own, (t or "").removeprefix(prefix) or None, n, m, grade, factor)
+    if (table := stage_tables().get(schema)) is None:
+        raise ValueError(f"no stage table {schema!r}: there are {', '.join(stage_tables())}")
+    ts, ms = table_categories(t, table.t), table_categories(m, table.m) or frozenset({"M0"})
     ns = table_categories(n, table.n) or (frozenset({"N0"}) if ts & IN_SITU else frozenset())
-    ms = table_categories(m, table.m) or frozenset({"M0"})
-    fitting = [row for row in table.rows if (not row.t or row.t & ts) and (not row.m or row.m & ms)
-               and (not row.grade or grade is None or grade in row.grade) and (not row.factor or factor is None or factor in row.factor)]
-    if not ns and any("NX" in row.n for row in fitting):
-        ns = frozenset({"NX"})
-    if not ns:
-        covered = frozenset().union(*(row.n or table.n for row in fitting))
-        return common_group({row.group for row in fitting}) if covered >= table.n - {"NX"} else None
-    return common_group({row.group for row in fitting if not row.n or row.n & ns})
+    rows = fitting_rows(table, ts, ms, grade, factor)
+    return common_group({row.group for row in rows if not row.n or row.n & ns}) if ns else group_without_nodes(table, rows)
 
-# %% ../../nbs/api/28_rules.stage_groups.ipynb #5ea15de7
-LABEL_WORD = re.compile(r"[\s:;=.,*|_~\"'>/-]{0,6}(grouping|group|is|was|classification|summary|ajcc|uicc|figo|tnm|ptnm|pathologic(?:al)?|clinical|overall|tumou?r|edition"
-                        r"|at\sleast|apparent|assigned|minimum|final|of|[5-8](?:th)?\s(?=ed)|ed\b|[cpy]{0,2}[tnm]\s?[0-4xo](?:mi|[a-d])?[1-3]?|(?:19|20)[0-9]{2}|\([^()]{0,60}\))(?![a-z])")
-GROUP_TOKEN = re.compile(r"[\s:;=.,*|_~\"'>/(\[-]{0,6}(?:stage\s?)?(iv|[il1|!]v|[il1|!]{1,3}|[0-4x])(?:([\s.]?)([abcd])([1-3]?)(?:\(?i{1,2}\)?)?|(is|s))?(?![a-z0-9])")
-NOT_GROUP_BEFORE = re.compile(r"fibro|cirrho|kidney|renal\sdis|\bckd|\bend[\s-]{0,2}$|decub|ulcer|pressure|metavir|scheuer|ishak|batts|inflamm|hepatit|steato|duke|jewett|marshall|okuda|bclc|masaoka|clark"
-                              r"|ann\sarbor|\b(?:for|with|in|patients|all|early|late|advanced|each|either|versus|vs\.?)\s{0,2}$|\bgrade\s{0,2}$")
-AXIS_BEFORE = re.compile(r"(?:(?:^|[^a-z])[pcy]{0,2}[tnm]|nodes?|metasta[a-z]{1,5}|primary\stumou?r)[\s-]{0,2}$")
-NOT_GROUP_AFTER = re.compile(r"[\s,.)]{0,3}(?:(?:-|to|or|through|and|/)\s?(?:stage\s?)?[ivx1-4][ivabc]{0,3}\b|of\s(?:4|iv|6)\b|/\s?[46]\b|fibro|cirrho|chronic|decub|kidney|renal\sdis|hcv|hbv|(?:and|or)\s|patients|,?\s?node-)")
+# %% ../../nbs/api/28_rules.stage_groups.ipynb #7cad0a83
+NOT_GROUP_BEFORE = PatternTable(
+    "stage_groups.not_group_before",
+    Pattern("disease", r"fibro|cirrho|metavir|scheuer|ishak|batts|inflamm|hepatit|steato", ("fibrosis, ", "batts-ludwig "), ("carcinoma ",)),
+    Pattern("disease", r"kidney|renal\sdis|\bckd|\bend[\s-]{0,2}$|decub|ulcer|pressure", ("chronic kidney disease ", "end-", "pressure ulcer "), ("endometrial ",)),
+    Pattern("system", r"duke|jewett|marshall|okuda|bclc|masaoka|clark|ann\sarbor", ("dukes ", "masaoka ", "ann arbor "), ("ajcc ",), "other systems' stages"),
+    Pattern("others", r"\b(?:for|with|in|patients|all|early|late|advanced|each|either|versus|vs\.?)\s{0,2}$", ("patients with ", "early ", "in "), ("within pathologic ",)),
+    Pattern("grade", r"\bgrade\s{0,2}$", ("grade ",), ("graded ",)), named=False)
+NOT_GROUP_AFTER = PatternTable(
+    "stage_groups.not_group_after",
+    Pattern("range", r"(?:-|to|or|through|and|/)\s?(?:stage\s?)?[ivx1-4][ivabc]{0,3}\b|(?:and|or)\s", ("-iv", " to iii", " or iv"), (" of",)),
+    Pattern("scale", r"of\s(?:4|iv|6)\b|/\s?[46]\b", (" of 4", "/6"), (" of colon",)),
+    Pattern("disease", r"fibro|cirrho|chronic|decub|kidney|renal\sdis|hcv|hbv", (" chronic kidney disease",), (" colon",)),
+    Pattern("others", r"patients|,?\s?node-", (" patients", ", node-positive"), (", nodes",)),
+    frame=r"[\s,.)]{0,3}(?:(?&range)|(?&scale)|(?&disease)|(?&others))", anchored=True, named=False)
 GRADE_BEFORE = re.compile(r"\bgrade\s{0,2}[ivx1-4]{1,3},?\s{0,2}$")
-AXIS_WORD = re.compile(r"(?:^|\s)[cpy]{0,2}[tnm]\s?[0-4xo]")
+CATEGORY_WORD = re.compile(r"[\s:;=.,*|_~\"'>/\[\]-]{0,6}[cpy]{0,2}[tnm]\s?[0-4xo](?:mi|[a-d])?[1-3]?(?![a-z])")   # between label and value: `stage: pT2 N0 IIA`
 LIST_ITEM = re.compile(r"\b([a-z])[.)]\s")
 STRONG_WORD = re.compile(r"ajcc|uicc|figo|a]cc")
 NAMED_WORD = re.compile(r"ajcc|uicc|figo|a]cc|group|patholog|tnm|overall|final|tumou?r|cancer|carcinoma")
+BOX = re.compile(rf"[\s:]{{0,4}}{ANY_BOX}(?:(?<!\))|\s{{0,2}}(?=[0iv]))")   # brackets, before a number alone
+TICKED = re.compile(rf"{TICK}\s{{0,2}}(?=[0iv1-4])")
 
-
-def read_group_token(match: re.Match  # a match of `GROUP_TOKEN`
-                     ) -> str:
-    "The stage group in plain writing: `IIIC1`, `IV`, `0is`, `X`."
-    core = match[1]
-    if core == "x":
-        return "X"
-    if core == "0":
-        return "0" + (match[5] or match[3] or "")
-    roman = "IV" if core[-1] == "v" else "I" * len(core) if core not in ("2", "3", "4") else ("II", "III", "IV")[int(core) - 2]
-    return roman + (match[3] or match[5] or "").upper() + (match[4] or "")
-
-# %% ../../nbs/api/28_rules.stage_groups.ipynb #1008bf28
+# %% ../../nbs/api/28_rules.stage_groups.ipynb #35cfffc1
 class StatedGroup(NamedTuple):
     "A stage group that the report states, and how much speaks for it."
     rank: int
@@ -215,83 +237,115 @@ class StatedGroup(NamedTuple):
     rule: str
 
 
-def looks_like_list(lower: str,         # the folded report
-                    start: int,         # where the label begins
-                    end: int,           # where the label and its words end
-                    match: re.Match,    # the token, a single letter
-                    ) -> bool:
-    "Whether a lone `I` or `l` after the label is the next item of a list, or the word I, rather than a stage."
-    item = None
-    for item in LIST_ITEM.finditer(lower, max(0, start - 30), start):
-        pass
-    between = lower[end:match.start(1)]
-    return (item is not None and chr(ord(item[1]) + 1) == match[1]) or "." in between or ("\n" in between and ":" not in between)
+class Label(NamedTuple):
+    "A cue with the words that lead from it to the value."
+    start: int          # where the cue begins
+    cue: str            # `stage`, `staging` or `figo`
+    before: str         # up to 30 characters before the cue, folded
+    words: str          # the words between cue and value
+    categories: bool    # whether a category stands among them
+    end: int            # where they end
+    boxed: bool         # whether a list of boxes begins there
 
 
-BOX = re.compile(rf"[\s:]{{0,4}}{ANY_BOX}(?:(?<!\))|\s{{0,2}}(?=[0iv]))")   # brackets, before a number alone
-TICKED = re.compile(rf"{TICK}\s{{0,2}}(?=[0iv1-4])")
+def read_label(document: Document,  # the report
+               cue: str,            # the cue
+               start: int,          # where it stands
+               ) -> Label:
+    "The label that begins with the cue, over at most six words."
+    lower, end = document.lower, start + len(cue)
+    first, categories, boxed = end, False, False
+    for _ in range(6):
+        if boxed := BOX.match(lower, end, end + 12) is not None:
+            break
+        category = CATEGORY_WORD.match(lower, end, end + 80)
+        word = category or STAGE_WORD.match(lower, end, end + 80)
+        if not word:
+            break
+        categories |= category is not None
+        end = word.end()
+    return Label(start, cue, lower[max(0, start - 30):start], lower[first:end], categories, end, boxed)
 
-
+# %% ../../nbs/api/28_rules.stage_groups.ipynb #2a2ab400
 def read_boxes(document: Document,  # the report
-               start: int,          # where the cue before the boxes stands
-               end: int,            # where the boxes begin
+               label: Label,        # at whose end boxes begin
                ) -> StatedGroup | None:
     "The group whose box is ticked, in a list of choices; None when none is."
-    tick = TICKED.search(document.lower, end, end + 200)
-    match = tick and GROUP_TOKEN.match(document.lower, tick.end(), tick.end() + 20)
-    if not match or "\n" in document.lower[end:tick.start()].strip():
+    tick = TICKED.search(document.lower, label.end, label.end + 200)
+    match = tick and STAGE_VALUE.match(document.lower, tick.end(), tick.end() + 20)
+    if not match or "\n" in document.lower[label.end:tick.start()].strip():
         return None
-    return StatedGroup(2, read_group_token(match), Span(start, match.end()), "stage_group.named")
+    return StatedGroup(2, read_stage_value(match), Span(label.start, match.end()), "stage_group.named")
 
 
+def is_other_stage(document: Document,  # the report
+                   label: Label,        # before the value
+                   match: re.Match,     # of `STAGE_VALUE`
+                   ) -> bool:
+    "Whether the words around speak of another disease, of one axis, of other patients or of the past."
+    lower, start = document.lower, label.start
+    if AXIS_BEFORE.search(lower[max(0, start - 14):start]) or NOT_GROUP_AFTER.match(lower, match.end(), match.end() + 30):
+        return True
+    before = document.before(start, 30)
+    before = "" if before.endswith(". ") else before
+    return bool(NOT_GROUP_BEFORE.search(before) or NEGATION.search(before[-10:]) or "history" in label.before or document.is_history(start))
+
+
+def is_item(lower: str,         # the folded report
+            label: Label,       # before the value
+            match: re.Match,    # of `STAGE_VALUE`, a single letter
+            ) -> bool:
+    "Whether a lone `I` or `l` after the label is the next item of a list, or the word I, rather than a stage."
+    item = None
+    for item in LIST_ITEM.finditer(lower, max(0, label.start - 30), label.start):
+        pass
+    between = lower[label.end:match.start("number")]
+    return (item is not None and chr(ord(item[1]) + 1) == match["number"]) or "." in between or ("\n" in between and ":" not in between)
+
+# %% ../../nbs/api/28_rules.stage_groups.ipynb #81386693
+def is_other_token(document: Document,  # the report
+                   label: Label,        # before the value
+                   match: re.Match,     # of `STAGE_VALUE`
+                   strong: bool,        # whether AJCC, UICC or FIGO is named
+                   ) -> bool:
+    "Whether the token is no stage group: a grade, a plain number, a word, an item of a list."
+    lower, text, number = document.lower, document.text, match["number"]
+    lettered = bool(match["letter"] or match["in_situ"])
+    if match["apart"] and not text[match.start("letter")].isupper() and lower[match.end():match.end() + 1] not in ("", ".", ",", ";", ")", "\n"):
+        return True  # "stage I a tumour"
+    if label.cue == "figo" and not (lettered or number.endswith("v")):
+        return True  # FIGO II may be a grade
+    weak = not strong or label.categories   # after "stage: pT2b (text)" a number begins the next part
+    if not lettered and ((number in ("0", "1", "2", "3", "4", "|", "!") and weak) or GRADE_BEFORE.search(label.before)):
+        return True
+    if "L" in text[slice(*match.span("number"))]:
+        return True
+    if match["in_situ"] and number != "0" and (number != "i" or match["in_situ"] != "s" or ":" not in lower[match.start():match.start("number")]):
+        return True  # testis IS, not the word
+    return number in ("i", "l") and not lettered and is_item(lower, label, match)
+
+# %% ../../nbs/api/28_rules.stage_groups.ipynb #d6baa01b
 def read_stated(document: Document,  # the report
                 cue: str,            # the cue: `stage`, `staging` or `figo`
                 start: int,          # where it stands
                 ) -> StatedGroup | None:
     "The stage group stated after the cue; None when what stands there is no stage group."
-    lower = document.lower
-    end = start + len(cue)
-    label = lower[max(0, start - 30):start]
-    words = ""
-    for _ in range(6):
-        if BOX.match(lower, end, end + 12):
-            return read_boxes(document, start, end)
-        word = LABEL_WORD.match(lower, end, end + 80)
-        if not word:
-            break
-        words += word[1] + " "
-        end = word.end()
-    match = GROUP_TOKEN.match(lower, end, end + 20)
-    if not match or AXIS_BEFORE.search(lower[max(0, start - 14):start]) or NOT_GROUP_AFTER.match(lower, match.end(), match.end() + 30):
+    lower, label = document.lower, read_label(document, cue, start)
+    if label.boxed:
+        return read_boxes(document, label)
+    match = STAGE_VALUE.match(lower, label.end, label.end + 20)
+    around = label.words + label.before
+    strong = cue == "figo" or STRONG_WORD.search(around) is not None
+    if not match or is_other_stage(document, label, match) or is_other_token(document, label, match, strong):
         return None
-    before = document.before(start, 30)
-    if before.endswith(". "):
-        before = ""
-    if NOT_GROUP_BEFORE.search(before) or NEGATION.search(before[-10:]) or "history" in label or document.is_history(start):
-        return None
-    strong = cue == "figo" or STRONG_WORD.search(words + label) is not None
-    lettered = bool(match[3] or match[5])
-    if match[2] and not document.text[match.start(3)].isupper() and lower[match.end():match.end() + 1] not in ("", ".", ",", ";", ")", "\n"):   # "stage I a tumour"
-        return None
-    if cue == "figo" and not (lettered or match[1].endswith("v")):  # FIGO II may be a grade
-        return None
-    weak = not strong or AXIS_WORD.search(words) is not None   # after "stage: pT2b (text)" a number begins the next part
-    if not lettered and ((match[1] in ("0", "1", "2", "3", "4", "|", "!") and weak) or GRADE_BEFORE.search(label)):
-        return None
-    if "L" in document.text[match.start(1):match.end(1)]:   # OCR turns I into l, not into L
-        return None
-    if match[5] and match[1] != "0" and (match[1] != "i" or match[5] != "s" or ":" not in lower[match.start():match.start(1)]):   # testis IS, not the word
-        return None
-    if match[1] in ("i", "l") and not lettered and looks_like_list(lower, start, end, match):
-        return None
-    clinical = "clinical" in words or "clinical" in label[-12:]
-    named = strong or NAMED_WORD.search(words + label) is not None
+    clinical = "clinical" in label.words or "clinical" in label.before[-12:]
+    named = strong or NAMED_WORD.search(around) is not None
     rule = "stage_group.clinical" if clinical else "stage_group.named" if named else "stage_group.plain"
     rank = (0 if clinical else 2) + named + strong + (document.section(start) in ("diagnosis", "synoptic", "addendum", "comment"))
     first = start
     while first > 0 and first > start - 30 and lower[first - 1].isalpha():
         first -= 1
-    return StatedGroup(rank, read_group_token(match), Span(first, match.end() - (lower[match.end() - 1] in " .")), rule)
+    return StatedGroup(rank, read_stage_value(match), Span(first, match.end() - (lower[match.end() - 1] in " .")), rule)
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #d47d6591
 P16 = re.compile(r"(?:p16|hpv)[\sa-z0-9:;,()/-]{0,60}?\b(positive|negative|diffuse|strong|detected|not\sdetected|absent)")

@@ -31,7 +31,7 @@ from cancer_staging.evaluate.scores import confusion, macro_f1
 from cancer_staging.evaluate.text import generation_intervals
 from cancer_staging.corpora.noise import counterfactual, misspell, noisy_copies, ocr_noise
 from cancer_staging.corpora.spelling import SpellingRepair
-from cancer_staging.text.notation import remove_notation
+from cancer_staging.text.masking import remove_notation
 
 RESULTS = Path(__file__).resolve().parent / "results"
 RATES = (0.0, 0.02, 0.04, 0.06, 0.08)          # of misspelled words, as in CancerLLM
