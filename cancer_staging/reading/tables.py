@@ -20,7 +20,7 @@ from ..runs import ReadError
 __all__ = ['TCGA_FILE', 'TEXT_COLUMNS', 'ID_COLUMNS', 'CSV_DELIMITERS', 'CSV_FIELD_LIMIT', 'PARQUET_BATCH', 'TABLE_ROWS',
            'report_id_of', 'shown_columns', 'choose_column', 'Row', 'csv_lines', 'CsvRecord', 'csv_records',
            'ends_in_quote', 'csv_header', 'csv_rows', 'parquet_text_columns', 'text_of', 'parquet_rows',
-           'jsonl_objects', 'jsonl_rows', 'table_columns', 'packaged_table']
+           'jsonl_objects', 'jsonl_rows', 'table_columns', 'packaged_table', 'packaged_words']
 
 # %% ../../nbs/api/08_reading.tables.ipynb #c3f15340
 TCGA_FILE = re.compile(r"(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})\.[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?:\.[A-Za-z]{2,4})?")
@@ -318,3 +318,15 @@ def packaged_table(name: str,                   # path below the package's data 
     if not of_edition:
         raise ValueError(f"data/{name} has nothing of edition {edition!r}: there are {', '.join(sorted({name for row in rows for name in row['edition'].split()}))}")
     return of_edition
+
+# %% ../../nbs/api/08_reading.tables.ipynb #e2cf3ca7
+def packaged_words(name: str  # path below the package's data folder, such as `lexicons/organs.txt`
+                   ) -> tuple[str, ...]:
+    "The lines of a word list that ships with the package, in order; those that begin with `#` are remarks. Raises ValueError for a list without a source, and for a line that stands twice."
+    lines = files("cancer_staging").joinpath("data", name).read_text(encoding="utf-8").splitlines()
+    words = tuple(line for line in lines if line and not line.startswith("#"))
+    if not any(line.startswith("# source:") for line in lines):
+        raise ValueError(f"data/{name} names no source: give it a line that begins with '# source:'")
+    if twice := next((word for word in words if words.count(word) > 1), None):
+        raise ValueError(f"data/{name} has {twice!r} twice")
+    return words

@@ -242,7 +242,7 @@ RETRIEVERS = (RandomRetriever.name, BM25Retriever.name, *ENCODERS)
 
 # %% ../../nbs/api/83_writing.retrieval.ipynb #477f1478
 def embed_texts(texts: Sequence[str],                                # rows or examples
-                model,                                               # from `backbones.load_backbone`
+                model,                                               # from `models.backbones.load_backbone`
                 tokenizer,                                           # of the model
                 encoder: Encoder,                                    # pooling, length, similarity
                 ends: tuple[str, str] = ("", ""),                    # tokens before and after each text
