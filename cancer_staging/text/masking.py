@@ -16,8 +16,8 @@ from .notation import AFTER_LETTER, AT_LABEL, AXIS_BEFORE, CATEGORIES, GAP_BETWE
 from .phrases import Pattern, PatternTable, unnamed
 
 # %% auto #0
-__all__ = ['ITEM_AFTER', 'ITEM_LABEL', 'NODES_AFTER', 'BLOCK_WORDS', 'CAPITALS', 'NAMED_AXIS', 'NAMED_STAGE', 'NOTATION', 'Place',
-           'Masked', 'remove_notation']
+__all__ = ['ITEM_AFTER', 'ITEM_LABEL', 'NODES_AFTER', 'BLOCK_WORDS', 'CAPITALS', 'NAMED_AXIS', 'NAMED_STAGE', 'NOTATION',
+           'NotationPlace', 'Masked', 'remove_notation']
 
 # %% ../../nbs/api/14_text.masking.ipynb #434f009c
 ITEM_AFTER = PatternTable(
@@ -41,7 +41,7 @@ CAPITALS = re.compile(r"^[NM](?:[.-]|\s{1,2}[1-4]$)")      # block RPM. 1, 3 PM 
 NAMED_AXIS = re.compile(r"stage|categ|classif")
 
 # %% ../../nbs/api/14_text.masking.ipynb #5139f979
-class Place(NamedTuple):
+class NotationPlace(NamedTuple):
     "A place where a T, N or M category may stand."
     axis: str       # `t`, `n` or `m`
     start: int      # with its prefix
@@ -89,7 +89,7 @@ def _is_prefixed(text: str, lower: str, axis: str, match: re.Match, start: int, 
 _ANY_CATEGORY = re.compile("|".join(rf"{axis}(?P<{axis}>)(?=[\s:=.(0-4xoil|!a?s-]|c[al]|d){unnamed(table.regex.pattern).removeprefix(axis)}" for axis, table in CATEGORIES.items()))
 
 
-def _places(text: str, lower: str) -> Iterator[Place]:
+def _places(text: str, lower: str) -> Iterator[NotationPlace]:
     "All places that look like a category, in order."
     last_end, next_start = -1, 0
     while found := _ANY_CATEGORY.search(lower, next_start):
@@ -114,13 +114,13 @@ def _places(text: str, lower: str) -> Iterator[Place]:
                 prefix, start = "", position                 # "at 3 o'clock"
         sure = _is_prefixed(text, lower, axis, match, start, prefix, letter) or _is_labelled(text, lower, axis, position, end, letter)
         last_end = next_start = end
-        yield Place(axis, start, end, sure, letter)
+        yield NotationPlace(axis, start, end, sure, letter)
 
 # %% ../../nbs/api/14_text.masking.ipynb #35ca2169
 _NEXT_AXES = {("t", "n"), ("t", "m"), ("n", "m")}
 
 
-def _join(text: str, lower: str, left: Place, right: Place) -> bool:
+def _join(text: str, lower: str, left: NotationPlace, right: NotationPlace) -> bool:
     "Whether two neighbours vouch for one another: T before N before M with no more than punctuation or a bracket in between."
     if (left.axis, right.axis) not in _NEXT_AXES or not 0 <= right.start - left.end <= 130 or not GAP_BETWEEN.fullmatch(lower, left.end, right.start):
         return False
