@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from cancer_staging.corpora.noise import counterfactual, misspell, noisy_copies, ocr_noise, WORD
 
-
 REPORT = "Left breast, mastectomy: Invasive ductal carcinoma, 2.5 cm, pT2 pN1a (2/14), pTis, G2, C50.9. ER POSITIVE (95 %). McBurney, Müller, x_ray_one"
 
 

@@ -16,7 +16,6 @@ from cancer_staging.reading.pdf import read_image, read_pdf
 from cancer_staging.reading.reports import plan_inputs, read_reports
 from cancer_staging.runs import InputError
 
-
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -101,7 +100,7 @@ def test_ocr_never_says_so(tmp_path):
     assert report.status == "error" and report.error == "page 1 of 1: a scan, and OCR is off: use ocr 'auto'"
 
 
-@pytest.mark.parametrize("engine", [pytest.param("tesseract", marks=needs_tesseract), pytest.param("rapidocr", marks=needs_rapidocr)])
+@pytest.mark.parametrize("engine", [pytest.param("tesseract", marks=needs_tesseract), pytest.param("rapidocr", marks=[needs_rapidocr, pytest.mark.slow])])
 def test_scans_are_read_by_each_engine(tmp_path, engine):
     for name, data in (("scan.pdf", pdf(drawn())), ("scan.jpg", encoded(drawn(), "JPEG"))):
         report = read_bytes(tmp_path, name, data, ocr=engine)
@@ -191,6 +190,7 @@ def test_a_tesseract_that_hangs_is_stopped(tmp_path, monkeypatch):
     assert report.status == "error" and "took more than" in report.error
 
 
+@pytest.mark.slow
 @needs_rapidocr
 def test_rapidocr_needs_no_network_and_keeps_quiet(tmp_path):
     (tmp_path / "scan.png").write_bytes(encoded(drawn(), "PNG"))
@@ -215,6 +215,7 @@ def test_the_real_pdfs_have_a_text_layer_that_is_used():
     assert "Histologic Grade: G3: Poorly differentiated" in found["ovary1"].text
 
 
+@pytest.mark.slow
 @needs_data
 @needs_tesseract
 def test_ocr_of_the_real_pdfs_says_what_their_text_layers_say():

@@ -20,8 +20,8 @@ from ..text.masking import remove_notation
 
 # %% auto #0
 __all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'BEFORE', 'AFTER', 'MENTIONS', 'LARGEST_MM', 'SIZE_STEPS', 'NODE_STEPS',
-           'Token', 'tokens', 'terms', 'structure_words', 'Extent', 'extents', 'Measure', 'measures', 'SizeLimit',
-           't_limits', 't_structures', 'expected_t', 'Described', 'describe']
+           'Token', 'tokens', 'terms', 'structure_words', 'StructureExtent', 'extents', 'Measure', 'measures',
+           'SizeLimit', 't_limits', 't_structures', 'expected_t', 'Described', 'describe']
 
 # %% ../../nbs/api/53_models.features.ipynb #3f51ad20
 NEGATIONS = frozenset("no not without negative free absent uninvolved nor never none denies lack benign".split())
@@ -91,7 +91,7 @@ _PIECE = re.compile(r"[.;]\s")
 BEFORE, AFTER, MENTIONS = 70, 45, 15  # characters of context; mentions of a structure that count
 
 
-class Extent(NamedTuple):
+class StructureExtent(NamedTuple):
     "A mention of a structure and what the words around it say of it: `invaded`, `spared` or `named`."
     structure: str
     status: str
@@ -108,7 +108,7 @@ def _structure_finder():
 
 
 def extents(lower: str  # a folded report
-            ) -> list[Extent]:
+            ) -> list[StructureExtent]:
     "The mentions of structures, in order."
     finder, names = _structure_finder()
     counted: Counter[str] = Counter()
@@ -117,7 +117,7 @@ def extents(lower: str  # a folded report
         counted[names[number]] += 1
         if counted[names[number]] > MENTIONS:
             continue
-        found.append(Extent(names[number], _status(lower, start, end), start, end))
+        found.append(StructureExtent(names[number], _status(lower, start, end), start, end))
     return found
 
 

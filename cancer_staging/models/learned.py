@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -21,8 +21,9 @@ from ..text.document import sentence_at, sentences, Span
 # %% auto #0
 __all__ = ['LEARNED_FIELDS', 'RELATED_TYPES', 'LEAST_TYPE', 'TERMS', 'TYPE_TERMS', 'TERM_WEIGHT', 'PENALTY', 'TYPE_PENALTY',
            'ARBITER_PENALTY', 'RARE_PENALTY', 'MASKED_WEIGHT', 'WEAK', 'BY_F1', 'LEAST_TERMS', 'LEAST_LABELLED',
-           'LEAST_TYPE_REPORTS', 'Judgement', 'Description', 'Arbiter', 'softmax', 'log_probability',
-           'finding_features', 'pooled_features', 'LearnedModel', 'expected_t_of_types', 'cut_types', 'block_scales']
+           'LEAST_TYPE_REPORTS', 'BASES', 'Judgement', 'Description', 'Arbiter', 'softmax', 'log_probability',
+           'finding_features', 'pooled_features', 'rules_named', 'LearnedModel', 'expected_t_of_types', 'cut_types',
+           'block_scales']
 
 # %% ../../nbs/api/54_models.learned.ipynb #cc4ec96a
 LEARNED_FIELDS = ("t", "n", "m", "stage_group")  # a report must have these, stated or not; a receptor that is not named is not known
@@ -122,6 +123,16 @@ def pooled_features(name: str,                             # the field
         scale = 1.0 if other == name else 0.5
         features.update({f"log {other} {label}": scale * float(value) for label, value in zip(FIELDS[other].trained, values)})
     return features
+
+# %% ../../nbs/api/54_models.learned.ipynb #0ac84754
+BASES = ("stated", "derived", "inferred")  # what else the third word of a feature may be
+
+
+def rules_named(names: Iterable[str]  # an arbiter's features
+                ) -> set[str]:
+    "The kinds of evidence that features made by `finding_features` name: `t T3 tnm.pathologic` → `tnm.pathologic`."
+    words = (name.split(" ") for name in names)
+    return {parts[2] for parts in words if len(parts) == 3 and parts[0] in LEARNED_FIELDS and parts[2] not in BASES}
 
 # %% ../../nbs/api/54_models.learned.ipynb #fcf19e54
 @dataclass(frozen=True)

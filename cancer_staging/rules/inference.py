@@ -65,7 +65,7 @@ NO_METASTASIS = PatternTable(
     "inference.no_metastasis",
     Pattern("denied", r"\bno\b|negative|free of|absen|without", ("no metastasis in nodes", "nodes negative for metastasis", "free of metastasis"), ("node metastasis",)),
     Pattern("counted", r"number of|\b[0o]\s?/|:\s?[0o]\b", ("number of nodes with metastasis", "o/14 nodes", "nodes with metastasis: 0"), ("metastasis in 10/14 nodes",), "OCR reads 0 as o; the count is read by its own rule"),
-    Pattern("elsewhere", r"distant|specif|pm[0x]", ("distant metastasis", "metastasis (specify site)", "pmx"), ("metastasis in a node",)))
+    Pattern("elsewhere", r"distant|specif|pm[0x]", ("distant metastasis", "metastasis (specify site)", "pmx"), ("metastasis in a node",)), named=False)
 
 
 def infer_n(document: Document,             # a prepared report
@@ -139,52 +139,52 @@ SKIN_REACHED = PatternTable(
     Pattern("skin_first", r"(?:skin|dermis|dermal|epidermis|chest wall|nipple)[^.;:\n]{0,40}(?:involve|invad|infiltrat|ulcerat)", ("the skin is ulcerated", "nipple infiltrated by tumor", "chest wall involvement"),
             ("skin is unremarkable. tumor invades fat", "nipple and areola")),
     Pattern("invasion_first", r"(?:involve|invad|infiltrat|ulcerat|extend|extension)[a-z]{0,6}\s[^.;:\n]{0,40}(?:skin|dermis|epidermis|chest wall)", ("invades the dermis", "extension to the chest wall", "ulcerating the skin"),
-            ("extends to fat; skin free", "skin ellipse")))
+            ("extends to fat; skin free", "skin ellipse")), named=False)
 SKIN_REACHED
 
 # %% ../../nbs/api/27_rules.inference.ipynb #9205a9d9
 MUCOSA = PatternTable(
     "inference.mucosa",
-    Pattern("mucosa", r"lamina\spropria|muscularis\smucosae?|intramucosal", ("lamina propria", "muscularis mucosae", "intramucosal carcinoma"), ("muscularis propria", "submucosa", "gastric mucosa")))
-SUBMUCOSA = PatternTable("inference.submucosa", Pattern("submucosa", r"submucos[a-z]{1,2}", ("submucosa", "submucosal invasion"), ("mucosa", "muscularis mucosae")))
+    Pattern("mucosa", r"lamina\spropria|muscularis\smucosae?|intramucosal", ("lamina propria", "muscularis mucosae", "intramucosal carcinoma"), ("muscularis propria", "submucosa", "gastric mucosa")), named=False)
+SUBMUCOSA = PatternTable("inference.submucosa", Pattern("submucosa", r"submucos[a-z]{1,2}", ("submucosa", "submucosal invasion"), ("mucosa", "muscularis mucosae")), named=False)
 MUSCULARIS = PatternTable(
     "inference.muscularis",
     Pattern("muscularis", r"muscularis[\s.]{1,3}(?:propria|externa|layer)|muscularis(?!\smuc|\s?propria)", ("muscularis propria", "muscularis. propria", "muscularis externa", "the muscularis"),
             ("muscularis mucosae", "lamina propria"), "OCR puts a full stop where a line ends"),
     Pattern("muscularis", r"muscle\s(?:layer|coat|wall)|muscular\s(?:layer|coat|wall|propria)|proper\smuscle|muscle\sproper", ("muscle coat", "muscular wall", "proper muscle layer", "muscle proper"),
-            ("psoas muscle", "smooth muscle actin")))
-SUBMUCOSA, MUSCULARIS
+            ("psoas muscle", "smooth muscle actin")), named=False)
+MUSCULARIS
 
 # %% ../../nbs/api/27_rules.inference.ipynb #0cf02ded
 FAT = PatternTable(
     "inference.fat",
     Pattern("fat", r"(?:peri-?colo?(?:n|rect)?(?:ic|al)|peri-?rectal|peri-?intestinal|peri-?muscular|pericaecal|pericecal)(?&tissue)",
-            ("pericolic fat", "peri-colonic adipose tissue", "perirectal soft tissue", "pericolorectal tissue", "pericecal fat"), ("perianal fat", "pericolonic abscess")),
+            ("pericolic fat", "peri-colonic adipose tissue", "perirectal soft tissue", "pericolorectal tissue", "pericecal adipose tissue"), ("perianal fat", "pericolonic abscess")),
     Pattern("fat", r"(?:meso-?rect[a-z]{1,3}|mesenteric|mesocolic|sub-?serosal?|subserous|adjacent|surrounding)(?&tissue)",
             ("mesorectal fat", "mesenteric adipose tissue", "subserosal soft tissue", "surrounding fibrous fat"), ("mesenteric margin", "adjacent organs", "surrounding mucosa")),
     Pattern("fat", r"sub-?serosa(?!l)|pericolic\b|perirectal\b|mesorectum\b", ("the subserosa", "sub-serosa", "into the mesorectum", "pericolic and"), ("serosa", "mesorectal margin")),
     Pattern("fat", r"telae\s(?:adiposae\s)?(?:mesorecti|pericolicae|perirectalis)", ("telae adiposae mesorecti", "telae pericolicae"), ("telangiectasia",), "Latin, in reports from abroad"),
-    parts={"tissue": r"\s?(?:[a-z-]{2,12}\s){0,2}(?:fat|adipose|soft|connective|tissue)"})
+    parts={"tissue": r"\s?(?:[a-z-]{2,12}\s){0,2}(?:fat|adipose|soft|connective|tissue)"}, named=False)
 ADVENTITIA = PatternTable(
     "inference.adventitia",
     Pattern("adventitia", r"adventiti[a-z]{1,3}", ("adventitia", "adventitial invasion"), ("muscularis",)),
-    Pattern("adventitia", r"peri-?o?esophageal\s(?:[a-z-]{2,12}\s){0,2}(?:fat|adipose|soft|connective|tissue)", ("periesophageal fat", "peri-oesophageal soft tissue"), ("periesophageal nodes", "esophageal mucosa")))
+    Pattern("adventitia", r"peri-?o?esophageal\s(?:[a-z-]{2,12}\s){0,2}(?:fat|adipose|soft|connective|tissue)", ("periesophageal fat", "peri-oesophageal soft tissue"), ("periesophageal nodes", "esophageal mucosa")), named=False)
 SEROSA = PatternTable(
     "inference.serosa",
-    Pattern("serosa", r"visceral[\s.]{1,3}peritoneum|serosal[\s.]{1,3}surface|(?<!sub)(?<!sub-)serosa\b", ("visceral peritoneum", "visceral. peritoneum", "serosal surface", "the serosa"),
-            ("subserosa", "sub-serosa", "serosal adhesions", "parietal peritoneum")))
+    Pattern("serosa", r"visceral[\s.]{1,3}peritoneum|serosal[\s.]{1,3}surface|(?<!sub)(?<!sub-)serosa\b", ("visceral peritoneum", "serosal. surface", "the serosa"),
+            ("subserosa", "sub-serosa", "serosal adhesions", "parietal peritoneum")), named=False)
 FAT
 
 # %% ../../nbs/api/27_rules.inference.ipynb #b76c76cb
 OTHER_ORGANS = PatternTable(
     "inference.other_organs",
-    Pattern("organs", r"(?:other|adjacent|neighbou?ring)\s(?:organs?|structures?)", ("invades other organs", "adjacent structures", "neighbouring organ"), ("adjacent mucosa", "other tissues")))
-BESIDE_OESOPHAGUS = PatternTable("inference.beside_oesophagus", Pattern("beside", r"pleura|pericardium|diaphragm", ("pleura", "the pericardium", "diaphragm"), ("pericardial",)))
+    Pattern("organs", r"(?:other|adjacent|neighbou?ring)\s(?:organs?|structures?)", ("invades other organs", "adjacent structures", "neighbouring organ"), ("adjacent mucosa", "other tissues")), named=False)
+BESIDE_OESOPHAGUS = PatternTable("inference.beside_oesophagus", Pattern("beside", r"pleura|pericardium|diaphragm", ("pleura", "the pericardium", "diaphragm"), ("pericardial",)), named=False)
 BESIDE_COLON = PatternTable(
     "inference.beside_colon",
     Pattern("beside", r"small (?:bowel|intestine)|duodenum|ileum", ("loop of small bowel", "small intestine", "duodenum"), ("large bowel",)),
     Pattern("beside", r"urinary bladder|\bbladder|uterus|vagina|prostate|seminal vesicle|ovary", ("dome of the bladder", "left ovary", "seminal vesicles"), ("gallbladder",)),
-    Pattern("beside", r"abdominal wall|spleen|omentum", ("anterior abdominal wall", "greater omentum"), ("wall of the colon",)))
+    Pattern("beside", r"abdominal wall|spleen|omentum", ("anterior abdominal wall", "greater omentum"), ("wall of the colon",)), named=False)
 BESIDE_COLON
 
 # %% ../../nbs/api/27_rules.inference.ipynb #94ab1812
@@ -216,16 +216,16 @@ SPREAD = PatternTable(
     "inference.spread",
     Pattern("verb", r"inva(?:d|si)|infiltrat|exten[dst]|penetrat|reach|involv|grow", ("invades the", "invasion of", "extent of tumor:", "penetrating the", "grows to"), ("invaginated", "external")),
     Pattern("way", r"through|into\b|transmural", ("through the wall", "into the fat", "transmural"), ("intoxication",)),
-    Pattern("measure", r"depth|confined|limited", ("depth of tumor:", "confined to the", "limited to"), ("deep",)))
+    Pattern("measure", r"depth|confined|limited", ("depth of tumor:", "confined to the", "limited to"), ("deep",)), named=False)
 NOT_DEPTH = PatternTable(
     "inference.not_depth",
     Pattern("specimen", r"margin|node|resection\sline", ("involves the margin of", "nodes in the"), ("invades the",)),
     Pattern("spared", r"uninvolved|unremarkable|clear|history", ("uninvolved", "is clear of"), ("involved",)),
     Pattern("growth", r"polyp|adenoma|dysplas|deposit", ("adenoma extending to", "tumor deposit in"), ("adenocarcinoma",), "a deposit in the fat is a node, not the tumour's depth"),
-    Pattern("benign", r"abscess|divertic|fibros|hypertroph|inflamm", ("diverticulum through", "inflammation extends into"), ("invasion",)))
+    Pattern("benign", r"abscess|divertic|fibros|hypertroph|inflamm", ("diverticulum through", "inflammation extends into"), ("invasion",)), named=False)
 THROUGH = PatternTable(
     "inference.through",
-    Pattern("through", r"(?:through|beyond|transmural|penetrat[a-z]{1,3})[^.;:]{0,40}$", ("invades through the ", "extends beyond the full thickness of the ", "penetrates "), ("through the mucosa; into the ", "into the ")))
+    Pattern("through", r"(?:through|beyond|transmural|penetrat[a-z]{1,3})[^.;:]{0,40}$", ("invades through the ", "extends beyond the full thickness of the ", "penetrates "), ("through the mucosa; into the ", "into the ")), named=False)
 SPREAD
 
 # %% ../../nbs/api/27_rules.inference.ipynb #bebc7710

@@ -212,14 +212,14 @@ NOT_GROUP_BEFORE = PatternTable(
     Pattern("disease", r"kidney|renal\sdis|\bckd|\bend[\s-]{0,2}$|decub|ulcer|pressure", ("chronic kidney disease ", "end-", "pressure ulcer "), ("endometrial ",)),
     Pattern("system", r"duke|jewett|marshall|okuda|bclc|masaoka|clark|ann\sarbor", ("dukes ", "masaoka ", "ann arbor "), ("ajcc ",), "other systems' stages"),
     Pattern("others", r"\b(?:for|with|in|patients|all|early|late|advanced|each|either|versus|vs\.?)\s{0,2}$", ("patients with ", "early ", "in "), ("within pathologic ",)),
-    Pattern("grade", r"\bgrade\s{0,2}$", ("grade ",), ("graded ",)))
+    Pattern("grade", r"\bgrade\s{0,2}$", ("grade ",), ("graded ",)), named=False)
 NOT_GROUP_AFTER = PatternTable(
     "stage_groups.not_group_after",
     Pattern("range", r"(?:-|to|or|through|and|/)\s?(?:stage\s?)?[ivx1-4][ivabc]{0,3}\b|(?:and|or)\s", ("-iv", " to iii", " or iv"), (" of",)),
     Pattern("scale", r"of\s(?:4|iv|6)\b|/\s?[46]\b", (" of 4", "/6"), (" of colon",)),
     Pattern("disease", r"fibro|cirrho|chronic|decub|kidney|renal\sdis|hcv|hbv", (" chronic kidney disease",), (" colon",)),
     Pattern("others", r"patients|,?\s?node-", (" patients", ", node-positive"), (", nodes",)),
-    frame=r"[\s,.)]{0,3}(?:(?&range)|(?&scale)|(?&disease)|(?&others))", anchored=True)
+    frame=r"[\s,.)]{0,3}(?:(?&range)|(?&scale)|(?&disease)|(?&others))", anchored=True, named=False)
 GRADE_BEFORE = re.compile(r"\bgrade\s{0,2}[ivx1-4]{1,3},?\s{0,2}$")
 CATEGORY_WORD = re.compile(r"[\s:;=.,*|_~\"'>/\[\]-]{0,6}[cpy]{0,2}[tnm]\s?[0-4xo](?:mi|[a-d])?[1-3]?(?![a-z])")   # between label and value: `stage: pT2 N0 IIA`
 LIST_ITEM = re.compile(r"\b([a-z])[.)]\s")
