@@ -13,10 +13,11 @@ import socket
 import stat
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from itertools import islice
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['SUFFIXES', 'InputError', 'ReadError', 'beside', 'to_disk', 'replace_file', 'locked', 'check_output', 'claimed_output',
            'digest', 'Interrupted', 'Terminated', 'LostRows', 'reason_of_break', 'code_of_break', 'Journal',
-           'read_stream', 'lifeline', 'end_with_parent', 'shielded', 'batched', 'Peak', 'peak_memory']
+           'read_stream', 'RowCounts', 'lifeline', 'end_with_parent', 'shielded', 'batched', 'Peak', 'peak_memory']
 
 # %% ../nbs/api/02_runs.ipynb #e4ec939e
 class InputError(ValueError):
@@ -350,6 +351,29 @@ def read_stream(path: str | Path  # an Arrow stream, perhaps broken
                 yield stream.schema, batch, file.tell()
         except (StopIteration, pa.ArrowException, OSError):
             return
+
+# %% ../nbs/api/02_runs.ipynb #913a245e
+@dataclass
+class RowCounts:
+    "The rows of a run, by status."
+    rows: int = 0
+    statuses: Counter = field(default_factory=Counter)   # status → rows
+    journal: str | None = None                           # what was wrong with the journal of the run that this one went on with
+
+    @property
+    def failed(self) -> int:
+        "Rows that are not `ok`."
+        return self.rows - self.statuses["ok"]
+
+    @property
+    def kinds(self) -> str:
+        "The statuses in words: `950 ok, 3 error`."
+        return ", ".join(f"{count:,} {status}" for status, count in self.statuses.most_common())
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        "Counts one batch, by its column `status`."
+        self.rows += batch.num_rows
+        self.statuses.update(batch.column("status").to_pylist())
 
 # %% ../nbs/api/02_runs.ipynb #3e6e8ab2
 @cache

@@ -17,6 +17,7 @@ from .display import report_html
 from .fields import FIELDS, staged_columns
 from .reading.reports import Status
 from .rules.grammar import Basis
+from .runs import RowCounts
 from .text.document import Span
 
 if TYPE_CHECKING:
@@ -203,23 +204,14 @@ def read_staged(path: str | Path,                                     # .parquet
 
 # %% ../nbs/api/60_staged.ipynb #49790e0f
 @dataclass
-class Summary:
+class Summary(RowCounts):
     "What a run staged."
-    rows: int = 0
-    statuses: Counter = field(default_factory=Counter)   # status → rows
     notes: int = 0                                       # rows that are ok with a note, such as a duplicate id
     stated: Counter = field(default_factory=Counter)     # field → rows with a value
-    journal: str | None = None                           # what was wrong with the journal of the run that this one went on with
-
-    @property
-    def failed(self) -> int:
-        "Rows that are not `ok`."
-        return self.rows - self.statuses["ok"]
 
     def describe(self) -> str:
         "The summary in words: rows, errors, and how often each field is stated."
-        kinds = ", ".join(f"{count:,} {status}" for status, count in self.statuses.most_common())
-        lines = [f"{self.rows:,} reports: {kinds}" + (f" ({self.notes:,} with a note)" if self.notes else "")]
+        lines = [f"{self.rows:,} reports: {self.kinds}" + (f" ({self.notes:,} with a note)" if self.notes else "")]
         if self.rows:
             lines += [f"  {FIELDS[name].title:<24}{count / self.rows:>6.1%} stated or inferred" for name, count in self.stated.items()]
         lines += [self.journal] if self.journal else []
@@ -227,9 +219,7 @@ class Summary:
 
     def add(self, batch: pa.RecordBatch) -> None:
         "Counts one staged batch."
-        self.rows += batch.num_rows
-        statuses, errors = batch.column("status").to_pylist(), batch.column("error")
-        self.statuses.update(statuses)
-        self.notes += sum(status == "ok" and error.is_valid for status, error in zip(statuses, errors))
+        super().add(batch)
+        self.notes += sum(status == "ok" and error.is_valid for status, error in zip(batch.column("status").to_pylist(), batch.column("error")))
         for name in FIELDS:
             self.stated[name] += batch.num_rows - batch.column(name).null_count

@@ -23,7 +23,7 @@ import polars as pl
 from .. import __version__
 from ..reading.reports import input_files, InputPart, InputPlan, KINDS, plan_inputs, read_reports
 from ..reading.tables import choose_column, ID_COLUMNS, shown_columns, table_columns, TABLE_ROWS, TEXT_COLUMNS
-from ..runs import batched, claimed_output, digest, InputError, Journal, peak_memory, ReadError
+from ..runs import batched, claimed_output, digest, InputError, Journal, peak_memory, ReadError, RowCounts
 from .engines import open_engine, TransformersEngine, WritingSettings, Written
 from .loops import repetition, tandem_runs
 from .support import Statement, unsupported_statements
@@ -308,29 +308,19 @@ def _table_columns(inputs: Sequence[str | Path]) -> list[str] | None:
 
 # %% ../../nbs/api/81_writing.generate.ipynb #2d88ff6c
 @dataclass
-class GenerationSummary:
+class GenerationSummary(RowCounts):
     "What a run wrote."
-    rows: int = 0
-    statuses: Counter = field(default_factory=Counter)   # status → rows
     flags: Counter = field(default_factory=Counter)      # flag → rows
     new_tokens: int = 0
-    journal: str | None = None                           # what was wrong with the journal of the run that this one went on with
-
-    @property
-    def failed(self) -> int:
-        "Rows that are not `ok`."
-        return self.rows - self.statuses["ok"]
 
     def describe(self) -> str:
         "The summary in words."
-        kinds = ", ".join(f"{count:,} {status}" for status, count in self.statuses.most_common())
-        return "\n".join([f"{self.rows:,} rows: {kinds}; {self.new_tokens:,} tokens written", *(f"  {flag:<18}{self.flags[flag]:>8,}" for flag in FLAGS if self.flags[flag]),
+        return "\n".join([f"{self.rows:,} rows: {self.kinds}; {self.new_tokens:,} tokens written", *(f"  {flag:<18}{self.flags[flag]:>8,}" for flag in FLAGS if self.flags[flag]),
                           *([self.journal] if self.journal else [])])
 
     def add(self, batch: pa.RecordBatch) -> None:
         "Counts a chunk of answers."
-        self.rows += batch.num_rows
-        self.statuses.update(batch.column("status").to_pylist())
+        super().add(batch)
         self.flags.update(flag for flags in batch.column("flags").to_pylist() for flag in flags)
         self.new_tokens += sum(batch.column("new_tokens").to_pylist())
 
