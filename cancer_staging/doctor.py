@@ -39,7 +39,7 @@ def check_package(name: str,   # import name
     except metadata.PackageNotFoundError:
         return Check(name, True, "version unknown")
 
-
+# %% ../nbs/api/95_doctor.ipynb #c1d1d051
 def output_of(*command: str  # a program and its arguments
               ) -> str | None:
     "What a program prints; None when it is not there or fails."
@@ -51,7 +51,7 @@ def output_of(*command: str  # a program and its arguments
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None
 
-
+# %% ../nbs/api/95_doctor.ipynb #5e729987
 def check_tesseract() -> Check:
     "Whether tesseract can be run, and its version."
     version = output_of("tesseract", "--version")
@@ -59,13 +59,13 @@ def check_tesseract() -> Check:
         return Check("tesseract", False, "reads scans best; install it with your system's package manager (Debian: apt-get install tesseract-ocr)")
     return Check("tesseract", True, version.splitlines()[0])
 
-
+# %% ../nbs/api/95_doctor.ipynb #b5f935cb
 def check_gpu() -> Check:
     "Which GPU there is. The grammar and the default model need none."
     listed = output_of("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
     return Check("gpu", listed is not None, "; ".join(listed.splitlines()) if listed else "none seen; the default model needs none")
 
-
+# %% ../nbs/api/95_doctor.ipynb #742ec6eb
 def check_cuda() -> Check:
     "Whether torch can compute on a GPU. Asked in a process of its own, because importing torch takes seconds and memory."
     found = output_of(sys.executable, "-c", "import torch; print(torch.version.cuda, torch.cuda.device_count())") if util.find_spec("torch") else None
@@ -73,7 +73,7 @@ def check_cuda() -> Check:
     ready = version != "None" and count != "0"
     return Check("cuda", ready, f"CUDA {version}, {count} device{'s' if count != '1' else ''}" if ready else "torch computes on the CPU; to train networks fast, a CUDA GPU and torch with CUDA")
 
-
+# %% ../nbs/api/95_doctor.ipynb #b6b38376
 def check_model() -> Check:
     "Whether the default model loads and tells a made-up report that states no T."
     from cancer_staging.stager import Stager
@@ -87,7 +87,7 @@ def check_model() -> Check:
     works = "t" in staged and staged["t"].label is not None and staged["t"].basis == "inferred"
     return Check("model default", works, "grammar and learned model, on CPU" if works else "does not read its test report: reinstall the package")
 
-
+# %% ../nbs/api/95_doctor.ipynb #864cd6f3
 def check_rules() -> Check:
     "Whether the grammar alone reads a made-up report."
     from cancer_staging.stager import Stager
@@ -96,7 +96,7 @@ def check_rules() -> Check:
     works = "t" in staged and staged["t"].detail == "pT2"
     return Check("model rules", works, "the grammar, on CPU" if works else "does not read its test report: reinstall the package")
 
-
+# %% ../nbs/api/95_doctor.ipynb #b599cd63
 def check_wordnet() -> Check:
     "Whether METEOR has its synonyms."
     from cancer_staging.evaluate.text import find_wordnet, WORDNET_HELP
@@ -104,7 +104,7 @@ def check_wordnet() -> Check:
     ready = util.find_spec("nltk") is not None and find_wordnet() is not None
     return Check("wordnet", ready, "found; METEOR can be computed" if ready else WORDNET_HELP)
 
-
+# %% ../nbs/api/95_doctor.ipynb #14e56d4c
 def diagnose() -> list[Check]:
     "Everything the package can use on this machine, in the order of need."
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -1,14 +1,26 @@
-"What the tests share: where the project and the test bed are, and the option that runs the long benchmarks."
+"What the tests share: where the project and the test bed are, the option that runs the long benchmarks, and the one that runs what is quick."
 import os
 from pathlib import Path
 
-import pytest
+# The matrices here are small. Threads that wait for one another would take several times as long where other work has the cores.
+os.environ |= {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+
+import pytest  # noqa: E402
+from quick import needs_more  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_addoption(parser):
     parser.addoption("--benchmarks", action="store_true", help="also execute the notebooks of nbs/benchmarks (long, need the test bed)")
+    parser.addoption("--quick", action="store_true", help="leave out what needs torch, notebooks, a browser or a build, and tests marked slow")
+
+
+def pytest_ignore_collect(collection_path, config):
+    "With --quick, a test module that needs more at its top is not even imported."
+    if config.getoption("--quick") and collection_path.name.startswith("test_") and needs_more(collection_path):
+        return True
+    return None
 
 
 def pytest_collection_modifyitems(config, items):
@@ -16,6 +28,16 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "benchmark" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="long: run pytest with --benchmarks"))
+    if config.getoption("--quick"):
+        left_out = [item for item in items if "slow" in item.keywords or any(needs_more(function) for function in functions_of(item))]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def functions_of(item) -> list:
+    "The test and the fixtures that it asks for."
+    fixtures = item._fixtureinfo.name2fixturedefs
+    return [item.function, *(fixture.func for name in item.fixturenames for fixture in fixtures.get(name, ()))]
 
 
 @pytest.fixture(scope="session")

@@ -29,9 +29,9 @@ def test_modules_are_what_the_notebooks_export(tmp_path):
     package = tmp_path / "cancer_staging"
     package.mkdir()
     subprocess.run([sys.executable, "-c", "from nbdev.doclinks import nbdev_export; nbdev_export()"], cwd=tmp_path, check=True)
-    exported = {path.name: path.read_bytes() for path in package.glob("*.py")}
     by_hand = {"__main__.py"}  # `python -m cancer_staging`, which only calls the command
-    stored = {path.name: path.read_bytes() for path in (ROOT / "cancer_staging").glob("*.py") if path.name not in by_hand}
+    exported, stored = ({path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.py")} for folder in (package, ROOT / "cancer_staging"))
+    stored = {name: content for name, content in stored.items() if name not in by_hand}
     assert sorted(stored) == sorted(exported), "a module has no notebook, or a notebook was never exported: run `make prepare`"
     differing = [name for name in exported if exported[name] != stored[name]]
     assert not differing, f"{differing} are not what their notebooks export: edit the notebook, then run `make prepare`"

@@ -9,6 +9,7 @@ from cancer_staging.rules import anatomy
 from cancer_staging.rules.anatomy import ANATOMY
 from cancer_staging.rules.vocabulary import morphology, topography
 from cancer_staging.rules.grammar import Grammar
+from cancer_staging.text.phrases import unbounded_repeat
 
 grammar = Grammar([ANATOMY])
 
@@ -99,6 +100,46 @@ def test_silence(text):
     assert not read(text)
 
 
+@pytest.mark.parametrize("text, code", [   # the words around an organ or a type that turn what it says
+    ("DIAGNOSIS: Liver, wedge biopsy: metastatic adenocarcinoma. Colon, cecum: adenocarcinoma.", "C18.0"),
+    ("DIAGNOSIS: Adenocarcinoma of the stomach adherent to the pancreas and the transverse colon.", "C16.9"),
+    ("DIAGNOSIS: Adenocarcinoma. Primary site: lower lobe of lung. Pleura: implants.", "C34.3"),
+    ("CLINICAL HISTORY: her mother had breast cancer.\nDIAGNOSIS: Thyroid: papillary carcinoma", "C73.9"),
+    ("CLINICAL HISTORY: past history of carcinoma of the breast.\nDIAGNOSIS: Ovary: serous carcinoma", "C56.9"),
+    ("DIAGNOSIS: Kidney, nephrectomy: renal cell carcinoma. Renal vein: negative. Adrenal gland, within normal limits.", "C64.9"),
+])
+def test_organs_that_are_not_the_primary(text, code):
+    assert read(text)["site"].detail == code
+
+
+@pytest.mark.parametrize("text, code", [
+    ("DIAGNOSIS: Lung: adenocarcinoma with focal squamous cell carcinoma features", "8140/3"),
+    ("DIAGNOSIS: Lung: adenocarcinoma, versus metastatic squamous cell carcinoma", "8140/3"),
+    ("DIAGNOSIS: Breast, mastectomy. Type of invasive carcinoma: ductal", "8500/3"),
+    ("DIAGNOSIS: Stomach: adenocarcinoma. Type (WHO): tubular", "8211/3"),
+])
+def test_types_that_are_only_considered_weigh_little(text, code):
+    assert read(text)["histology"].detail == code
+
+
+@pytest.mark.parametrize("text, side", [
+    ("DIAGNOSIS: Breast carcinoma. Laterality (select one): Lt", "left"),
+    ("DIAGNOSIS: Kidney. Laterality of tumor: left and right. Renal cell carcinoma.", "bilateral"),
+    ("DIAGNOSIS: Breast carcinoma. Laterality:\n( ) left  (X) right", "right"),
+    ("DIAGNOSIS: Kidney, nephrectomy: renal cell carcinoma. Right pelvic lymph nodes: negative. Left kidney, 4 cm tumor.", "left"),
+    ("DIAGNOSIS: Thyroid: papillary carcinoma in the right hemithyroid", "right"),
+    ("DIAGNOSIS: Prostate: adenocarcinoma, left apex, with both seminal vesicles free", "left"),
+])
+def test_sides_by_label_and_by_part(text, side):
+    assert read(text)["laterality"].label == side
+
+
+def test_patterns_of_terms_are_bounded_and_compiled_once_met():
+    for vocabulary in (morphology(), topography()):
+        assert all(unbounded_repeat(vocabulary.patterns[cue].pattern) is None for cue in vocabulary.patterns.cues)
+        assert len({id(pattern) for pattern in vocabulary.patterns.values()}) == len(vocabulary.patterns.terms)  # one of a first word, however many cues it has
+
+
 def test_negated_histology_is_left_out():
     assert "histology" not in read("DIAGNOSIS: Cervix: no squamous cell carcinoma")
 
@@ -119,8 +160,8 @@ def test_numbered_choices_of_a_form_are_no_diagnosis():
 
 
 def test_tables_are_sound():
-    for name, code in (("icdo3_topography.csv", r"C[0-7][0-9]\.[0-9]"), ("icdo3_morphology.csv", r"[89][0-9]{3}/[01236]")):
-        with files("cancer_staging").joinpath("data", name).open(encoding="utf-8", newline="") as file:
+    for name, code in (("topography.csv", r"C[0-7][0-9]\.[0-9]"), ("morphology.csv", r"[89][0-9]{3}/[01236]")):
+        with files("cancer_staging").joinpath("data", "icdo3", name).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         terms = rows[0].keys() & {"terms", "synonyms"}
         for row in rows:

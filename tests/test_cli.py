@@ -86,6 +86,7 @@ def test_show_prints_a_table_of_any_format(report, tmp_path, suffix):
     assert code == 0 and "pT2" in out and "pN1a" in out and "TCGA-AA-0001" in out
 
 
+@pytest.mark.slow
 def test_doctor_reports_the_model_as_ready():
     code, out, _ = run("doctor")
     assert code == 0 and any(line.startswith("yes") and "model default" in line for line in out.splitlines())
@@ -110,6 +111,7 @@ def test_thresholds_leave_out_labels(report, tmp_path):
     assert code == 2 and "target-accuracy" in err
 
 
+@pytest.mark.slow
 def test_the_doctor_names_the_extra_of_what_is_missing():
     hide = "import importlib.util as util, sys\nfound = util.find_spec\nutil.find_spec = lambda name, *more: None if name in ('torch', 'peft', 'bitsandbytes', 'sklearn') else found(name, *more)\nfrom cancer_staging.cli import main\nsys.argv = ['cancer-staging', 'doctor']\nmain()"
     done = subprocess.run([sys.executable, "-c", hide], capture_output=True, text=True)

@@ -6,8 +6,8 @@ import sys
 import polars as pl
 import pytest
 
-from cancer_staging.stager import Stager
 from cancer_staging.corpora.synthetic import synthetic_reports
+from cancer_staging.stager import Stager
 
 
 def run(*arguments):

@@ -9,12 +9,12 @@ import pytest
 pytest.importorskip("torch", reason="training needs the learn extra")
 pytest.importorskip("transformers", reason="training needs the learn extra")
 
-from typer.testing import CliRunner  # noqa: E402
-
-from cancer_staging.models.network import StagingModel  # noqa: E402
-from cancer_staging.cli import app  # noqa: E402
 from made_files import write_corpora  # noqa: E402
 from tiny_backbones import labelled_frame, save_encoder  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
+
+from cancer_staging.cli import app  # noqa: E402
+from cancer_staging.models.network import StagingModel  # noqa: E402
 
 
 @pytest.fixture(scope="module")

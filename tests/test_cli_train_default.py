@@ -8,12 +8,12 @@ import pytest
 
 pytest.importorskip("sklearn", reason="fitting needs the metrics extra")
 
+from made_files import write_corpora  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from cancer_staging.cli import app  # noqa: E402
 from cancer_staging.models.learned_files import load_learned, model_card  # noqa: E402
 from cancer_staging.stager import Stager  # noqa: E402
-from made_files import write_corpora  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,7 @@ def test_bad_input_is_one_line_and_code_2(place, options, more, message):
     assert not (place / "new").exists() and (place / "used" / "model.safetensors").read_bytes() == b"mine"
 
 
+@pytest.mark.slow
 def test_one_command_makes_a_model_that_stages(place):
     code = "import sys\nfrom cancer_staging.cli import main\ntry:\n    main()\nfinally:\n    assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code, *arguments(place, "--fields", "t,n", "--limit", "100", "--seed", "2", out="made")], capture_output=True, text=True)

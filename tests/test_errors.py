@@ -6,8 +6,9 @@ import pytest
 
 matplotlib.use("Agg")
 
-from cancer_staging.evaluate.errors import (collect_errors, error_rates, ERROR_SCHEMA, length_class, plot_confusion, plot_reliability, plot_risk_coverage, reliability, worst_mistakes)
 from cancer_staging.evaluate.abstention import risk_coverage
+from cancer_staging.evaluate.errors import (collect_errors, error_rates, ERROR_SCHEMA, length_class, plot_confusion, plot_reliability,
+                                            plot_risk_coverage, reliability, worst_mistakes)
 from cancer_staging.evaluate.scores import wilson_interval
 from cancer_staging.evaluate.systems import staged_from_labels
 

@@ -1,9 +1,9 @@
 "What the default model may see of a report: values, their places, and never the notation."
 import pytest
 
+from cancer_staging.corpora.synthetic import synthetic_reports
 from cancer_staging.models.features import describe, expected_t, extents, measures, tokens
 from cancer_staging.text.document import SENTENCE, sentence_at, sentences
-from cancer_staging.corpora.synthetic import synthetic_reports
 
 COLON = "Colon, resection: adenocarcinoma, 4.2 cm, extending through the muscularis propria into pericolic fat. Metastasis in 2 of 14 lymph nodes. No vascular invasion."
 

@@ -10,7 +10,7 @@ pytest.importorskip("rouge_score")
 pytest.importorskip("nltk")
 
 from cancer_staging.evaluate import text as text_scores
-from cancer_staging.evaluate.text import (answer_set_scores, compare_generations, find_wordnet, generation_intervals, generation_scores, icd_accuracy, meteor_scores, pair_scores)
+from cancer_staging.evaluate.text import answer_set_scores, compare_generations, find_wordnet, generation_intervals, generation_scores, icd_accuracy, meteor_scores, pair_scores
 
 PREDICTIONS = ["the cat sat on the mat today", "a big dog barked at me", "invasive ductal carcinoma , grade 2", "tumor size 3 cm"]
 REFERENCES = ["the cat sat on a mat today", "a large dog barked at me", "invasive ductal carcinoma , grade 3", "the tumor size is 3 cm in the left breast"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cancer_staging.rules.differentiation import grade_group, GROUP_GRADES, NOTTINGHAM_GRADES
 from cancer_staging.rules.grade import GRADE
 from cancer_staging.rules.grammar import Grammar
 
@@ -32,6 +33,55 @@ def read(report):
 ])
 def test_statements(report, expected):
     assert read(report) == expected
+
+
+@pytest.mark.parametrize("disease", ["Chronic hepatitis C with mild activity", "Tubular adenoma with dysplasia", "Steatohepatitis", "DCIS", "Prostatic intraepithelial neoplasia", "Reflux esophagitis", "Follicular lymphoma",
+                                     "Lobular carcinoma in situ (LCIS)", "Tumor regression after therapy"])
+def test_grades_of_other_diseases_are_none(disease):
+    assert read(f"{disease}, grade 2.") is None and read(f"Invasive carcinoma, grade 3. {disease}, grade 2.") == ("G3", "G3")
+
+
+@pytest.mark.parametrize("words", ["grade 1 fatty change", "grade 2 tubular adenoma", "grade 3 ductal carcinoma in situ", "grade 2 esophagitis", "grade 3 toxicity", "grade 2 systolic murmur", "high grade squamous intraepithelial lesion"])
+def test_a_disease_behind_takes_its_grade(words):
+    assert read(f"There is {words}.") is None
+
+
+def test_a_tumour_with_another_disease_keeps_its_grade():
+    assert read("Invasive carcinoma, grade 2 with DCIS.") == ("G2", "G2")
+    assert read("Adenocarcinoma, grade 3, arising in a tubular adenoma.") == ("G3", "G3")
+
+
+@pytest.mark.parametrize("words", ["criteria for grade 3 are not met", "insufficient for grade 3", "if grade 3"])
+def test_a_grade_that_is_only_spoken_of_is_none(words):
+    assert read(f"Carcinoma; {words}.") is None
+
+
+@pytest.mark.parametrize("total, grade", [(3, 1), (5, 1), (6, 2), (7, 2), (8, 3), (9, 3)])  # Elston and Ellis 1991
+def test_nottingham_sums(total, grade):
+    assert NOTTINGHAM_GRADES[total] == grade and read(f"Total Nottingham score: {total}/9")[0] == f"G{grade}"
+
+
+@pytest.mark.parametrize("patterns, group, grade", [("3+3", 1, 1), ("3+4", 2, 2), ("4+3", 3, 2), ("4+4", 4, 3), ("3+5", 4, 3), ("5+3", 4, 3), ("4+5", 5, 3), ("5+5", 5, 3)])  # ISUP 2014
+def test_gleason_scores(patterns, group, grade):
+    primary, secondary = map(int, patterns.split("+"))
+    assert grade_group(primary, secondary) == group and GROUP_GRADES[group] == grade
+    assert read(f"Prostate, radical prostatectomy: adenocarcinoma, Gleason score {patterns}") == (f"G{grade}", f"{patterns}={primary + secondary} (grade group {group})")
+
+
+@pytest.mark.parametrize("stronger, weaker", [
+    ("Nottingham grade 2", "Histologic grade: 3"),
+    ("FIGO grade 1", "Poorly differentiated"),
+    ("Histologic grade: 2", "Poorly differentiated"),
+    ("Nottingham grade 2", "Nottingham score: 8"),
+    ("Moderately differentiated", "Tubules: 3; nuclei: 3; mitoses: 3"),
+    ("Histologic grade: 1", "High grade carcinoma"),
+    ("High grade urothelial carcinoma", "Histologic grade: 1"),
+    ("Poorly differentiated", "Histologic grade: cannot be assessed"),
+    ("Carcinoma, grade 2", "Metastatic carcinoma, grade 3"),
+])
+def test_which_evidence_wins(stronger, weaker):
+    between = "All surgical margins are free and the remaining tissue is unremarkable"
+    assert read(f"{weaker}. {between}. {stronger}.") == read(f"{stronger}. {between}. {weaker}.") == read(f"{stronger}.") != read(f"{weaker}.")
 
 
 def test_history_is_the_last_resort():

@@ -23,6 +23,21 @@ def read(text, name):
     ("ESOPHAGUS, ESOPHAGECTOMY: Adenocarcinoma invading the submucosa. pT1 pN0.", ("T1", "pT1b", "stated")),
     ("STOMACH, GASTRECTOMY: Adenocarcinoma invading the muscularis propria.", None),
     ("RIGHT LUNG, LOBECTOMY: Adenocarcinoma. Tumor size: 2.8 cm.", None),
+    ("CECUM, RIGHT HEMICOLECTOMY: Adenocarcinoma infiltrating transmurally through the muscularis. propria.", ("T3", "T3", "inferred")),  # the full stop of an OCR line end
+    ("RECTUM, RESECTION: Adenocarcinoma extending into perirectal soft tissue.", ("T3", "T3", "inferred")),
+    ("RECTUM, RESECTION: Adenocarcinoma. Depth of invasion: submucosa.", ("T1", "T1", "inferred")),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma penetrating the visceral peritoneum.", ("T4", "T4a", "inferred")),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma extending into the subserosa.", ("T3", "T3", "inferred")),            # not the serosa
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma invading the lamina propria and muscularis mucosae.", None),              # not the muscularis propria
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma. The tumor grows beside the small bowel, which it involves.", None),      # an organ beside is for the letter only
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma. The process extends to an abscess of the pericolic fat.", None),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma. Metastasis extends beyond a lymph node in the mesenteric fat.", None),
+    ("ESOPHAGUS, ESOPHAGECTOMY: Adenocarcinoma infiltrates the adventitia.", ("T3", "T3", "inferred")),
+    ("ESOPHAGUS, ESOPHAGECTOMY: Adenocarcinoma, pT4. The tumor invades the pericardium.", ("T4", "pT4a", "stated")),
+    ("STOMACH, GASTRECTOMY: Adenocarcinoma, pT4. The tumor penetrates the serosa.", ("T4", "pT4a", "stated")),
+    ("STOMACH, GASTRECTOMY: Intramucosal adenocarcinoma invading the lamina propria, pT1.", ("T1", "pT1a", "stated")),
+    ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. The chest wall is invaded.", None),
+    ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. Skin: not involved.", ("T2", "T2", "inferred")),
 ])
 def test_t(text, expected):
     assert read(text, "t") == expected

@@ -5,15 +5,15 @@ import sys
 import numpy as np
 import pytest
 
-from cancer_staging.rules.calibration import RuleCalibration
+from cancer_staging.corpora.synthetic import synthetic_reports
 from cancer_staging.fields import FIELDS
-from cancer_staging.rules.grammar import Finding
-from cancer_staging.text.document import Span
 from cancer_staging.models.judges import LearnedJudge, NetworkJudge, PIECES, pieces_of
 from cancer_staging.models.learned_files import shipped_learned
 from cancer_staging.rules.assembly import GRAMMAR
+from cancer_staging.rules.calibration import RuleCalibration
+from cancer_staging.rules.grammar import Finding
 from cancer_staging.stager import Stager
-from cancer_staging.corpora.synthetic import synthetic_reports
+from cancer_staging.text.document import Span
 
 TEXTS = [report.text for report in synthetic_reports(12, seed=2000)]
 
@@ -51,8 +51,9 @@ def folder(tmp_path_factory):
     "A tiny network, trained for one epoch."
     pytest.importorskip("torch", reason="a network needs the learn extra")
     pytest.importorskip("transformers", reason="a network needs the learn extra")
-    from cancer_staging.models.training import train
     from tiny_backbones import labelled_frame, save_encoder
+
+    from cancer_staging.models.training import train
 
     place = tmp_path_factory.mktemp("network")
     train("minilm", labelled_frame(40), place / "model", backbone=str(save_encoder(place / "backbone")), epochs=1, batch=8, learning_rate=1e-3, validation=0.3, fields="t,n")

@@ -6,16 +6,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from cancer_staging.corpora.synthetic import synthetic_reports
+from cancer_staging.fields import FIELDS
 from cancer_staging.models import learned_files
 from cancer_staging.models.features import describe
-from cancer_staging.text.document import sentences
-from cancer_staging.fields import FIELDS
 from cancer_staging.models.fitting import fit_learned
 from cancer_staging.models.learned import LearnedModel
 from cancer_staging.models.learned_files import load_learned, model_card, save_learned, shipped_learned
-from cancer_staging.text.masking import remove_notation
 from cancer_staging.rules.assembly import GRAMMAR
-from cancer_staging.corpora.synthetic import synthetic_reports
+from cancer_staging.text.document import sentences
+from cancer_staging.text.masking import remove_notation
 
 COLON = ("Colon, sigmoid, segmental resection. Moderately differentiated adenocarcinoma, 4.2 cm in largest dimension, extending through the muscularis propria into pericolic fat. "
          "Metastasis in 2 of 14 lymph nodes. Margins are free of tumor. The remaining mucosa is unremarkable. The specimen is received in formalin, labelled with the name of the patient.")

@@ -7,7 +7,8 @@ torch = pytest.importorskip("torch", reason="needs the extra 'learn'")
 F = torch.nn.functional
 
 from cancer_staging.corpora.labelled import MISSING
-from cancer_staging.models.losses import (class_weights, count_valid, KINDS, label_matrix, logits_to_labels, logits_to_probabilities, n_logits, ORDINAL, PartialLabelLoss, step_counts, summed_loss)
+from cancer_staging.models.losses import (class_weights, count_valid, KINDS, label_matrix, logits_to_labels, logits_to_probabilities,
+                                          n_logits, ORDINAL, PartialLabelLoss, step_counts, summed_loss)
 
 FIELDS = {"t": 4, "n": 3, "m": 2}
 REPORTS = torch.from_numpy(np.random.default_rng(0).normal(size=(8, 5)).astype(np.float32))

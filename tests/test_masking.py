@@ -75,6 +75,7 @@ def test_all_else_is_unchanged(text, mask):
     assert masked.text == "".join(mask if place in hidden else char for place, char in enumerate(text))
 
 
+@pytest.mark.slow
 def test_the_grammar_finds_no_notation(test_bed):
     "After removal the grammar reads T, N or M from their notation in fewer than 0.5 % of the train reports, block and recut labels aside."
     texts = pl.read_parquet(test_bed / "tcga" / "reports.parquet", columns=["text", "split"]).filter(split="train")["text"]

@@ -1,5 +1,4 @@
-"Misspelled words, wrong labels, noisy copies, and the mending of the spelling."
-import json
+"Misspelled words, wrong labels and noisy copies: as many as asked for, reproducibly, and nothing else."
 import re
 import string
 
@@ -9,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cancer_staging.corpora.noise import counterfactual, misspell, noisy_copies, ocr_noise, WORD
-from cancer_staging.corpora.spelling import SpellingRepair
 
 REPORT = "Left breast, mastectomy: Invasive ductal carcinoma, 2.5 cm, pT2 pN1a (2/14), pTis, G2, C50.9. ER POSITIVE (95 %). McBurney, Müller, x_ray_one"
 
@@ -77,60 +75,3 @@ def test_noisy_copies_stand_behind_their_rows():
     assert noisy_copies(rows, "text", 1, seed=0, noise=ocr_noise).height == 6 and noisy_copies(rows, "text", 0, seed=0).equals(rows)
     with pytest.raises(ValueError, match="no column 'report'"):
         noisy_copies(rows, "report", 0.5, seed=0)
-
-
-@pytest.fixture(scope="module")
-def repair():
-    pytest.importorskip("symspellpy", reason="mending the spelling needs the generate extra")
-    return SpellingRepair.from_texts([f"Left breast, mastectomy: invasive ductal carcinoma of the left breast, {size} cm. The margins are free of tumor. Lymph nodes: none of the fifteen lymph nodes is involved, pN0. CLIN HISTORY"
-                                      for size in range(1, 121)] + [None, ""])
-
-
-@pytest.mark.parametrize("text, mended", [
-    ("invasvie ductal carcinma of the lefft breast", "invasive ductal carcinoma of the left breast"),
-    ("Left Breasst, INVASIVE DUCTLA carcinoma", "Left Breast, INVASIVE DUCTAL carcinoma"),
-    ("Teh margins", "The margins"),
-    ("a lefy, breast", "a lefy, breast"),                                  # seen beside neither neighbour
-    ("seen by Dr. Breasst, free of tumro", "seen by Dr. Breasst, free of tumor"),
-    ("pN0 pTis G2 C50.9 2.5 cm 3/14 ER HER2", "pN0 pTis G2 C50.9 2.5 cm 3/14 ER HER2"),
-    ("the CLIM HISTORY, clim HISTORY", "the CLIM HISTORY, clin HISTORY"),   # four capitals may be an abbreviation
-    ("free of tumro-free, free of~tumro", "free of tumor-free, free of~tumro"),
-    ("left breasts, free from tumors", "left breasts, free from tumors"),
-    ("granulosa oligodendroglioma hospital", "granulosa oligodendroglioma hospital"),
-    ("", ""),
-])
-def test_what_is_mended_and_what_is_left(repair, text, mended):
-    found = repair.repair(text)
-    assert found.text == mended
-    parts, last = [], 0
-    for change in found.changes:
-        assert text[change.start:change.end] == change.written != change.word
-        parts, last = parts + [text[last:change.start], change.word], change.end
-    assert "".join(parts) + text[last:] == mended
-
-
-def test_the_repair_is_kept_as_json(repair, tmp_path):
-    path = tmp_path / "spelling.json"
-    repair.save(path)
-    again = SpellingRepair.load(path)
-    assert again == repair and again.repair("the lefft breast").text == "the left breast" and json.loads(path.read_text())["reports"] == 120
-    path.write_text('{"format": 2}')
-    with pytest.raises(ValueError, match="format 2"):
-        SpellingRepair.load(path)
-    for content in ("{", "[]", '{"format": 1}', "\xff"):
-        path.write_bytes(content.encode("latin1"))
-        with pytest.raises(ValueError, match="holds no spelling repair"):
-            SpellingRepair.load(path)
-
-
-def test_three_of_four_misspellings_in_reports_are_mended(test_bed):
-    "Taught by a thousand train reports, tried on sixty others; few words are changed that were not misspelled, OCR errors among them."
-    pytest.importorskip("symspellpy", reason="mending the spelling needs the generate extra")
-    texts = pl.read_parquet(test_bed / "tcga" / "reports.parquet", columns=["text", "split"]).filter(split="train").sample(1060, seed=0)["text"].to_list()
-    repair, mended, misspelt, others, wrongly = SpellingRepair.from_texts(texts[60:]), 0, 0, 0, 0
-    for text in texts[:60]:
-        spoilt = misspell(text, 0.04, seed=0)
-        for word, wrong, now in zip(*(re.findall("[A-Za-z]+", side) for side in (text, spoilt, repair.repair(spoilt).text)), strict=True):
-            misspelt, mended = misspelt + (word != wrong), mended + (word != wrong and now == word)
-            others, wrongly = others + (word == wrong), wrongly + (word == wrong and now != word)
-    assert mended / misspelt > 0.65 and wrongly / others < 0.006, (mended / misspelt, wrongly / others)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "cancer_staging"
 
@@ -66,7 +67,7 @@ def imported(
     return found
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_every_import_is_declared(path, metadata):
     lines = [line for line in metadata.get_all("Requires-Dist") if 'extra == "dev"' not in line]
     declared = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in lines}

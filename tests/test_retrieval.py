@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from tiny_backbones import save_decoder, save_encoder
 
-from cancer_staging.writing.retrieval import (BM25Retriever, copy_nearest, DenseRetriever, embed_texts, Encoder, ENCODERS, Lookalikes, open_retriever, RandomRetriever, RETRIEVERS)
 from cancer_staging.corpora.synthetic import synthetic_reports
+from cancer_staging.writing.retrieval import BM25Retriever, copy_nearest, DenseRetriever, embed_texts, Encoder, ENCODERS, Lookalikes, open_retriever, RandomRetriever, RETRIEVERS
 from cancer_staging.writing.tasks import get_task
 
 SCRIPT = Path(__file__).resolve().parents[1] / "nbs" / "benchmarks" / "compare_retrievers.py"
@@ -36,11 +36,11 @@ def save_neo(folder):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    "A random BERT and a random GPT-Neo."
+    "A random BERT, whose vectors differ by more than the rounding of a batch, and a random GPT-Neo."
     root = tmp_path_factory.mktemp("encoders")
     for name in ("bert", "neo"):
         (root / name).mkdir()
-    return {"bert": str(save_encoder(root / "bert")), "neo": str(save_neo(root / "neo"))}
+    return {"bert": str(save_encoder(root / "bert", spread=0.5)), "neo": str(save_neo(root / "neo"))}
 
 
 @pytest.fixture(scope="module")

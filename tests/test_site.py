@@ -2,6 +2,7 @@
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_docs"
 
@@ -96,6 +98,12 @@ def test_every_notebook_has_a_page_and_no_link_is_broken(built, pages):
     notebooks = [path.relative_to(ROOT / "nbs").with_suffix(".html").as_posix() for path in (ROOT / "nbs").rglob("*.ipynb")]
     assert set(notebooks) <= set(pages)
     assert "broken link" not in built.stderr, built.stderr
+
+
+def test_every_notebook_stands_once_in_the_sidebar(built):
+    links = re.findall(r"<a [^>]*sidebar-link[^>]*>", (SITE / "index.html").read_text(encoding="utf-8"))
+    listed = [page[1] for link in links if (page := re.search(r'href="(?:\./)?([^"]+\.html)"', link))]
+    assert sorted(listed) == sorted(path.relative_to(ROOT / "nbs").with_suffix(".html").as_posix() for path in (ROOT / "nbs").rglob("*.ipynb"))
 
 
 def test_every_page_loads_cleanly_and_asks_no_other_host(browser, address, pages):

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cancer_staging.corpora.splits import check_leakage, clear_of, hold_out, k_folds, LeakageError, least_overlap, linked_groups, multilabel_split
 from cancer_staging.corpora.tcga import labels, load_corpus
 from cancer_staging.fields import FIELDS
-from cancer_staging.corpora.splits import check_leakage, clear_of, hold_out, k_folds, LeakageError, least_overlap, linked_groups, multilabel_split
 
 WORDS = np.array("colon kidney breast margin free involved tumor node grade invasion nuclear serosa left right specimen benign section measured gross clear".split())
 
@@ -188,6 +188,7 @@ def test_clear_of_takes_no_more_than_it_must():
     assert clear_of(train, test)["text"].to_list() == ["Colon.", "Liver."]
 
 
+@pytest.mark.slow
 def test_shares_on_the_corpus(test_bed):
     "Every label's share differs by less than two points between sides, on the training reports; hospitals held out are apart."
     frame = load_corpus(test_bed / "tcga" / "reports.parquet").filter(pl.col("split") == "train")

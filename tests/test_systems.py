@@ -5,12 +5,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cancer_staging.corpora.tcga import labels
-from cancer_staging.fields import get_field
 from cancer_staging.corpora.splits import LeakageError, multilabel_split
 from cancer_staging.corpora.synthetic import synthetic_reports
+from cancer_staging.corpora.tcga import labels
 from cancer_staging.evaluate.leaderboard import compare, Leaderboard, open_system, score_systems
-from cancer_staging.evaluate.systems import (modernbert_backbone, PublishedAnswers, RecipeSystem, RulesSystem, StagedTable, TfidfLinear, TfidfRulesBoosting, training_rows)
+from cancer_staging.evaluate.systems import modernbert_backbone, PublishedAnswers, RecipeSystem, RulesSystem, StagedTable, TfidfLinear, TfidfRulesBoosting, training_rows
+from cancer_staging.fields import get_field
 from cancer_staging.staged import read_staged
 
 

@@ -16,14 +16,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the learn extra")
 pytest.importorskip("transformers", reason="training needs the learn extra")
 
+from tiny_backbones import labelled_frame, save_decoder, save_encoder  # noqa: E402
 from transformers import TrainerCallback  # noqa: E402
 
 from cancer_staging.models import batches, recipes, trainer, training  # noqa: E402
+from cancer_staging.models.batches import padding_ratio, plan_epoch  # noqa: E402
 from cancer_staging.models.network import StagingModel  # noqa: E402
-from cancer_staging.models.batches import padding_ratio, plan_epoch
-from cancer_staging.models.trainer import TrainingError
+from cancer_staging.models.trainer import TrainingError  # noqa: E402
 from cancer_staging.models.training import train, TrainingRun  # noqa: E402
-from tiny_backbones import labelled_frame, save_decoder, save_encoder  # noqa: E402
 
 TINY = {"epochs": 2, "batch": 8, "learning_rate": 1e-3, "validation": 0.3, "fields": "t,n"}
 
@@ -197,7 +197,7 @@ STEP = {**TINY, "dropout": 0.0, "patience": 9, "fields": "t,n,m"}
 TWO_PROCESSES = """
 import sys, torch, polars
 torch.set_num_threads(1)
-from cancer_staging.training import train
+from cancer_staging.models.training import train
 frame, out, backbone, settings = polars.read_parquet(sys.argv[1]), sys.argv[2], sys.argv[3], eval(sys.argv[4])
 run = train("minilm", frame, out, backbone=backbone, **settings)
 assert run.processes == 2

@@ -7,11 +7,12 @@ import pytest
 pytest.importorskip("trl")
 torch = pytest.importorskip("torch")
 
+from tiny_writers import FAMILIES, save_writer
+
 from cancer_staging.models.backbones import load_causal
 from cancer_staging.models.recipes import get_recipe, WRITING_RECIPES
 from cancer_staging.writing.tasks import get_task
 from cancer_staging.writing.tuning import answer_loss, collate, pack_blocks, perplexity, row_tasks, tokenize_examples, tune
-from tiny_writers import FAMILIES, save_writer
 
 SIDES = {"A left breast specimen": "left", "The right breast specimen": "right", "Tumor of the left lung": "left", "Tumor of the right lung": "right"}
 EXAMPLES = pl.DataFrame({"task": ["phenotype"] * 8, "question": ["What is the laterality?"] * 8, "context": list(SIDES) * 2, "response": list(SIDES.values()) * 2, "split": ["train"] * 8})

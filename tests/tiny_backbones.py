@@ -28,14 +28,14 @@ def save_tokenizer(folder: Path) -> int:
     return tokenizer.get_vocab_size()
 
 
-def save_encoder(folder: Path, dropout: float = 0.1) -> Path:
-    "A random BERT of two layers, with its tokenizer."
+def save_encoder(folder: Path, dropout: float = 0.1, spread: float = 0.02) -> Path:
+    "A random BERT of two layers, with its tokenizer; the smaller the spread of its weights, the more alike its vectors."
     import torch
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(0)
     config = BertConfig(vocab_size=save_tokenizer(folder), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=512,
-                        hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout, pad_token_id=0)
+                        hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout, pad_token_id=0, initializer_range=spread)
     BertModel(config).save_pretrained(folder)
     return folder
 

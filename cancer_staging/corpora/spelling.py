@@ -64,7 +64,7 @@ def dictionary_words() -> frozenset[str]:
         import symspellpy
     except ImportError as error:
         raise ImportError("symspellpy is missing: pip install 'cancer-staging[generate]'") from error
-    lists = files(symspellpy) / "frequency_dictionary_en_82_765.txt", *(files("cancer_staging") / "data" / f"icdo3_{part}.csv" for part in ("morphology", "topography"))
+    lists = files(symspellpy) / "frequency_dictionary_en_82_765.txt", *(files("cancer_staging") / "data" / "icdo3" / f"{part}.csv" for part in ("morphology", "topography"))
     return frozenset(word for words in lists for word in re.findall(r"[a-z]{3,}", words.read_text(encoding="utf-8-sig").lower()))
 
 # %% ../../nbs/api/36_corpora.spelling.ipynb #832a117f

@@ -244,7 +244,7 @@ def draw_told(random: Random, truth: Mapping[str, Reading]) -> frozenset[str]:
 def synthetic_report(seed: int,                  # the same seed gives the same report
                      cancer: str | None = None,  # a key of `CANCERS`; drawn when None
                      style: str | None = None,   # a key of `STYLES`; drawn when None
-                     ocr_noise: float = 0.0,     # rate of scanner errors, see `perturb.ocr_noise`; above 0, half of the reports lose their line ends too
+                     ocr_noise: float = 0.0,     # rate of scanner errors, see `noise.ocr_noise`; above 0, half of the reports lose their line ends too
                      ) -> SyntheticReport:
     "One invented report. Raises ValueError for a cancer or a style that there is not."
     if cancer is not None and cancer not in CANCERS:

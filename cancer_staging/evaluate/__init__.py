@@ -11,12 +11,15 @@ from ..optional import lazy_names
 __all__ = []
 
 # %% ../../nbs/api/70_evaluate.ipynb #a231a0d8
-__getattr__, __dir__ = lazy_names("cancer_staging.evaluate", {
-    "classification_scores": "scores", "cohen_kappa": "scores", "wilson_interval": "scores", "calibration_error": "scores",
-    "bootstrap_interval": "intervals", "paired_bootstrap": "intervals", "mcnemar": "intervals",
-    "risk_coverage": "abstention", "coverage_at_accuracy": "abstention", "threshold_for_accuracy": "abstention",
-    "score_staged": "registry", "stated_values": "registry", "staged_agreement": "registry",
-    "generation_scores": "text", "generation_intervals": "text", "compare_generations": "text", "icd_accuracy": "text",
-    "compare": "leaderboard", "score_systems": "leaderboard", "open_system": "leaderboard",
-    "collect_errors": "errors",
-})
+_NAMES = {
+    "scores": "classification_scores macro_f1 macro_auroc calibration_error brier_score cohen_kappa label_codes confusion score_answers exact_match wilson_interval",
+    "intervals": "bootstrap_interval paired_bootstrap mcnemar mean_sd",
+    "abstention": "risk_coverage threshold_for_accuracy coverage_at_accuracy answers_at",
+    "registry": "score_staged field_answers stated_values staged_agreement",
+    "text": "generation_scores generation_intervals compare_generations answer_set_scores icd_accuracy",
+    "systems": "System RulesSystem TfidfLinear TfidfRulesBoosting RecipeSystem StagedTable PublishedAnswers",
+    "zero_shot": "ZeroShotLikelihood ZeroShotJson",
+    "leaderboard": "compare score_systems score_groups open_system Leaderboard plot_leaderboard",
+    "errors": "collect_errors error_rates worst_mistakes plot_confusion plot_risk_coverage reliability plot_reliability",
+}
+__getattr__, __dir__ = lazy_names("cancer_staging.evaluate", {name: module for module, names in _NAMES.items() for name in names.split()})

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from ..fields import get_field
 from .abstention import risk_coverage
 from .registry import field_answers
 from .scores import Answers, calibration_error, confusion, label_codes, score_answers, wilson_interval
+from ..fields import get_field
 from ..optional import optional_module
 
 # %% auto #0
@@ -42,7 +42,7 @@ ERROR_SCHEMA = {"report_id": pl.String, "field": pl.String, "truth": pl.String, 
 def collect_errors(staged: pl.DataFrame,                  # a staged table
                    corpus: pl.DataFrame,                  # a corpus with text and registry labels; `project` and `source` where it has them
                    field: str,                            # `t`, `er`, …
-                   stated: pl.DataFrame | None = None,    # from `metrics.stated_values`: says which reports state the value
+                   stated: pl.DataFrame | None = None,    # from `registry.stated_values`: says which reports state the value
                    ) -> pl.DataFrame:
     "A row of `ERROR_SCHEMA` for each report with a registry label that counts, in the order of the corpus; a silent answer is null, and not right. Raises ValueError for ids that don't fit."
     answers = field_answers(staged, corpus, field)

@@ -32,7 +32,7 @@ __all__ = ['SCORES_SCHEMA', 'SYSTEMS_SCHEMA', 'Leaderboard', 'plot_leaderboard',
 @dataclass(frozen=True)
 class Leaderboard:
     "Scores of all systems on the same rows, what each took, and what was compared."
-    scores: pl.DataFrame                                                       # a row per system, field and subset: `metrics.SCORE_COLUMNS`
+    scores: pl.DataFrame                                                       # a row per system, field and subset: `registry.SCORE_COLUMNS`
     systems: pl.DataFrame                                                      # a row per system: training seconds, reports per second, memory, size
     about: Mapping[str, object]                                                # rows, fields, seed, machine, versions
     staged: Mapping[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)  # system → its staged table, for paired tests and error analysis; not saved

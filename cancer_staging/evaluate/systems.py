@@ -310,7 +310,7 @@ def modernbert_backbone(texts: Sequence[str],       # training texts: the vocabu
     import torch
     from transformers import ModernBertConfig, ModernBertModel
 
-    from cancer_staging.models.network import train_tokenizer
+    from cancer_staging.models.encoding import train_tokenizer
 
     tokenizer = train_tokenizer(texts, vocabulary)
     special = {"pad_token_id": tokenizer.pad_token_id, "cls_token_id": tokenizer.cls_token_id, "sep_token_id": tokenizer.sep_token_id,

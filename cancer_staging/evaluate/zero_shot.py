@@ -15,7 +15,7 @@ import polars as pl
 from .systems import cut_notes, report_ids, staged_from_labels, staged_from_probabilities, System
 from ..fields import get_field
 from ..models.learned import softmax
-from ..models.prompts import field_question, INSTRUCTION, json_question, json_schema
+from ..models.prompts import field_question, INSTRUCTION, json_pattern, json_question, token_index
 from ..optional import optional_module
 
 # %% auto #0
@@ -130,14 +130,8 @@ class ZeroShotJson(_ZeroShot):
     def _allowed(self):
         "The automaton of the schema over the model's tokens."
         if self._index is None:
-            core = optional_module("outlines_core", "learn")
             tokenizer = self._pair[1]
-            words: dict[str, list[int]] = {}
-            for token, number in tokenizer.get_vocab().items():
-                if number not in tokenizer.all_special_ids:
-                    words.setdefault(tokenizer.convert_tokens_to_string([token]), []).append(number)
-            pattern = core.json_schema.build_regex_from_schema(json.dumps(json_schema(self._fields)), "")
-            self._index = core.Index(pattern, core.Vocabulary(tokenizer.eos_token_id, words))
+            self._index = token_index(json_pattern(self._fields), tokenizer, tokenizer.eos_token_id)
         return self._index
 
     def _staged(self, ids: list[str], found: list[dict[str, tuple[str | None, float]]], notes: list[str | None]) -> pl.DataFrame:

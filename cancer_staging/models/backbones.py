@@ -93,7 +93,7 @@ def fast_dtype() -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
 
-
+# %% ../../nbs/api/46_models.backbones.ipynb #dafaef9b
 @dataclass(frozen=True)
 class Quantization:
     "How `quantize` stores linear layers; a `StagingConfig` says the same for a staging model."

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from ..corpora.labelled import MISSING
-from .network import Encoded, pad_windows
+from .encoding import Encoded, pad_windows
 from .recipes import Recipe
 
 try:
@@ -112,7 +112,7 @@ def padding_ratio(rows: Sequence[int],       # windows of each report
 class EncodedReports(Dataset):
     "Reports as token windows with their labels. Asked for a list of numbers, it gives the reports of one micro-batch; `~number` is a report with its labels taken off."
     def __init__(self,
-                 encoded: Encoded,    # from `backbones.encode`
+                 encoded: Encoded,    # from `encoding.encode`
                  labels: np.ndarray,  # int64 (reports, fields)
                  ):
         self.encoded, self.labels = encoded, labels
@@ -161,7 +161,7 @@ class StepSampler:
         for step in plan_epoch(self.reports.tokens, self.recipe.batch, self.recipe.seed, self.epoch):
             yield deal_step(step, self.reports.rows, self.reports.longest, self.processes, self.recipe.batch_tokens, self.accumulation)[self.rank] or [[~step[0]]]
 
-
+# %% ../../nbs/api/50_models.batches.ipynb #b3eb1d10
 class StepLoader(DataLoader):
     "One item a step: the micro-batches of this process, as tensors. It holds its own source of chance, so that looking ahead changes nothing."
     def __init__(self, sampler: StepSampler, pad: int):

@@ -15,7 +15,9 @@ import numpy as np
 
 from ..fields import FIELDS, get_field
 from .features import describe, Described
-from .learned import (expected_t_of_types, Arbiter, ARBITER_PENALTY, block_scales, BY_F1, cut_types, Description, finding_features, LEARNED_FIELDS, LearnedModel, LEAST_LABELLED, LEAST_TYPE_REPORTS, log_probability, MASKED_WEIGHT, PENALTY, pooled_features, RARE_PENALTY, softmax, TERM_WEIGHT, TERMS, TYPE_PENALTY, TYPE_TERMS, WEAK)
+from .learned import (
+    Arbiter, ARBITER_PENALTY, block_scales, BY_F1, cut_types, Description, expected_t_of_types, finding_features, LEARNED_FIELDS, LearnedModel, LEAST_LABELLED,
+    LEAST_TYPE_REPORTS, log_probability, MASKED_WEIGHT, PENALTY, pooled_features, RARE_PENALTY, softmax, TERM_WEIGHT, TERMS, TYPE_PENALTY, TYPE_TERMS, WEAK)
 from ..rules.assembly import GRAMMAR
 from ..rules.grammar import Finding
 
@@ -41,7 +43,7 @@ def _logistic(matrix, codes: np.ndarray, classes: int, penalty: float, weights: 
     full[0][:, present], full[1][present] = coefficients, intercepts
     return full
 
-
+# %% ../../nbs/api/56_models.fitting.ipynb #3d88412e
 @dataclass
 class _Corpus:
     "The training reports as matrices."
@@ -75,7 +77,7 @@ def _encode_corpus(described: Sequence[Described], least: int = 6) -> _Corpus:
     present.data = np.ones_like(present.data)
     return _Corpus(scaled.tocsr(), present.tocsr(), values, names, others, idf)
 
-
+# %% ../../nbs/api/56_models.fitting.ipynb #398c54d0
 def _chosen_terms(corpus: _Corpus, rows: np.ndarray, codes: np.ndarray, count: int) -> np.ndarray:
     "The terms that differ most between the classes (chi-squared), among those of at least ten reports."
     from sklearn.feature_selection import chi2
@@ -148,7 +150,7 @@ class _Fit:
         "Names of the columns."
         return [*self.corpus.term_names, *self.corpus.value_names, *(f"expected T{level}" for level in (1, 2, 3, 4))]
 
-
+# %% ../../nbs/api/56_models.fitting.ipynb #597b6560
 def _label_codes(frame: pl.DataFrame, fields: Sequence[str]) -> dict[str, np.ndarray]:
     "Field → number of the registry's label, -1 where it is missing. Raises ValueError for labels that can't be learnt from."
     from cancer_staging.corpora.labelled import check_classes, label_numbers
@@ -179,7 +181,7 @@ def _prepare(frame: pl.DataFrame, fields: Sequence[str], codes: dict[str, np.nda
                 taught[name][row] = position.get(finding.label, -1)
     return _Fit(_encode_corpus(described), described, folds, cancer_types, type_codes, codes, taught)
 
-
+# %% ../../nbs/api/56_models.fitting.ipynb #219a679a
 def _used_only(features: Sequence[str], idf: np.ndarray, models: Mapping[str, Description]) -> tuple[tuple[str, ...], np.ndarray, dict[str, Description]]:
     "The features that have a weight, and the models with their columns renumbered."
     used = np.unique(np.concatenate([model.columns for model in models.values()]))
@@ -198,7 +200,7 @@ def fit_temperature_of(scores: np.ndarray,    # (reports, labels)
 
     return float(minimize_scalar(surprise, bounds=(0.5, 3.0), method="bounded").x)
 
-
+# %% ../../nbs/api/56_models.fitting.ipynb #429975dc
 def best_factor(probabilities: np.ndarray,   # (reports, 2)
                 codes: np.ndarray,           # (reports,)
                 ) -> np.ndarray:
@@ -210,7 +212,52 @@ def best_factor(probabilities: np.ndarray,   # (reports, 2)
     smooth = np.convolve(np.pad(scores, 4, mode="edge"), np.ones(9) / 9, "valid")  # one report more or less must not move it
     return np.array([1.0, tried[int(smooth.argmax())]])
 
-# %% ../../nbs/api/56_models.fitting.ipynb #0841a66d
+# %% ../../nbs/api/56_models.fitting.ipynb #dbc082f8
+@dataclass
+class _Arbitration:
+    "The training rows of one field's arbiter: every labelled report as it is, and once more without its notation."
+    name: str
+    logs: Mapping[str, np.ndarray]
+    natural: Sequence[Mapping[str, float]]
+    masked: Sequence[Mapping[str, float]]
+    codes: np.ndarray
+
+    def __post_init__(self):
+        from sklearn.feature_extraction import DictVectorizer
+
+        vectorizer = DictVectorizer(dtype=np.float32)
+        both = vectorizer.fit_transform([pooled_features(self.name, {other: values[row] for other, values in self.logs.items()}, features)
+                                         for those in (self.natural, self.masked) for row, features in enumerate(those)]).tocsc()
+        common = np.flatnonzero(np.asarray((both != 0).sum(0)).ravel() >= 8)
+        self.names = tuple(np.array(vectorizer.get_feature_names_out())[common].tolist())
+        self.matrix = both[:, common].tocsr()
+
+    def fit(self, rows: np.ndarray) -> Arbiter:
+        from scipy import sparse
+
+        both = sparse.vstack([self.matrix[rows], self.matrix[rows + len(self.codes)]])
+        weights = np.repeat([1.0, MASKED_WEIGHT], len(rows))
+        coefficients, bias = _logistic(both, np.tile(self.codes[rows], 2), len(FIELDS[self.name].trained), ARBITER_PENALTY, weights)
+        return Arbiter(self.names, coefficients, bias)
+
+    def scores_on_folds(self, folds: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        "Scores of every report, and of every report without its notation, by an arbiter that was not fitted on it."
+        out = np.zeros((2, len(self.codes), len(FIELDS[self.name].trained)))
+        for fold in range(count):
+            arbiter = self.fit(np.flatnonzero((folds != fold) & (self.codes >= 0)))
+            for copy in (0, 1):
+                rows = np.flatnonzero(folds == fold)
+                out[copy, rows] = self.matrix[rows + copy * len(self.codes)] @ arbiter.weights + arbiter.bias
+        return out[0], out[1]
+
+# %% ../../nbs/api/56_models.fitting.ipynb #ee818b6a
+def _fold_scores(truth: np.ndarray, probabilities: np.ndarray, decision: np.ndarray) -> dict[str, float]:
+    from cancer_staging.evaluate.scores import confusion, macro_auroc, macro_f1
+
+    answered = (probabilities * decision).argmax(1)
+    return {"macro_f1": round(float(macro_f1(confusion(truth, answered, probabilities.shape[1]))), 4), "accuracy": round(float((truth == answered).mean()), 4), "auroc": round(float(macro_auroc(truth, probabilities)), 4)}
+
+# %% ../../nbs/api/56_models.fitting.ipynb #c6ea0267
 def fit_learned(frame: pl.DataFrame,                             # a corpus: text, registry labels, patient_id, project
                 fields: Sequence[str] = LEARNED_FIELDS,          # fields to learn
                 folds: int = 5,                                  # for stacking and calibration
@@ -221,9 +268,9 @@ def fit_learned(frame: pl.DataFrame,                             # a corpus: tex
     from datetime import date
 
     from cancer_staging import __version__
+    from cancer_staging.corpora.splits import k_folds
     from cancer_staging.corpora.tcga import tissue_source_site
     from cancer_staging.optional import optional_module
-    from cancer_staging.corpora.splits import k_folds
 
     say = progress or (lambda text: None)
     for name in fields:
@@ -274,48 +321,3 @@ def fit_learned(frame: pl.DataFrame,                             # a corpus: tex
     inferable = {name: np.array([np.sum((fit.type_codes == number) & (fit.codes[name] >= 0)) >= LEAST_TYPE_REPORTS for number in range(len(fit.cancer_types))], np.uint8) for name in fields}
     about = {"made": date.today().isoformat(), "version": __version__, "reports": frame.height, "tcga": all(tissue_source_site(patient) for patient in frame["patient_id"]), "seed": seed, "folds": folds, "scores_on_folds": scores}
     return LearnedModel(features, idf, fit.cancer_types, models.pop(""), models, arbiters, temperatures, decisions, inferable, confidence, right, about)
-
-
-def _fold_scores(truth: np.ndarray, probabilities: np.ndarray, decision: np.ndarray) -> dict[str, float]:
-    from cancer_staging.evaluate.scores import confusion, macro_auroc, macro_f1
-
-    answered = (probabilities * decision).argmax(1)
-    return {"macro_f1": round(float(macro_f1(confusion(truth, answered, probabilities.shape[1]))), 4), "accuracy": round(float((truth == answered).mean()), 4), "auroc": round(float(macro_auroc(truth, probabilities)), 4)}
-
-
-@dataclass
-class _Arbitration:
-    "The training rows of one field's arbiter: every labelled report as it is, and once more without its notation."
-    name: str
-    logs: Mapping[str, np.ndarray]
-    natural: Sequence[Mapping[str, float]]
-    masked: Sequence[Mapping[str, float]]
-    codes: np.ndarray
-
-    def __post_init__(self):
-        from sklearn.feature_extraction import DictVectorizer
-
-        vectorizer = DictVectorizer(dtype=np.float32)
-        both = vectorizer.fit_transform([pooled_features(self.name, {other: values[row] for other, values in self.logs.items()}, features)
-                                         for those in (self.natural, self.masked) for row, features in enumerate(those)]).tocsc()
-        common = np.flatnonzero(np.asarray((both != 0).sum(0)).ravel() >= 8)
-        self.names = tuple(np.array(vectorizer.get_feature_names_out())[common].tolist())
-        self.matrix = both[:, common].tocsr()
-
-    def fit(self, rows: np.ndarray) -> Arbiter:
-        from scipy import sparse
-
-        both = sparse.vstack([self.matrix[rows], self.matrix[rows + len(self.codes)]])
-        weights = np.repeat([1.0, MASKED_WEIGHT], len(rows))
-        coefficients, bias = _logistic(both, np.tile(self.codes[rows], 2), len(FIELDS[self.name].trained), ARBITER_PENALTY, weights)
-        return Arbiter(self.names, coefficients, bias)
-
-    def scores_on_folds(self, folds: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        "Scores of every report, and of every report without its notation, by an arbiter that was not fitted on it."
-        out = np.zeros((2, len(self.codes), len(FIELDS[self.name].trained)))
-        for fold in range(count):
-            arbiter = self.fit(np.flatnonzero((folds != fold) & (self.codes >= 0)))
-            for copy in (0, 1):
-                rows = np.flatnonzero(folds == fold)
-                out[copy, rows] = self.matrix[rows + copy * len(self.codes)] @ arbiter.weights + arbiter.bias
-        return out[0], out[1]

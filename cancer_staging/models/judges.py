@@ -11,13 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
-from ..rules.calibration import RuleCalibration
-from .features import describe
-from ..text.document import sentences
 from ..fields import FIELDS
-from ..rules.grammar import Finding
-from ..text.document import Span
+from .features import describe
 from .learned import Judgement, LearnedModel
+from ..rules.calibration import RuleCalibration
+from ..rules.grammar import Finding
+from ..text.document import sentences, Span
 
 # %% auto #0
 __all__ = ['PIECES', 'Judge', 'LearnedJudge', 'pieces_of', 'NetworkJudge']
@@ -31,7 +30,7 @@ class Judge(Protocol):
     def threshold(self, field: str, target: float) -> float | None:
         "The confidence from which answers were right as often as `target` on calibration reports; infinite when none is, None for a field that was not measured."
 
-
+# %% ../../nbs/api/57_models.judges.ipynb #5a20c20c
 class LearnedJudge:
     "The [learned](54_models.learned.ipynb) model."
     def __init__(self, model: LearnedModel  # fitted
@@ -65,9 +64,9 @@ def pieces_of(text: str,             # a report
             found.append((start, end))
     return found
 
-
+# %% ../../nbs/api/57_models.judges.ipynb #9ac869f9
 class NetworkJudge:
-    "A model of `backbones`, loaded from its folder. Needs the extra `learn`."
+    "A [network](48_models.network.ipynb), loaded from its folder. Needs the extra `learn`."
     def __init__(self,
                  folder: str | Path,             # made by `cancer-staging train`
                  calibration: RuleCalibration,   # how sure the grammar's findings are

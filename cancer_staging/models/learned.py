@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -21,8 +21,9 @@ from ..text.document import sentence_at, sentences, Span
 # %% auto #0
 __all__ = ['LEARNED_FIELDS', 'RELATED_TYPES', 'LEAST_TYPE', 'TERMS', 'TYPE_TERMS', 'TERM_WEIGHT', 'PENALTY', 'TYPE_PENALTY',
            'ARBITER_PENALTY', 'RARE_PENALTY', 'MASKED_WEIGHT', 'WEAK', 'BY_F1', 'LEAST_TERMS', 'LEAST_LABELLED',
-           'LEAST_TYPE_REPORTS', 'Judgement', 'Description', 'Arbiter', 'softmax', 'log_probability',
-           'finding_features', 'pooled_features', 'LearnedModel', 'expected_t_of_types', 'cut_types', 'block_scales']
+           'LEAST_TYPE_REPORTS', 'BASES', 'Judgement', 'Description', 'Arbiter', 'softmax', 'log_probability',
+           'finding_features', 'pooled_features', 'rules_named', 'LearnedModel', 'expected_t_of_types', 'cut_types',
+           'block_scales']
 
 # %% ../../nbs/api/54_models.learned.ipynb #cc4ec96a
 LEARNED_FIELDS = ("t", "n", "m", "stage_group")  # a report must have these, stated or not; a receptor that is not named is not known
@@ -39,7 +40,7 @@ LEAST_TERMS = 40         # different terms, some fifteen words: a shorter text d
 LEAST_LABELLED = 50      # labelled reports of a field: fewer can't be stacked on folds
 LEAST_TYPE_REPORTS = 5   # labelled reports of a cancer type, for a field to be inferred in it
 
-
+# %% ../../nbs/api/54_models.learned.ipynb #94bd9571
 class Judgement(NamedTuple):
     "What the model makes of one field of a report."
     label: str                          # one of the field's trained labels
@@ -82,7 +83,7 @@ class Arbiter:
         scores = self.bias + sum((value * self.weights[number] for number, value in known), np.zeros(len(self.bias)))
         return softmax(scores / temperature)
 
-
+# %% ../../nbs/api/54_models.learned.ipynb #73163d4a
 def softmax(scores: np.ndarray  # (..., labels)
             ) -> np.ndarray:
     "Probabilities, the same shape."
@@ -122,6 +123,16 @@ def pooled_features(name: str,                             # the field
         scale = 1.0 if other == name else 0.5
         features.update({f"log {other} {label}": scale * float(value) for label, value in zip(FIELDS[other].trained, values)})
     return features
+
+# %% ../../nbs/api/54_models.learned.ipynb #0ac84754
+BASES = ("stated", "derived", "inferred")  # what else the third word of a feature may be
+
+
+def rules_named(names: Iterable[str]  # an arbiter's features
+                ) -> set[str]:
+    "The kinds of evidence that features made by `finding_features` name: `t T3 tnm.pathologic` → `tnm.pathologic`."
+    words = (name.split(" ") for name in names)
+    return {parts[2] for parts in words if len(parts) == 3 and parts[0] in LEARNED_FIELDS and parts[2] not in BASES}
 
 # %% ../../nbs/api/54_models.learned.ipynb #fcf19e54
 @dataclass(frozen=True)
@@ -222,7 +233,7 @@ class LearnedModel:
         best_first = [number for number in np.argsort(-score)[:shown].tolist() if score[number] > max(0.0, score.max() / 3)]  # what adds little is no evidence
         return tuple(_trimmed(told.lower, *where[number]) for number in sorted(best_first))
 
-
+# %% ../../nbs/api/54_models.learned.ipynb #77b1e772
 def expected_t_of_types(told: Described, types: np.ndarray, cancer_types: Sequence[str]) -> int | None:
     "`expected_t` in the report's most probable cancer type; None where no type is probable, or it does not tell."
     return expected_t(cancer_types[int(types.argmax())], told.size_mm, told.invaded) if types.any() else None

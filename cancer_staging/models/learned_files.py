@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..fields import FIELDS
-from .learned import Arbiter, Description, LearnedModel
+from .learned import Arbiter, Description, LearnedModel, rules_named
+from ..rules.assembly import GRAMMAR
 
 # %% auto #0
 __all__ = ['WEIGHTS_NAME', 'LEARNED_NAME', 'save_learned', 'load_learned', 'shipped_learned', 'model_card']
@@ -43,7 +44,7 @@ def save_learned(model: LearnedModel,      # from `fit_learned`
     (folder / WEIGHTS_NAME).write_bytes(save({name: np.ascontiguousarray(values) for name, values in tensors.items()}))
     (folder / LEARNED_NAME).write_text(json.dumps(content, ensure_ascii=False, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
 
-
+# %% ../../nbs/api/55_models.learned_files.ipynb #6d53f935
 def load_learned(folder: str | Path  # written by `save_learned`
                  ) -> LearnedModel:
     "The model in the folder; raises ValueError when there is none, or one that does not fit this version's fields."
@@ -62,6 +63,8 @@ def load_learned(folder: str | Path  # written by `save_learned`
         descriptions = {name: Description(*(tensors[f"{name}.{part}"].astype(np.int64 if part == "columns" else np.float64 if part != "weights" else np.float32)
                                             for part in ("columns", "weights", "types", "bias"))) for name in (*content["fields"], "cancer_type")}
         arbiters = {name: Arbiter(tuple(content["arbiters"][name]), tensors[f"{name}.arbiter.weights"].astype(np.float64), tensors[f"{name}.arbiter.bias"].astype(np.float64)) for name in content["fields"]}
+        if unknown := {rule for arbiter in arbiters.values() for rule in rules_named(arbiter.names)} - GRAMMAR.ids:
+            raise ValueError(f"{folder}: its arbiters weigh {', '.join(sorted(unknown))}, which no rule of the grammar declares: fit the model again with this version")
         _check_shapes(folder, descriptions, arbiters, len(content["features"]), len(content["cancer_types"]))
         type_model = descriptions.pop("cancer_type")
         parts = {part: {name: tensors[f"{name}.{part}"] for name in arbiters} for part in ("decision", "inferable", "confidence", "right")}
@@ -70,7 +73,7 @@ def load_learned(folder: str | Path  # written by `save_learned`
     except (OSError, KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError, SafetensorError) as error:
         raise ValueError(f"{folder} holds no learned model: {type(error).__name__} {error}") from error
 
-
+# %% ../../nbs/api/55_models.learned_files.ipynb #348a25ff
 def _check_shapes(folder: Path, descriptions: Mapping[str, Description], arbiters: Mapping[str, Arbiter], features: int, types: int) -> None:
     "Raises ValueError where the weights belong to another model than the names."
     fits = all(model.weights.shape[1:] == (len(model.columns), len(model.bias)) and model.columns.max(initial=-1) < features

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 from .adapters import add_adapter, merge_lora
 from .backbones import (architecture, backbone_digest, bare_backbone, load_backbone, load_tokenizer, longest_window, PACKAGED, quantization_settings, quantize)
 from .configuration import StagingConfig
+from .encoding import batch_reports, encode, pad_windows
 from .losses import logits_to_probabilities, n_logits, PartialLabelLoss
 
 try:
@@ -28,74 +29,7 @@ except ImportError as error:
     raise ImportError(f"models need torch and transformers ({error}): pip install 'cancer-staging[learn]'") from error
 
 # %% auto #0
-__all__ = ['Encoded', 'encode', 'train_tokenizer', 'left_align', 'pool_tokens', 'pack', 'StagingOutput', 'load_weights',
-           'StagingModel', 'pad_windows', 'Predictions', 'batch_reports', 'predict']
-
-# %% ../../nbs/api/48_models.network.ipynb #a61deb3a
-@dataclass(frozen=True)
-class Encoded:
-    "Reports as token windows."
-    input_ids: list[list[int]]  # the tokens of each window, special tokens included, not padded
-    window_report: list[int]    # the report that each window belongs to, ascending
-    cut_tokens: np.ndarray      # int64 (reports,): tokens beyond `max_length`, which no window holds
-
-
-def _special_tokens(tokenizer) -> tuple[list[int], list[int]]:
-    "The tokens that the tokenizer puts before and after a text."
-    plain, whole = tokenizer("a", add_special_tokens=False).input_ids, tokenizer("a").input_ids
-    start = next(at for at in range(len(whole)) if whole[at:at + len(plain)] == plain)
-    return whole[:start], whole[start + len(plain):]
-
-
-def encode(texts: Sequence[str],    # reports
-           tokenizer,               # of the backbone
-           config: StagingConfig,   # length, windows and preprocessing
-           ) -> Encoded:
-    "The reports as windows of at most `config.window` tokens. Never cuts silently: `cut_tokens` counts what was left out."
-    if config.collapse_whitespace:
-        texts = [" ".join(text.split()) for text in texts]
-    before, after = _special_tokens(tokenizer)
-    special = len(before) + len(after)
-    tokens = tokenizer(list(texts), add_special_tokens=False, verbose=False).input_ids if len(texts) else []
-    windows, window_report, cut = [], [], []
-    for report, ids in enumerate(tokens):
-        kept = ids if config.max_length is None else ids[:max(1, config.max_length - special)]
-        cut.append(len(ids) - len(kept))
-        for piece in _windows(kept, config, special):
-            windows.append([*before, *piece, *after] or [_filler(tokenizer)])
-            window_report.append(report)
-    return Encoded(windows, window_report, np.array(cut, dtype=np.int64))
-
-
-def _windows(ids: list[int], config: StagingConfig, special: int) -> list[list[int]]:
-    "The tokens of a report in pieces that fit a window; one piece when they fit at once."
-    room = len(ids) if config.window is None else config.window - special
-    if len(ids) <= room:
-        return [ids]
-    if room < 1:
-        raise ValueError(f"a window of {config.window} tokens has no room beside {special} special tokens")
-    step = room - min(config.stride if config.stride is not None else config.window // 4, room - 1)
-    return [ids[start:start + room] for start in range(0, len(ids) - room + step, step)]
-
-
-def _filler(tokenizer) -> int:
-    "A token that stands for an empty report where the tokenizer adds none of its own."
-    known = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
-    return next((token for token in known if token is not None), 0)
-
-# %% ../../nbs/api/48_models.network.ipynb #f3069086
-def train_tokenizer(texts: Iterable[str],  # reports
-                    size: int = 8000,      # tokens in the vocabulary, at most
-                    ):
-    "A lower-case WordPiece tokenizer with [CLS] and [SEP] around each text, for backbones that are trained from their configuration."
-    from tokenizers import BertWordPieceTokenizer
-    from tokenizers.processors import BertProcessing
-    from transformers import PreTrainedTokenizerFast
-    trainer = BertWordPieceTokenizer(lowercase=True)
-    trainer.train_from_iterator(texts, vocab_size=size, show_progress=False)
-    names = {f"{name}_token": f"[{name.upper()}]" for name in ("cls", "sep", "pad", "unk", "mask")}
-    trainer.post_processor = BertProcessing(*[(names[f"{name}_token"], trainer.token_to_id(names[f"{name}_token"])) for name in ("sep", "cls")])
-    return PreTrainedTokenizerFast(tokenizer_object=trainer._tokenizer, **names)
+__all__ = ['left_align', 'pool_tokens', 'pack', 'StagingOutput', 'load_weights', 'StagingModel', 'Predictions', 'predict']
 
 # %% ../../nbs/api/48_models.network.ipynb #65d3abac
 def left_align(input_ids: torch.Tensor,       # (windows, tokens)
@@ -387,15 +321,6 @@ AutoConfig.register(StagingConfig.model_type, StagingConfig, exist_ok=True)
 AutoModel.register(StagingConfig, StagingModel, exist_ok=True)
 
 # %% ../../nbs/api/48_models.network.ipynb #db719d0c
-def pad_windows(windows: Sequence[Sequence[int]],  # token ids of each window
-                pad: int,                          # the padding token
-                ) -> tuple[torch.Tensor, torch.Tensor]:
-    "input_ids and attention_mask, int64 `(windows, longest)`, padded at the end."
-    longest = max(map(len, windows))
-    return (torch.tensor([[*window, *[pad] * (longest - len(window))] for window in windows]),
-            torch.tensor([[1] * len(window) + [0] * (longest - len(window)) for window in windows]))
-
-
 @dataclass(frozen=True)
 class Predictions:
     "What a model answers on reports, in their order."
@@ -403,24 +328,6 @@ class Predictions:
     cut_tokens: np.ndarray                # int64 (reports,): tokens that were not read
     real_tokens: int                      # tokens computed on
     computed_tokens: int                  # the same with padding
-
-
-def batch_reports(encoded: Encoded,   # reports as windows
-                  batch_tokens: int,  # padded tokens of a batch, at most, unless one report has more
-                  ) -> list[list[int]]:
-    "Report numbers in batches, longest first, all windows of a report together."
-    rows = np.bincount(encoded.window_report, minlength=len(encoded.cut_tokens))
-    longest = np.zeros(len(rows), dtype=int)
-    np.maximum.at(longest, encoded.window_report, [len(window) for window in encoded.input_ids])
-    batches: list[list[int]] = []
-    width = height = 0
-    for report in np.lexsort((-rows, -longest)).tolist():
-        if not batches or (height + rows[report]) * width > batch_tokens:
-            batches.append([])
-            width, height = longest[report], 0
-        batches[-1].append(report)
-        height += rows[report]
-    return batches
 
 
 def predict(model: StagingModel,         # any staging model

@@ -61,7 +61,7 @@ class Declaration:
         return [{"setting": setting, "value": ", ".join(value) if isinstance(value, tuple) else str(value),
                  "from": "source" if setting in self.stated else NOT_STATED} for setting, value in settings.items()]
 
-
+# %% ../../nbs/api/49_models.recipes.ipynb #58fa2105
 @dataclass(frozen=True)
 class Recipe(Declaration):
     "Everything that decides a training run, except the reports. Raises ValueError when it contradicts itself."

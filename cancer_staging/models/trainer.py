@@ -17,8 +17,9 @@ import numpy as np
 
 from ..corpora.labelled import MISSING
 from .batches import collate, EncodedReports, StepLoader, StepSampler
+from .encoding import batch_reports
 from .losses import logits_to_labels, logits_to_probabilities, step_counts
-from .network import batch_reports, load_weights
+from .network import load_weights
 from .recipes import Recipe
 
 try:
@@ -31,8 +32,8 @@ except ImportError as error:
     raise ImportError(f"training needs {error.name or 'transformers'}: pip install 'cancer-staging[learn]'") from error
 
 # %% auto #0
-__all__ = ['TrainingError', 'TokenCounter', 'Patience', 'CheckpointEvery', 'StagingTrainer', 'first_line', 'last_checkpoint',
-           'move_complete', 'scores', 'negative_log_likelihood', 'fit_temperature']
+__all__ = ['TrainingError', 'TokenCounter', 'Patience', 'CheckpointEvery', 'first_line', 'last_checkpoint', 'move_complete',
+           'CheckpointTrainer', 'scores', 'negative_log_likelihood', 'StagingTrainer', 'fit_temperature']
 
 # %% ../../nbs/api/51_models.trainer.ipynb #cf6db3a2
 class TrainingError(RuntimeError):
@@ -77,8 +78,97 @@ class CheckpointEvery(TrainerCallback):
         if self.evaluated == state.global_step:  # early stopping ended the epoch
             control.should_evaluate = control.should_save = False
 
+# %% ../../nbs/api/51_models.trainer.ipynb #919ed40b
+def first_line(error: BaseException) -> str:
+    "The first line of an error's message, or its kind."
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def last_checkpoint(folder: str | Path  # where checkpoints are written
+                    ) -> str | None:
+    "The newest checkpoint; every one with that name is complete."
+    found = sort_checkpoints(str(folder))
+    return found[-1] if found else None
+
+
+def move_complete(source: Path,  # a file or folder, written
+                  target: Path,  # where it belongs
+                  ) -> None:
+    "Moves it in one step, after its files have reached the disk."
+    for path in [source, *source.rglob("*")]:
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    if target.is_dir():
+        shutil.rmtree(target)
+    os.replace(source, target)
+
+# %% ../../nbs/api/51_models.trainer.ipynb #98fd1c88
+class CheckpointTrainer(Trainer):
+    "transformers' Trainer that writes each checkpoint whole or not at all, as safetensors."
+    def _save(self, output_dir=None, state_dict=None):
+        if self.args.should_save:
+            self.model.save_pretrained(output_dir or self.args.output_dir)  # safetensors only, and the tokenizer with them
+
+    def _save_checkpoint(self, model, trial):
+        "Writes the checkpoint beside its place and moves it there when it is complete."
+        folder, name = Path(self.args.output_dir), f"checkpoint-{self.state.global_step}"
+        partial_folder = folder / ".partial"
+        if self.args.should_save:
+            shutil.rmtree(partial_folder, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        try:
+            self.args.output_dir = str(partial_folder)
+            super()._save_checkpoint(model, trial)
+            self.args.output_dir = str(folder)
+            if self.state.best_global_step:
+                self.state.best_model_checkpoint = str(folder / f"checkpoint-{self.state.best_global_step}")
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                self.state.save_to_json(str(partial_folder / name / "trainer_state.json"))
+                move_complete(partial_folder / name, folder / name)
+                partial_folder.rmdir()
+                rotate_checkpoints(str(folder), self.args.save_total_limit, self.state.best_model_checkpoint)
+        except (OSError, RuntimeError, SafetensorError) as error:  # safetensors and torch.save have their own errors for a full disk
+            self.args.output_dir = str(folder)
+            shutil.rmtree(partial_folder, ignore_errors=True)
+            last = last_checkpoint(folder)
+            raise TrainingError(f"checkpoint of step {self.state.global_step} could not be written ({first_line(error)}); {f'the last good one is {last}' if last else 'there is none before it'}. "
+                                "Make room and go on with --resume") from error
+        self.accelerator.wait_for_everyone()
+
+    def _load_from_checkpoint(self, resume_from_checkpoint, model=None):
+        load_weights(self.model, Path(resume_from_checkpoint))
+
+    def _load_best_model(self):
+        load_weights(self.model, Path(self.state.best_model_checkpoint))
+
+# %% ../../nbs/api/51_models.trainer.ipynb #0cfb8e10
+def scores(kinds: Mapping[str, str],              # field → loss of its head, in the order of the label columns
+           logits: Mapping[str, torch.Tensor],    # field → (reports, n)
+           labels: np.ndarray,                    # (reports, fields)
+           ) -> dict[str, float]:
+    "`macro_f1` (the mean over fields), `macro_f1_<field>` over the labels that occur, and `loss`, the mean negative log-likelihood of the truth."
+    from sklearn.metrics import f1_score
+
+    f1, losses = {}, []
+    for column, (name, kind) in enumerate(kinds.items()):
+        known = labels[:, column] != MISSING
+        truth = labels[known, column]
+        if len(truth):
+            answered = logits_to_labels(kind, logits[name][known]).numpy()
+            f1[f"macro_f1_{name}"] = float(f1_score(truth, answered, labels=np.unique(truth), average="macro", zero_division=0))
+            losses.append(negative_log_likelihood(kind, logits[name][known], torch.from_numpy(truth)))
+    return {"macro_f1": float(np.mean(list(f1.values()))), **f1, "loss": float(np.mean(losses))}
+
+
+def negative_log_likelihood(kind: str, logits: torch.Tensor, truth: torch.Tensor, temperature: float = 1.0) -> float:
+    "The mean of -log p(truth)."
+    probabilities = logits_to_probabilities(kind, logits.double() / temperature)
+    return float(-probabilities[torch.arange(len(truth)), truth].clamp(min=1e-12).log().mean())
+
 # %% ../../nbs/api/51_models.trainer.ipynb #3b8b6893
-class StagingTrainer(Trainer):
+class StagingTrainer(CheckpointTrainer):
     "transformers' Trainer with whole-step loss denominators, planned batches, atomic checkpoints and macro-F1 by field."
     def __init__(self, *, recipe: Recipe, train_reports: EncodedReports, validation_reports: EncodedReports, accumulation: int | None = None, **arguments):
         super().__init__(train_dataset=train_reports, eval_dataset=validation_reports, **arguments)
@@ -189,92 +279,6 @@ class StagingTrainer(Trainer):
     def _run_epoch(self, **arguments):
         if not self.control.should_training_stop:  # early stopping had ended the run before it was killed
             super()._run_epoch(**arguments)
-
-    def _save(self, output_dir=None, state_dict=None):
-        if self.args.should_save:
-            self.model.save_pretrained(output_dir or self.args.output_dir)  # safetensors only, and the tokenizer with them
-
-    def _save_checkpoint(self, model, trial):
-        "Writes the checkpoint beside its place and moves it there when it is complete."
-        folder, name = Path(self.args.output_dir), f"checkpoint-{self.state.global_step}"
-        partial_folder = folder / ".partial"
-        if self.args.should_save:
-            shutil.rmtree(partial_folder, ignore_errors=True)
-        self.accelerator.wait_for_everyone()
-        try:
-            self.args.output_dir = str(partial_folder)
-            super()._save_checkpoint(model, trial)
-            self.args.output_dir = str(folder)
-            if self.state.best_global_step:
-                self.state.best_model_checkpoint = str(folder / f"checkpoint-{self.state.best_global_step}")
-            self.accelerator.wait_for_everyone()
-            if self.args.should_save:
-                self.state.save_to_json(str(partial_folder / name / "trainer_state.json"))
-                move_complete(partial_folder / name, folder / name)
-                partial_folder.rmdir()
-                rotate_checkpoints(str(folder), self.args.save_total_limit, self.state.best_model_checkpoint)
-        except (OSError, RuntimeError, SafetensorError) as error:  # safetensors and torch.save have their own errors for a full disk
-            self.args.output_dir = str(folder)
-            shutil.rmtree(partial_folder, ignore_errors=True)
-            last = last_checkpoint(folder)
-            raise TrainingError(f"checkpoint of step {self.state.global_step} could not be written ({first_line(error)}); {f'the last good one is {last}' if last else 'there is none before it'}. "
-                                "Make room and go on with --resume") from error
-        self.accelerator.wait_for_everyone()
-
-    def _load_from_checkpoint(self, resume_from_checkpoint, model=None):
-        load_weights(self.model, Path(resume_from_checkpoint))
-
-    def _load_best_model(self):
-        load_weights(self.model, Path(self.state.best_model_checkpoint))
-
-# %% ../../nbs/api/51_models.trainer.ipynb #8d02fcb7
-def first_line(error: BaseException) -> str:
-    "The first line of an error's message, or its kind."
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
-
-
-def last_checkpoint(folder: str | Path  # where checkpoints are written
-                    ) -> str | None:
-    "The newest checkpoint; every one with that name is complete."
-    found = sort_checkpoints(str(folder))
-    return found[-1] if found else None
-
-
-def move_complete(source: Path,  # a file or folder, written
-                  target: Path,  # where it belongs
-                  ) -> None:
-    "Moves it in one step, after its files have reached the disk."
-    for path in [source, *source.rglob("*")]:
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    if target.is_dir():
-        shutil.rmtree(target)
-    os.replace(source, target)
-
-
-def scores(kinds: Mapping[str, str],              # field → loss of its head, in the order of the label columns
-           logits: Mapping[str, torch.Tensor],    # field → (reports, n)
-           labels: np.ndarray,                    # (reports, fields)
-           ) -> dict[str, float]:
-    "`macro_f1` (the mean over fields), `macro_f1_<field>` over the labels that occur, and `loss`, the mean negative log-likelihood of the truth."
-    from sklearn.metrics import f1_score
-
-    f1, losses = {}, []
-    for column, (name, kind) in enumerate(kinds.items()):
-        known = labels[:, column] != MISSING
-        truth = labels[known, column]
-        if len(truth):
-            answered = logits_to_labels(kind, logits[name][known]).numpy()
-            f1[f"macro_f1_{name}"] = float(f1_score(truth, answered, labels=np.unique(truth), average="macro", zero_division=0))
-            losses.append(negative_log_likelihood(kind, logits[name][known], torch.from_numpy(truth)))
-    return {"macro_f1": float(np.mean(list(f1.values()))), **f1, "loss": float(np.mean(losses))}
-
-
-def negative_log_likelihood(kind: str, logits: torch.Tensor, truth: torch.Tensor, temperature: float = 1.0) -> float:
-    "The mean of -log p(truth)."
-    probabilities = logits_to_probabilities(kind, logits.double() / temperature)
-    return float(-probabilities[torch.arange(len(truth)), truth].clamp(min=1e-12).log().mean())
 
 # %% ../../nbs/api/51_models.trainer.ipynb #9ad8d583
 def fit_temperature(kind: str,             # the loss of the head

@@ -22,8 +22,9 @@ from ..corpora.labelled import check_classes, labelled_reports, LabelledReports,
 from ..corpora.splits import multilabel_split
 from ..fields import get_field
 from .batches import EncodedReports
+from .encoding import encode
 from .losses import class_weights
-from .network import encode, StagingModel
+from .network import StagingModel
 from .recipes import get_recipe, Recipe
 from .trainer import (CheckpointEvery, first_line, fit_temperature, last_checkpoint, move_complete, Patience, scores, StagingTrainer, TokenCounter, TrainingError)
 
@@ -107,7 +108,7 @@ class TrainingRun:
     def load(cls, path: str | Path) -> TrainingRun:
         return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
 
-
+# %% ../../nbs/api/52_models.training.ipynb #16f26f02
 @dataclass(frozen=True)
 class TrainingProgress:
     "How far a run is."
@@ -216,7 +217,7 @@ def check_folder(out: Path,        # where the model goes
     if changed:
         raise ValueError(f"{out} was begun with other settings ({', '.join(changed)} differ): resume with the same ones, or give another --out")
 
-
+# %% ../../nbs/api/52_models.training.ipynb #dc71404e
 def begin_folder(out: Path, recipe: Recipe, data: str) -> None:
     "Makes the folder and writes down what runs in it."
     out.mkdir(parents=True, exist_ok=True)
@@ -315,7 +316,7 @@ def _train_one(recipe: Recipe, reports: LabelledReports, out: Path, resume: bool
     trainer.accelerator.wait_for_everyone()
     return run
 
-
+# %% ../../nbs/api/52_models.training.ipynb #31c13d80
 def _summary(trainer: StagingTrainer, learn: LabelledReports, validate: LabelledReports, left_out: Mapping[str, int], temperatures: dict[str, float], scored: dict[str, float], out: Path) -> TrainingRun:
     "The numbers of a finished run."
     counter, model = trainer.counter(), trainer.model

@@ -20,7 +20,7 @@ from ..runs import ReadError
 __all__ = ['TCGA_FILE', 'TEXT_COLUMNS', 'ID_COLUMNS', 'CSV_DELIMITERS', 'CSV_FIELD_LIMIT', 'PARQUET_BATCH', 'TABLE_ROWS',
            'report_id_of', 'shown_columns', 'choose_column', 'Row', 'csv_lines', 'CsvRecord', 'csv_records',
            'ends_in_quote', 'csv_header', 'csv_rows', 'parquet_text_columns', 'text_of', 'parquet_rows',
-           'jsonl_objects', 'jsonl_rows', 'table_columns', 'packaged_table']
+           'jsonl_objects', 'jsonl_rows', 'table_columns', 'packaged_table', 'packaged_words']
 
 # %% ../../nbs/api/08_reading.tables.ipynb #c3f15340
 TCGA_FILE = re.compile(r"(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})\.[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?:\.[A-Za-z]{2,4})?")
@@ -299,8 +299,34 @@ def table_columns(
     return list(columns), list(columns), None
 
 # %% ../../nbs/api/08_reading.tables.ipynb #41824344
-def packaged_table(name: str  # file name in the package's data folder
-               ) -> list[dict[str, str]]:
-    "The rows of a CSV file that ships with the package."
+def packaged_table(name: str,                   # path below the package's data folder, such as `ajcc/schemas.csv`
+                   columns: Iterable[str],      # the columns that the caller reads
+                   edition: str | None = None,  # only rows that stand in this edition of the manual, such as `8`; None: all
+                   ) -> list[dict[str, str]]:
+    "The rows of a CSV file that ships with the package. Raises ValueError when a column is missing, a row has cells too few or too many, or there is no such edition."
     with files("cancer_staging").joinpath("data", name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        reader = csv.DictReader(file)
+        rows, header = list(reader), reader.fieldnames or []
+    if missing := [column for column in columns if column not in header]:
+        raise ValueError(f"data/{name} has no column {', '.join(missing)}: there are {', '.join(header)}")
+    for row in rows:
+        if None in row or None in row.values():
+            raise ValueError(f"data/{name}: the row {', '.join(str(cell) for cell in row.values())} does not have {len(header)} cells")
+    if edition is None:
+        return rows
+    of_edition = [row for row in rows if edition in row["edition"].split()]
+    if not of_edition:
+        raise ValueError(f"data/{name} has nothing of edition {edition!r}: there are {', '.join(sorted({name for row in rows for name in row['edition'].split()}))}")
+    return of_edition
+
+# %% ../../nbs/api/08_reading.tables.ipynb #e2cf3ca7
+def packaged_words(name: str  # path below the package's data folder, such as `lexicons/organs.txt`
+                   ) -> tuple[str, ...]:
+    "The lines of a word list that ships with the package, in order; those that begin with `#` are remarks. Raises ValueError for a list without a source, and for a line that stands twice."
+    lines = files("cancer_staging").joinpath("data", name).read_text(encoding="utf-8").splitlines()
+    words = tuple(line for line in lines if line and not line.startswith("#"))
+    if not any(line.startswith("# source:") for line in lines):
+        raise ValueError(f"data/{name} names no source: give it a line that begins with '# source:'")
+    if twice := next((word for word in words if words.count(word) > 1), None):
+        raise ValueError(f"data/{name} has {twice!r} twice")
+    return words

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from .grammar import Finding, Rule
 from .laterality import find_laterality, SIDES
 from .site import find_histology, find_site, find_site_code, Site, site_code_cues
-from .vocabulary import find_code, find_mentions, morphology, site_group, topography
+from .vocabulary import find_code, find_mentions, morphology, site_group, TermMention, topography
 from ..text.document import Document, Span
 
 # %% auto #0
-__all__ = ['ANATOMY', 'read_anatomy']
+__all__ = ['SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'read_anatomy', 'histology_finding']
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #1202d499
 def read_anatomy(document: Document,             # the report
@@ -23,8 +23,7 @@ def read_anatomy(document: Document,             # the report
     "Site, histology and laterality, as far as the report tells them."
     places, types = find_mentions(document)
     site = find_site(places, types, document.lower)
-    printed = find_site_code(document, places)
-    if printed:
+    if printed := find_site_code(document, places):
         place, span = printed
         same = site is not None and site.group == site_group(place.code)
         site = Site(place, site_group(place.code), site.mentions if same else (), "site.code")
@@ -32,20 +31,30 @@ def read_anatomy(document: Document,             # the report
     elif site:
         first = site.mentions[0]
         yield Finding("site", site.place.label, site.place.code, (Span(first.start, first.end),), site.rule)
-    if site:
-        laterality = find_laterality(document, site)
-        if laterality:
-            yield laterality
-    coded = find_code(document, site.group if site else None)
-    histology = find_histology(types, site.group if site else None)
-    if coded:
-        yield Finding("histology", coded[0].label, coded[0].code, (coded[1],), "histology.code")
-    elif histology:
-        meaning, mention = histology
-        yield Finding("histology", meaning.label, meaning.code, (Span(mention.start, mention.end),), "histology.specific" if meaning.priority >= 4 else "histology.general")
+    if site and (laterality := find_laterality(document, site)):
+        yield laterality
+    if histology := histology_finding(document, types, site.group if site else None):
+        yield histology
 
 
-ANATOMY = Rule("anatomy", ("site", "histology", "laterality"),
-               tuple(sorted({*topography().patterns, *morphology().patterns, *(word for word in SIDES if len(word) > 2), " lt ", " rt ", "laterality", "side:", "type", "/3", "/2", *site_code_cues()})), read_anatomy,
+SPECIFIC = 4  # priority from which a histologic type says more than carcinoma or adenocarcinoma
+
+
+def histology_finding(document: Document,           # the report
+                      types: list[TermMention],     # histologic terms
+                      group: str | None,            # the group of the primary site
+                      ) -> Finding | None:
+    "The histologic type: the one whose code is printed, else the most specific that is well supported."
+    if coded := find_code(document, group):
+        meaning, span = coded
+        return Finding("histology", meaning.label, meaning.code, (span,), "histology.code")
+    if told := find_histology(types, group):
+        meaning, mention = told
+        return Finding("histology", meaning.label, meaning.code, (Span(mention.start, mention.end),), "histology.specific" if meaning.priority >= SPECIFIC else "histology.general")
+    return None
+
+# %% ../../nbs/api/26_rules.anatomy.ipynb #88030b42
+ANATOMY_CUES = tuple(sorted({*topography().patterns.cues, *morphology().patterns.cues, *(word for word in SIDES if len(word) > 2), " lt ", " rt ", "laterality", "side:", "type", "/3", "/2", *site_code_cues()}))
+ANATOMY = Rule("anatomy", ("site", "histology", "laterality"), ANATOMY_CUES, read_anatomy,
                ("site.code", "site.histology", "site.tumour", "site.words", "histology.code", "histology.specific", "histology.general",
                 "laterality.side", "laterality.label", "laterality.both", "laterality.organ"))

@@ -6,466 +6,487 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
+from enum import Enum, unique
 from typing import NamedTuple
 
+from .differentiation import (after_gap, DEGREE_GRADES, DEGREES, DEGREES_BEFORE, grade_between, GleasonScore, GRADE_WORDS, GradeValue, GROUP_GRADES,
+                                                  NOT_ASSESSED_GRADE, NOTTINGHAM_GRADES, NUMERAL, read_degrees, read_numeral, read_value, TIER_GRADES)
+from .grade_phrases import (about_other, ANAPLASTIC, APPEARANCE_AFTER, BLOCK_BESIDE, CONDITION_BEFORE, DEGREE_OF, ELSEWHERE_BEFORE, GRADE_LABELS, KIND_BEFORE, MALIGNANT,
+                                                MISSED_BEFORE, MITOSES, NOT_TUMOR_AFTER, NOTTINGHAM_NAME, NOTTINGHAM_NAMES, NOTTINGHAM_SUM, NUCLEAR_BEFORE, NUCLEI, OTHER_AFTER, OTHER_BEFORE, PART_BEFORE,
+                                                PART_GRADE_BEFORE, PART_OF_TUMOR_BEFORE, SPOILT_DIFFERENTIATED, STAGE_BESIDE, SYSTEM_NAMES, TIER_DOUBTED, TIER_OF_OTHER, TUBULES)
 from .grammar import Finding, Rule
-from ..text.document import Document, Span
+from ..text.document import Document, HISTORY_LENGTH, Span
 
 # %% auto #0
-__all__ = ['GRADE', 'Value', 'read_numeral', 'read_word', 'read_value', 'Candidate', 'find_stated', 'find_tiers', 'find_codes',
-           'find_scores', 'find_words', 'find_named_words', 'grade_group', 'find_gleason', 'read_grade_of']
+__all__ = ['GRADE_SECTION_WEIGHTS', 'UNASSESSED_WEIGHT', 'TIER_WEIGHT', 'PART_WEIGHT', 'EXPLAINED_TIER_WEIGHT', 'HISTORY_LIMIT',
+           'GRADE_CODE_CUES', 'NOTTINGHAM_CUES', 'WHO_CUES', 'SPOILT_CUES', 'KIDNEY_CUES', 'NOT_PROSTATE_CUES',
+           'GLIOMA_CUES', 'UROTHELIAL_CUES', 'GRADE', 'GradeEvidence', 'GradeCandidate', 'section_weight',
+           'grade_candidate', 'stated_system', 'find_stated', 'find_tiers', 'ListedChoice', 'listed_choice',
+           'find_codes', 'find_scores', 'find_summed_scores', 'DifferentiationWord', 'find_words', 'find_named_words',
+           'find_gleason', 'GradedOrgan', 'read_grade_of']
 
-# %% ../../nbs/api/17_rules.grade.ipynb #adec03ff
-class Value(NamedTuple):
-    "A grade that was read at one place."
-    grade: int      # 1 to 4; 0: cannot be assessed
-    start: int
-    end: int
-    detail: str     # `G2`, `High Grade`, `Score 7`, `4+3=7 (grade group 3)`
+# %% ../../nbs/api/17_rules.grade.ipynb #da69ee75
+@unique
+class GradeEvidence(Enum):
+    "What a grade is read from: the rule's kind of evidence, and its weight."
+    UROTHELIAL_TIER = ("grade.tier", 51)        # `high-grade urothelial carcinoma`: there the two tiers are the grade
+    NOTTINGHAM = ("grade.nottingham", 50)       # `Nottingham grade 2`
+    SYSTEM = ("grade.system", 50)               # `FIGO grade 1`
+    NOTTINGHAM_SUM = ("grade.nottingham", 49)   # `Nottingham score 7`
+    LABELLED = ("grade.stated", 48)             # `histologic grade: 2`
+    CODE_WITH_WORDS = ("grade.code", 47)        # `G2: moderately differentiated`
+    WHO = ("grade.system", 45)                  # `WHO III`
+    CODE_BESIDE_STAGE = ("grade.code", 45)      # `G2, pT3, pN0`
+    GLEASON = ("grade.gleason", 45)             # `Gleason 3+4`
+    STATED = ("grade.stated", 44)               # `grade 2`
+    LABELLED_WORDS = ("grade.words", 43)        # `differentiation: poor`
+    CODE = ("grade.code", 42)                   # `adenocarcinoma (G2)`
+    WORDS = ("grade.words", 40)                 # `poorly differentiated`
+    NOTTINGHAM_PARTS = ("grade.nottingham", 39)  # `tubules 3, nuclei 2, mitoses 1`
+    ANAPLASTIC = ("grade.words", 37)            # `anaplastic astrocytoma`
+    TIER = ("grade.tier", 36)                   # `high-grade sarcoma`
+    GLIOMA_TIER = ("grade.tier", 34)            # `low-grade astrocytoma`
+    SPOILT_WORDS = ("grade.words", 32)          # `poorly differe tiated`
 
-
-_NUMERAL = r"(?:i\s?v|1v|lv|[il](?:\s?[il]){1,2}|[il1!|]{1,3}|[234])"
-_NUMBER = re.compile(rf"(?:g\s?)?(?P<first>{_NUMERAL})(?:\s?(?:-|to|/|and|,|–)\s?(?:g(?:rade\s)?\s?)?(?P<second>{_NUMERAL}))?(?![a-z0-9+%^])(?!\.\d)(?!\s?[x*+]\s?\d)(?!\s?[cm]m\b)"
-                     rf"(?P<scale>\s?[(\[]?\s?(?:of|/|out\sof|on\sa\sscale\sof|over)\s?(?:3|4|i\s?v|[il1]{{3}}|1v|lv|three|four)\b\s?[)\]]?)?")
-_SPOILT = re.compile(r"(?P<arabic>[1-4])[1il!|]4\b|(?P<roman>[il1!|]{4,5})[vy]\b")  # `3/4` and `III/IV` with the slash taken for a stroke
-_WORDS = (("4", r"un-?\s?differentiated|anaplastic"),
-          ("3", r"\bpoor(?:ly)?|\b[pl]oorly|\bpoor\w{2,3}|\bweakly|\bslightly|\blittle|\bmale\b|\bhigh(?!er|est|ly)"),
-          ("2", r"\bm?oderat\w{0,4}|\bmod\.|\bmoderat\w{0,4}|\bloderat\w{0,4}|\bintermediate|\bmediocriter|\bfairly|\bmedium"),
-          ("1", r"\bwell|\bhighly|\blow\b|\bbene\b"))
-_WORD = re.compile("|".join(f"(?P<g{grade}>{words})" for grade, words in _WORDS))
-_BEFORE_DIFFERENTIATED = re.compile(r"(?:(?P<a>well|m?oderat\w{0,4}|l?oderat\w{0,4}|mod\.?|[pl]?oor(?:ly)?|intermediate|low|weakly|slightly|highly|fairly|male|bene|mediocriter|medium)(?P<between>[\s.,/&-]{0,4}(?:to|and|or|through|with)?[\s.-]{1,3}(?:areas?\sof\s|focally\s|focal\s)?)?)?"
-                                    r"(?P<b>well|m?oderat\w{0,4}|l?oderat\w{0,4}|mod\.?|[pl]?oor(?:ly|iy|l)?|poor\w{1,3}|intermediate(?:ly)?|low|weakly|slightly|highly|fairly|male|bene|mediocriter|medium)[\s.,-]{0,4}$")
-_GRADES = {"w": 1, "h": 1, "b": 1, "m": 2, "o": 2, "i": 2, "f": 2, "p": 3, "l": 3, "s": 3}
-
-
-def read_numeral(numeral: str  # `2`, `ii`, `ll`, `1v`
-                 ) -> int:
-    "The number that `numeral` stands for, Roman or Arabic, as OCR may print it."
-    numeral = numeral.replace(" ", "")
-    if numeral in "234":
-        return int(numeral)
-    return 4 if numeral.endswith("v") else len(numeral)
-
-
-def read_word(word: str  # the word before 'differentiated'
-              ) -> int:
-    "The grade that a word of differentiation stands for."
-    if word.startswith(("male", "weak", "slight", "low", "loor")):
-        return 3
-    if word.startswith(("loder", "medi", "moder", "oder")):
-        return 2
-    if word.startswith("oor"):
-        return 3
-    return _GRADES[word[0]]
-
-# %% ../../nbs/api/17_rules.grade.ipynb #1a590171
-_GAP = re.compile(r"[\s:;.,=*_>)}#\"'-]{0,12}")
-_FILLING = re.compile(r"\([^()\n]{0,22}grades?\s1\W{1,4}4\)|\((?:1\s?,\s?2\s?,?\s?(?:or\s)?3|i\s?,\s?ii\s?,?\s?(?:or\s)?iii|[a-z][^()\n\d]{1,58}|who[^()\n]{0,30})\)|\[[^\]\n\d]{0,50}\]|\((?=[g\d]|i)|\(?figo\)?|\(?who\)?|who/isup|isup|overall|total|combined|nuclear|histolog\w{2,5}|grad(?:e|ing|es)\b|is\b|of\b|the\b|tumou?r|carcinoma|fuhrman\w{0,2}|"
-                      r"(?:modified\s)?(?:scarff?|bloom|richardson|elston|ellis|nottingham|sbr)\b|score|system|worst|differentiation|predominantly|at\sleast|assigned|estimated|pattern|category|as\b|an?\b|consistent\swith|variable|invasive|component|\(if\sapplicable\)")
-_UNASSESSED = re.compile(r"(?:gx\b|cannot\sbe\s(?:assess|determin|grade)|not\s(?:gradable|gradeable|graded|assessable|applicable|determin)|n/a\b|unable\sto)")
-_TIER = re.compile(r"(?P<low>low)(?:er)?(?P<to>\s?(?:-|to)\s?(?:intermediate|moderate))?|(?P<high>high)(?!er|est)|(?P<mid>intermediate)(?P<tohigh>\s?(?:-|to)\s?high)?")
+    def __init__(self, rule: str, weight: int):
+        self.rule, self.weight = rule, weight
 
 
-def read_value(lower: str,  # the folded report
-               at: int,     # where to look, right after the word 'grade'
-               end: int,    # where to stop
-               ) -> Value | None:
-    "The grade that stands at `at`, after filling words; None when there is none."
-    for _ in range(9):
-        at = _GAP.match(lower, at, end).end()
-        if unassessed := _UNASSESSED.match(lower, at, end):
-            return Value(0, at, unassessed.end(), "GX")
-        if spoilt := _SPOILT.match(lower, at, end):
-            grade = int(spoilt["arabic"] or len(spoilt["roman"]) - 2)
-            return Value(grade, at, spoilt.end(), f"G{grade}")
-        if number := _NUMBER.match(lower, at, end):
-            first = read_numeral(number["first"])
-            second = read_numeral(number["second"]) if number["second"] else first
-            if second > first and lower[number.end("first"):number.start("second")].strip() in ("/", ",") or number["second"] and first > second:
-                second = first  # `2/3`: the scale; `3, 2`: another score
-            return Value(max(first, second), at, number.end(), f"G{first}-{second}" if second > first else f"G{first}")
-        if (word := _WORD.match(lower, at, end)) and (value := _read_words(lower, word.start(), min(end + 40, at + 60))):
-            return value
-        if not (filling := _FILLING.match(lower, at, end)):
-            return None
-        at = filling.end()
+GRADE_SECTION_WEIGHTS: Mapping[str, int] = {"addendum": 7, "history": -60, "frozen": -25, "gross": -12, "microscopic": -1, "comment": -1}  # added by the section that a grade stands in
+UNASSESSED_WEIGHT = -30    # added to `cannot be assessed`: any grade says more
+TIER_WEIGHT = -6           # added to a tier after 'grade': a number says more
+PART_WEIGHT = -4           # added to the grade of a focus or a metastasis
+EXPLAINED_TIER_WEIGHT = 39  # at most, of a tier that explains itself in brackets: words of differentiation say more
+HISTORY_LIMIT = 0          # candidates below it stand in the history: the last resort
+
+# %% ../../nbs/api/17_rules.grade.ipynb #12b876a2
+class GradeCandidate(NamedTuple):
+    "A grade that one reader found."
+    value: GradeValue
+    spans: tuple[Span, ...]
+    evidence: GradeEvidence
+    weight: int  # the evidence's, with what its place and wording add
+
+
+def section_weight(document: Document,  # a prepared report
+                   at: int,             # a place in it
+                   ) -> int:
+    "What a place adds for its section."
+    section = document.section(at)
+    if section == "history":
+        start = max(part.start for part in document.sections if part.start <= at)
+        if at - start > HISTORY_LENGTH:
+            return 0  # a form that prints no heading after the history
+    return GRADE_SECTION_WEIGHTS.get(section, 0)
+
+
+def grade_candidate(document: Document,         # a prepared report
+                    value: GradeValue,          # what was read
+                    evidence: GradeEvidence,    # from what
+                    at: int | None,             # a place whose section counts; None: the section doesn't matter
+                    spans: tuple[Span, ...] = (),  # where it stands; empty: where the value does
+                    more: int = 0,              # weight that the wording adds
+                    ) -> GradeCandidate:
+    "The candidate with its weight."
+    weight = evidence.weight + more + (UNASSESSED_WEIGHT if value.grade == NOT_ASSESSED_GRADE else 0)
+    return GradeCandidate(value, spans or (Span(value.start, value.end),), evidence, weight if at is None else weight + section_weight(document, at))
+
+# %% ../../nbs/api/17_rules.grade.ipynb #c5380641
+_GRADE_WORD = re.compile(r"grad(?:e[ds]?|ing|b|c|ation)?(?=[^a-z0-9]|(?<=e)(?:[1-4]|i{1,3}\b|ll{1,2}\b|l(?=[,;.)])|iv\b))")
+_SCORE_BEFORE = re.compile(r"score[\s:.-]{0,4}$")
+_EXPLAINED_TIER = re.compile(r"(?:low|high)[\s-]{0,2}(?:grade\s?)?\(")
+
+
+def _is_tier(value: GradeValue) -> bool:
+    "Whether a value is one of two tiers."
+    return value.detail.endswith("Grade")
+
+
+def stated_system(lower: str,  # a folded report
+                  at: int,     # where 'grade' begins
+                  end: int,    # and ends
+                  near: str,   # what stands before it
+                  ) -> GradeEvidence | None:
+    "The system that a grade is of: `Nottingham`, or another with a name; None when none is named."
+    if NOTTINGHAM_NAMES.search(near) or NOTTINGHAM_NAMES.search(lower, at, at + 60):
+        return GradeEvidence.NOTTINGHAM
+    if SYSTEM_NAMES.search(near) or SYSTEM_NAMES.match(lower, end + 1) or "(figo" in lower[end:end + 8]:
+        return GradeEvidence.SYSTEM
     return None
 
-
-_DIFFERENTIATED = re.compile(r"(?P<a>un-?\s?differentiated|anaplastic|well|m?oderat\w{0,4}|loderat\w{0,4}|mod\.|[pl]?oor(?:ly|iy|l)?\b|high|low|intermediate|weakly|slightly)(?P<gap>[\s.-]{1,3}(?:diff?e\w{2,14}\s?)?(?:to|and|or|-|/)[\s.-]{0,3}(?P<b>un-?\s?differentiated|well|m?oderat\w{0,4}|poor\w{0,2}\b|high|intermediate))?(?P<tail>[\s.,-]{0,4}(?:d[il]ff?[ec]\w{3,14}|d[il][ft]{1,2}\w{5,14}|grade))?")
-
-
-def _read_words(lower: str, at: int, end: int) -> Value | None:
-    "The grade in words that stands at `at`: `moderately to poorly differentiated`, `high (poorly differentiated)`, `poor`."
-    match = _DIFFERENTIATED.match(lower, at, end)
-    if not match:
-        return None
-    grades = []
-    for word in (match["a"], match["b"]):
-        if word:
-            grades.append(4 if word.startswith(("un", "ana")) else 3 if word == "high" else 1 if word == "low" else read_word(word))
-    if match["a"] in ("high", "low") and not match["b"]:
-        bracket = lower.find("(", match.end(), match.end() + 2) + 1
-        inner = _DIFFERENTIATED.match(lower, bracket, bracket + 60) if bracket else None
-        if inner and inner["b"] and not inner["a"].startswith(("high", "low")):  # CAP's two tiers: low grade is well to moderately differentiated
-            worse = 2 if match["a"] == "low" else 3
-            return Value(worse, at, inner.end(), f"G{worse}")
-        return Value(grades[0], at, match.end(), "High Grade" if match["a"] == "high" else "Low Grade")
-    low, high = min(grades), max(grades)
-    if (low, high) == (3, 4):  # 'poorly differentiated or undifferentiated' is one category of older checklists
-        high = 3
-    return Value(high, at, match.end(), f"G{low}-{high}" if high > low else f"G{high}")
-
-# %% ../../nbs/api/17_rules.grade.ipynb #7bb53bf5
-class Candidate(NamedTuple):
-    "A grade that one reader found."
-    value: Value
-    spans: tuple[Span, ...]
-    rule: str    # kind of evidence
-    rank: int
+# %% ../../nbs/api/17_rules.grade.ipynb #9c728185
+def _grades_part(left: str, near: str, kidney: bool) -> bool:
+    "Whether the words before 'grade' make it the grade of a part: mitotic grade, and nuclear grade outside the kidney."
+    return bool(PART_GRADE_BEFORE.search(near) or NUCLEAR_BEFORE.search(near) and not (kidney or "fuhr" in left or "isup" in left))
 
 
-_OTHER_AFTER = re.compile(r"[\s,:)(/-]{0,4}(?:(?!with|arising|and\b)\w{3,14}[\s-]){0,2}?(?:dcis|ductal\scarcinoma[\s-]in|in[\s-]situ(?!,?\sand\sin)|intraductal(?!\sand\sin)|dysplas|intra\s?-?epithelial|pin\b|cin\b|steato|fatty|fibros|inflam|activity|hepatitis|necroinfl|prostatic\sintra|toxic|esophagitis|varic|stenosis|murmur|adenoma\b|b-?cell|lymphoma|lymphoid|fever|squamous\sintra|pap\b|sil\b|iron|siderosis|cellular\srejection|reflux|astrocytosis|regress|ischemi|mucosal\sdamage)")
-_OTHER_BEFORE = re.compile(r"dcis|in[\s-]situ|intra-?ductal|dysplas|intra-?\s?epithelial|\bpin\b|\bcin\b|steato|fatty|inflammat|hepatitis|necroinfl|toxic|regress|reflux|treatment\seffect|becker|mandard|rejection|lymphoma|\blcis|therapy|\bactive\b|activity|\bmild\b|minimal|lobular\s?:|lobular\sinfl|cirrhosis|chronic\s|siderosis|highest\sgrade:|panin|prostatic\sintra|fibrosis|hemorrhoid|prolapse")
-_NUCLEAR = re.compile(r"nucle[ao]\w{0,2}[\s/&-]{0,3}(?:and\s\w{5,13}\s|grades?[\s:]{0,4})?$|cytolog\w{2,4}\s$")
-_OTHER_GRADE = re.compile(r"(?:arch\w{8,12}|intensity|pattern|mitotic|tubul\w{0,3}|inflammat\w{2,4}|portal|necrosis|gleason'?s?|prostatic|combined\sgleason|regression|activity|toxicity|reflux|glandular|low|high|intermediate)[\s./:-]{0,3}$")
-_SYSTEM = re.compile(r"nott?ing\s?ham|bloom|richardson|elston|ellis|\bsbr\b|scarff|\bnhg|\bmbr\b|modified\sblack")
-_NAMED = re.compile(r"figo|\bwho\b|fuhr{1,2}man|furhman|fuhnnan|fuhrm|\bisup\b|edmondson|steiner|st\.?\santhony|smith")
-_LABELLED = re.compile(r"(?:histolog\w{2,5}|histopathologic\w{0,2}|overall|combined|tumou?r|pathologic\w{0,2}|differentiation|tumor\sgrade,?)[\s./,:-]{0,3}(?:type\sand\s)?$")
-_HEAD = re.compile(r"grad(?:e[ds]?|ing|b|c|ation)?(?=[^a-z0-9]|(?<=e)(?:[1-4]|i{1,3}\b|ll{1,2}\b|l(?=[,;.)])|iv\b))")
-_MALIGNANT = re.compile(r"carcin|sarcoma|urothel|serous|malig|transitional|mucoepiderm|papillary|neoplasm|tumou?r|mullerian|epitheli|cancer|leiomyo|squamous")
-_TIER_OTHER = re.compile(r"dysplas|intra\s?-?epithelial|dcis|in[\s-]situ|\bpin\b|prostatic\sintra|lesion|\bsil\b|lymphoma|adenoma\b|gliom|glial|astrocyt|oligodend|feature|\bareas?\b|component|nuclear|atypia|\bprocess|fever|stenosis|pap\ssmear|appearance|intraduct|suspicious|neoplasia")
-_TWO_TIERS = re.compile(r"(?:low|high)[\s-]{0,2}(?:grade\s?)?\(")
-_SCORE_BEFORE = re.compile(r"score[\s:.-]{0,4}$")
-_UNSURE_BEFORE = re.compile(r"\b(?:if|for|versus|vs\.?)\s{1,2}(?:\w{2,9}\s)?$")
-_CRITERIA = re.compile(r"(?:insufficient|sufficient|criteria|threshold)\sfor\s|inadequate|warrant")
-_NO_GRADE_AFTER = re.compile(r"\s{0,2}(?:features|designation|areas)")
-_PART_BEFORE = re.compile(r"focal|area|component")
-_ELSEWHERE = re.compile(r"metasta|recurren|scale$")
-_SECTIONS = {"addendum": 7, "history": -60, "frozen": -25, "gross": -12, "microscopic": -1, "comment": -1}
+def _grades_other(document: Document, at: int, left: str, value: GradeValue, nottingham: bool) -> bool:
+    "Whether the grade that is stated at `at` is of another disease or a tier of something else, or is a score."
+    lower = document.lower
+    if OTHER_AFTER.match(lower, value.end) or nottingham and _SCORE_BEFORE.search(lower, value.start - 9, value.start):
+        return True
+    if _is_tier(value) and TIER_OF_OTHER.search(lower, value.end, value.end + 30):
+        return True
+    return not nottingham and (about_other(document.before(at, 60)) or about_other(left[-25:]))
 
 
-def _about_other(clause: str) -> bool:
-    "Whether the words before a grade speak of something else than the invasive tumour."
-    match = _OTHER_BEFORE.search(clause)
-    return match is not None and not (match[0].startswith(("in", "dcis")) and re.search(r"invasive|infiltrat|in[\s-]situ,?\s?and\s$", clause))
+def _only_spoken_of(document: Document, at: int, left: str, value: GradeValue) -> bool:
+    "Whether the grade that is stated at `at` is a condition, missed or denied, or an appearance."
+    return bool(CONDITION_BEFORE.search(left[-16:]) or MISSED_BEFORE.search(left) or document.is_negated(at, 26) or APPEARANCE_AFTER.match(document.lower, value.end))
 
 
-def _section_rank(document: Document, at: int) -> int:
-    "How much a place counts for its section."
-    section = document.section(at)
-    if section == "history" and at - document.sections[bisect_right(document.sections, (at, "~")) - 1].start > 600:
-        return 0  # a form that prints no heading after the history
-    return _SECTIONS.get(section, 0)
+def _tier_more(value: GradeValue, lower: str, evidence: GradeEvidence) -> int:
+    "What the weight of a stated grade changes by when it is a tier, or explains one."
+    if _is_tier(value):
+        return TIER_WEIGHT
+    return min(0, EXPLAINED_TIER_WEIGHT - evidence.weight) if _EXPLAINED_TIER.match(lower, value.start, value.end) else 0
+
+# %% ../../nbs/api/17_rules.grade.ipynb #09b4bc34
+_NEAR, _FAR = 34, 60  # characters before 'grade' that name it, and that tell whose it is
 
 
 def find_stated(document: Document,  # a prepared report
                 kidney: bool,        # whether it is of a kidney, where the nuclear grade is the grade
-                ) -> Iterator[Candidate]:
+                ) -> Iterator[GradeCandidate]:
     "Grades after the word 'grade'."
     lower = document.lower
     for at in document.hits("grad"):
-        head = _HEAD.match(lower, at)
-        if not head:
-            continue
-        value = read_value(lower, head.end(), min(len(lower), head.end() + 120))
+        head = _GRADE_WORD.match(lower, at)
+        value = read_value(lower, head.end(), min(len(lower), head.end() + 120)) if head else None
         if not value:
             continue
-        left = lower[max(0, at - 60):at]
-        near = left[-34:]
-        if _OTHER_GRADE.search(near) or _NUCLEAR.search(near) and not (kidney or "fuhr" in left or "isup" in left):
+        left = lower[max(0, at - _FAR):at]
+        near = left[-_NEAR:]
+        if _grades_part(left, near, kidney):
             continue
-        system = bool(_SYSTEM.search(near)) or bool(_SYSTEM.search(lower, at, at + 60))
-        named = not system and (bool(_NAMED.search(near)) or bool(_NAMED.match(lower, head.end() + 1)) or "(figo" in lower[head.end():head.end() + 8])
-        if _OTHER_AFTER.match(lower, value.end) or system and _SCORE_BEFORE.search(lower, value.start - 9, value.start) or value.detail.endswith("Grade") and _TIER_OTHER.search(lower, value.end, value.end + 30):
+        system = stated_system(lower, at, head.end(), near)
+        if _grades_other(document, at, left, value, system is GradeEvidence.NOTTINGHAM) or _only_spoken_of(document, at, left, value):
             continue
-        clause = document.before(at, 60)
-        if not system and (_about_other(clause) or _about_other(left[-25:])) or _UNSURE_BEFORE.search(near[-16:]) or _CRITERIA.search(left) or document.is_negated(at, 26) or _NO_GRADE_AFTER.match(lower, value.end):
-            continue
-        rule, rank = ("grade.nottingham", 50) if system else ("grade.system", 50) if named else ("grade.stated", 48 if _LABELLED.search(left) else 44)
-        if value.detail.endswith("Grade"):
-            rank -= 6
-        elif _TWO_TIERS.match(lower, value.start, value.end):
-            rank = min(rank, 39)  # a word of differentiation says more
-        if value.grade == 0:
-            rank -= 30
-        if not kidney and _PART_BEFORE.search(near) or _ELSEWHERE.search(near):
-            rank -= 4
-        first = at - (len(near) - match.start()) if (match := _LABELLED.search(near) or _NAMED.search(near) or _SYSTEM.search(near)) else at
-        yield Candidate(value, (Span(first, value.end),), rule, rank + _section_rank(document, at))
+        label = GRADE_LABELS.search(near)
+        evidence = system or (GradeEvidence.LABELLED if label else GradeEvidence.STATED)
+        part = not kidney and PART_BEFORE.search(near) or ELSEWHERE_BEFORE.search(near)
+        name = label or SYSTEM_NAMES.search(near) or NOTTINGHAM_NAMES.search(near)
+        start = at - len(near) + name.start() if name else at
+        yield grade_candidate(document, value, evidence, at, (Span(start, value.end),), _tier_more(value, lower, evidence) + (PART_WEIGHT if part else 0))
 
-
-_DOUBT = re.compile(r"concern|suggest|suspicious|exclude|cannot|rule\sout|r/o|versus|possib|\bif\b")
-
-
-_TIER_BEFORE = re.compile(r"(?:(?P<low>low)|(?P<high>high)|(?P<middle>intermediate))[\s.\u00b7\u2022_-]{0,3}$")
+# %% ../../nbs/api/17_rules.grade.ipynb #a68a2c41
+_TIER_BEFORE = re.compile(r"(?P<tier>low|high|intermediate)[\s.\u00b7\u2022_-]{0,3}$")
 _LOW_GLIOMA = re.compile(r"low.grade\s{1,2}(?:\w{5,12}\s)?(?:astrocytoma|oligo)")
-_SENTENCE = re.compile(r"[.;\n]\s?[a-z]?\s")
+_SENTENCE_START = re.compile(r"[.;\n]\s?[a-z]?\s")
+_LOW_GRADE_CUES = ("low grade", "low-grade")
 
 
 def find_tiers(document: Document,   # a prepared report
                glial: bool = False,  # whether it is of a glioma, whose grade is the WHO's
-               ) -> Iterator[Candidate]:
+               ) -> Iterator[GradeCandidate]:
     "Low and high grade before the tumour's name or after it: `high-grade urothelial carcinoma`, `serous carcinoma, high grade`."
     lower = document.lower
     for at in document.hits("grade"):
         tier = _TIER_BEFORE.search(lower, max(0, at - 16), at)
-        if not tier:
-            continue
-        after, clause = lower[at + 5:at + 60], document.before(tier.start(), 70)
-        if _TIER_OTHER.search(after.split(". (")[0].split(", nuclear")[0][:44]) or glial or _DOUBT.search(clause):
-            continue
-        after = _SENTENCE.split(after, maxsplit=1)[0] if not _MALIGNANT.search(after[:40]) else after
-        if _OTHER_BEFORE.search(clause) or _TIER_OTHER.search(clause[-30:]) or not (_MALIGNANT.search(after) or _MALIGNANT.search(clause)):
-            continue
-        value = Value(1 if tier["low"] else 3 if tier["high"] else 2, tier.start(), at + 5, "Low Grade" if tier["low"] else "High Grade" if tier["high"] else "Intermediate Grade")
-        rank = 51 if "urothel" in after[:30] or "transitional" in after[:30] or "urothel" in clause or "transitional" in clause else 36
-        yield Candidate(value, (Span(value.start, value.end),), "grade.tier", rank + _section_rank(document, at))
-    for at in document.hits("low grade", "low-grade"):
+        if tier and not glial and (evidence := _tier_evidence(lower[at + 5:at + 60], document.before(tier.start(), 70))):
+            yield grade_candidate(document, GradeValue(TIER_GRADES[tier["tier"]], tier.start(), at + 5, f"{tier['tier'].title()} Grade"), evidence, at)
+    for at in document.hits(*_LOW_GRADE_CUES):
         if _LOW_GLIOMA.match(lower, at):
-            yield Candidate(Value(2, at, at + 9, "Low Grade"), (Span(at, at + 9),), "grade.tier", 34 + _section_rank(document, at))
+            yield grade_candidate(document, GradeValue(2, at, at + 9, "Low Grade"), GradeEvidence.GLIOMA_TIER, at)
+
+
+def _tier_evidence(after: str, clause: str) -> GradeEvidence | None:
+    "What a tier says of a tumour that is named after it or before it in its clause; None: it is not of a tumour."
+    if TIER_OF_OTHER.search(after.split(". (")[0].split(", nuclear")[0][:44]) or TIER_DOUBTED.search(clause):
+        return None
+    if not MALIGNANT.search(after[:40]):
+        after = _SENTENCE_START.split(after, maxsplit=1)[0]
+    if OTHER_BEFORE.search(clause) or TIER_OF_OTHER.search(clause[-30:]) or not (MALIGNANT.search(after) or MALIGNANT.search(clause)):
+        return None
+    urothelial = any(name in words for name in ("urothel", "transitional") for words in (after[:30], clause))
+    return GradeEvidence.UROTHELIAL_TIER if urothelial else GradeEvidence.TIER
 
 # %% ../../nbs/api/17_rules.grade.ipynb #bfc2d866
+GRADE_CODE_CUES = ("g1", "g2", "g3", "g4", "gx", "g 1", "g 2", "g 3", "g 4", "gii", "g ii", "gll", "gi:", "gl:", "(gi)", "gi ")
 _CODE = re.compile(r"g\s?(?P<first>[1-4]|i{1,3}v?|iv|l{1,3}|il|li|x)(?:\s?(?:-|/|to)\s?(?:g\s?)?(?P<second>[1-4]|i{1,3}v?))?(?![a-z0-9])(?!\s?[-,&]\s?g?\d)")
-_TNM = re.compile(r"\b[cy]?pt\s?[0-4xi]|\bt[1-4][a-d]?[\s,;]{0,2}p?n[0-3xo]|\bpn\s?[0-3xo]|\br\s?[0o]\b|\bp?l\s?[0o]\b|\bv\s?[0o]\b|\bm\W{0,2}\s?8\d{3}|icd|dukes|nhg|8\d{3}/3")
-_BLOCK = re.compile(r"cassette|block|slide|submitted|section|labell?ed|bisected|\bf\d|\bh\d|mm\b|margin,")
-
-
+_LIST_BEFORE = re.compile(r"g\s?\d\s?(?:[,&-]|and)\s?$")  # `G1, G2`: blocks
+_TUMOR_LISTED = re.compile(r"(?:carcinoma|cancer|sarcoma|tumou?r|differentiated|adenoca\w{0,8})[^.\n]{0,45}[,;:]\s{0,2}$")  # `adenocarcinoma of the colon, G2`
+_TUMOR_NAMED = re.compile(r"carcinoma\s(?:[a-z]{4,18}\s){0,4}$")  # `carcinoma planoepitheliale G2;`
 _CHOICE = re.compile(r"(?P<mark>[(\[]?\s?[x\u2612\u2713]\s?[\])]?\s{0,3}[_\s]{0,4})?\bg\s?[1-4]\s?[:-]?\s{0,2}(?:well|moderate|poor|un-?diff)")
 
 
-def _listed_choices(lower: str, at: int) -> int | None:
-    "Where the marked choice stands in a form that lists G1, G2 and G3 around `at`, -1 when none is marked; None when there is no such list."
+class ListedChoice(NamedTuple):
+    "A form that lists `G1: well`, `G2: moderately` and `G3: poorly differentiated`."
+    marked: int | None  # where the one marked choice stands; None when none or several are marked
+
+
+def listed_choice(lower: str,  # a folded report
+                  at: int,     # where a code stands
+                  ) -> ListedChoice | None:
+    "The form around `at`; None when there is none."
     choices = list(_CHOICE.finditer(lower, max(0, at - 170), min(len(lower), at + 170)))
     if len(choices) < 3:
         return None
     marked = [choice for choice in choices if choice["mark"]]
-    return marked[0].start() + marked[0][0].index("g", len(marked[0]["mark"])) if len(marked) == 1 else -1
+    return ListedChoice(marked[0].end("mark") if len(marked) == 1 else None)
+
+# %% ../../nbs/api/17_rules.grade.ipynb #a2bc39a0
+def _read_code(code: re.Match, end: int) -> GradeValue:
+    "The grade of a code, whose evidence lasts to `end`."
+    if code["first"] == "x":
+        return GradeValue(NOT_ASSESSED_GRADE, code.start(), code.end(), "GX")
+    first = read_numeral(code["first"])
+    return grade_between(first, max(first, read_numeral(code["second"])) if code["second"] else first, code.start(), end)
+
+
+def _is_tumors_code(lower: str, at: int, end: int) -> bool:
+    "Whether a code stands behind the name of a tumour: in brackets, or after a comma."
+    before, next_sign = lower[max(0, at - 50):at], lower[end:end + 1]
+    if lower[at - 1:at] == "(" and next_sign in ("", ")", ",", ";") and MALIGNANT.search(lower, max(0, at - 90), at):
+        return True
+    return bool(_TUMOR_LISTED.search(before) or next_sign in ("", ".", ",", ";") and _TUMOR_NAMED.search(before))
+
+
+def _code_evidence(lower: str, at: int, end: int, words: re.Match | None, staged: bool) -> GradeEvidence | None:
+    "What speaks for a code at `at:end`: the words behind it, a stage beside it, or a tumour before it; None when it is a block's number."
+    if words or staged:
+        return GradeEvidence.CODE_WITH_WORDS if words else GradeEvidence.CODE_BESIDE_STAGE
+    if not _is_tumors_code(lower, at, end) or BLOCK_BESIDE.search(lower[max(0, at - 30):at] + " " + lower[end:end + 24]):
+        return None
+    return GradeEvidence.CODE
 
 
 def find_codes(document: Document  # a prepared report
-               ) -> Iterator[Candidate]:
+               ) -> Iterator[GradeCandidate]:
     "`G2` beside T, N and M, in brackets, or before its words: `G2: Moderately differentiated`."
     lower, text = document.lower, document.text
-    for at in document.hits("g1", "g2", "g3", "g4", "gx", "g 1", "g 2", "g 3", "g 4", "gii", "g ii", "gll", "gi:", "gl:", "(gi)", "gi "):
+    for at in document.hits(*GRADE_CODE_CUES):
         if lower[at] == "(":
             at += 1
-        if text[at] != "G":
+        code = _CODE.match(lower, at) if text[at] == "G" else None
+        if not code or at and (lower[at - 1].isalnum() or lower[at - 1] == "-") or _LIST_BEFORE.search(lower, max(0, at - 8), at):
             continue
-        match = _CODE.match(lower, at)
-        if not match or at and (lower[at - 1].isalnum() or lower[at - 1] in "-"):
+        gap = after_gap(lower, code.end(), code.end() + 6)
+        words = DEGREES.match(lower, gap) or GRADE_WORDS.match(lower, gap)
+        staged = bool(STAGE_BESIDE.search(lower, max(0, at - 36), at) or STAGE_BESIDE.search(lower, code.end(), code.end() + 32))
+        evidence = _code_evidence(lower, at, code.end(), words, staged)
+        if not evidence or OTHER_AFTER.match(lower, code.end()):
             continue
-        if re.search(r"g\s?\d\s?(?:[,&-]|and)\s?$", lower[max(0, at - 8):at]):
+        if not staged and about_other(document.before(at, 40)) or words and (form := listed_choice(lower, at)) and form.marked != at:
             continue
-        around_before, around_after = lower[max(0, at - 50):at], lower[match.end():match.end() + 45]
-        words = _WORD.match(lower, _GAP.match(lower, match.end(), match.end() + 6).end())
-        staged = _TNM.search(lower, max(0, at - 36), at) or _TNM.search(lower, match.end(), match.end() + 32)
-        bracket = lower[at - 1:at] == "(" and around_after[:1] in ("),;") and _MALIGNANT.search(lower, max(0, at - 90), at)
-        listed = re.search(r"(?:carcinoma|cancer|sarcoma|tumou?r|differentiated|adenoca\w{0,8})[^.\n]{0,45}[,;:]\s{0,2}$", around_before) or around_after[:1] in ".,;" and re.search(r"carcinoma\s(?:[a-z]{4,18}\s){0,4}$", around_before)
-        if not (words or staged or bracket or listed) or not words and _BLOCK.search(around_before[-30:] + " " + around_after[:24]) and not staged:
-            continue
-        if match["first"] == "x":
-            value = Value(0, at, match.end(), "GX")
-        else:
-            first = read_numeral(match["first"])
-            second = read_numeral(match["second"]) if match["second"] else first
-            second = second if second > first else first
-            value = Value(second, at, words.end() if words else match.end(), f"G{first}-{second}" if second > first else f"G{first}")
-        if not staged and _about_other(document.before(at, 40)) or _OTHER_AFTER.match(lower, match.end()):
-            continue
-        if words and (listing := _listed_choices(lower, at)) is not None:
-            if listing != at:
-                continue
-        rank = (47 if words else 45 if staged else 42) - (30 if value.grade == 0 else 0)
-        yield Candidate(value, (Span(value.start, value.end),), "grade.code", rank + (_section_rank(document, at) if not staged else 0))
+        yield grade_candidate(document, _read_code(code, words.end() if words else code.end()), evidence, None if staged else at)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #0f160f4c
-_TOTAL = re.compile(r"(?:total|overall|combined|final|sum|histolog\w{2,5}|nottingham|richardson|sbr|elston|points?)[\s:,(]{1,3}(?:\w{2,12}[\s,]{1,2}){0,3}(?:score|points?|grade)?\s?(?:of|is|are|[-:=)]){0,2}\s?\(?(?P<total>[3-9])(?!\.\d|\s?[cm]m\b|\s?/\s?[34]|\d)|\b(?P<nine>[3-9])\s?(?:/|of|out\sof)\s?(?:a\s(?:possible\s)?)?(?:9|nine)\b|"
-                    r"score[\s.:=-]{0,3}(?:of|is)?\s?\(?(?P<score>[5-9])\b(?!\s?/\s?3|\.\d)|=\s?(?P<equal>[4-9])\b(?!\s?/\s?3|\.\d)")
-_SYSTEM_NAME = re.compile(r"(?:nott?ing\s?h?am|richardson|elston|sbr|nhg|bloom)(?:['/\s-]{1,3}(?:ellis|bloom|richardson|elston|modified|modification|of|s\b)){0,4}")
-_TUBULES = re.compile(r"tub(?:ul\w{0,3}|ule?s?)\W{0,3}(?:gland\w{0,4}\W{0,3})?(?:formation|score|differentiation|grade|/acinar)?(?:\sscore)?[\s:;=(.,-]{0,5}(?:score\s)?(?P<score>[1-3])\b(?!\s?[%.]\d|\s?%)")
-_NUCLEI = re.compile(r"nucle(?:ar|i|us)\W{0,3}(?:pleomorphism|grade|score|atypia|polymorphism)?(?:\sscore)?[\s:;=(.,-]{0,5}(?:score\s)?(?P<score>[1-3])\b(?!\s?%)")
-_MITOSES = re.compile(r"mito(?:tic|s[ei]s)\W{0,3}(?:activity|count|rate|index|score|figures?|grade)?(?:\sscore)?(?:\s?\([^)]{0,25}\))?[\s:;=(.,-]{0,5}(?:score\s)?(?P<score>[1-3])\b(?!\s?%|\s?per|\s?/\s?\d{2}|\s?mitos)")
+NOTTINGHAM_CUES = ("notting", "richardson", "elston", "sbr", "nhg", "bloom")
 
 
-def _of_total(total: int) -> int:
-    "The Nottingham grade of the sum of its three scores."
-    return 1 if total <= 5 else 2 if total <= 7 else 3
+def _of_sum(total: int, start: int, end: int) -> GradeValue:
+    "The grade of a Nottingham sum that stands at `start:end`."
+    grade = NOTTINGHAM_GRADES[total]
+    return GradeValue(grade, start, end, f"G{grade} (score {total})")
 
 
 def find_scores(document: Document  # a prepared report
-                ) -> Iterator[Candidate]:
+                ) -> Iterator[GradeCandidate]:
     "Nottingham grades: after the system's name, as the total score, or as the sum of its parts."
     lower = document.lower
-    passed = -1
-    for at in document.hits("notting", "richardson", "elston", "sbr", "nhg", "bloom"):
-        rank = 50 + _section_rank(document, at)
-        match = _SYSTEM_NAME.match(lower, at)
-        if not match:
+    passed = -1  # where the last sum ended: one sum may stand behind several names
+    for at in document.hits(*NOTTINGHAM_CUES):
+        name = NOTTINGHAM_NAME.match(lower, at)
+        if not name:
             continue
-        value = None if lower.startswith("(", match.end() + 1) else read_value(lower, match.end(), min(len(lower), match.end() + 70))
-        if value and value.grade < 4 and "score" not in lower[match.end():value.start]:
-            yield Candidate(value, (Span(at, value.end),), "grade.nottingham", rank - (30 if value.grade == 0 else 0))
-        total = _TOTAL.search(lower, at, min(len(lower), at + 190))
+        value = None if lower.startswith("(", name.end() + 1) else read_value(lower, name.end(), min(len(lower), name.end() + 70))
+        if value and value.grade < 4 and "score" not in lower[name.end():value.start]:
+            yield grade_candidate(document, value, GradeEvidence.NOTTINGHAM, at, (Span(at, value.end),))
+        total = NOTTINGHAM_SUM.search(lower, at, min(len(lower), at + 190))
         if total and at > passed:
-            number = int(total[total.lastgroup])
-            value = Value(_of_total(number), at, total.end(), f"G{_of_total(number)} (score {number})")
-            yield Candidate(value, (Span(at, match.end()), Span(total.start(), total.end())), "grade.nottingham", rank - 1)
+            value = _of_sum(int(total[f"{total.lastgroup}_number"]), at, total.end())
+            yield grade_candidate(document, value, GradeEvidence.NOTTINGHAM_SUM, at, (Span(at, name.end()), Span(total.start(), total.end())))
             passed = total.end()
+    yield from find_summed_scores(document)
+
+
+def find_summed_scores(document: Document  # a prepared report
+                       ) -> Iterator[GradeCandidate]:
+    "Nottingham grades from the scores of tubules, nuclei and mitoses, in whatever order they stand."
+    lower = document.lower
     for at in document.hits("tubul"):
-        start, end = max(0, at - 170), min(len(lower), at + 190)
-        tubules = _TUBULES.match(lower, at)
+        tubules = TUBULES.match(lower, at)
         if not tubules:
             continue
-        nuclei = _NUCLEI.search(lower, tubules.end(), end) or _NUCLEI.search(lower, start, at)
-        mitoses = _MITOSES.search(lower, tubules.end(), end) or _MITOSES.search(lower, start, at)
+        start, end = max(0, at - 170), min(len(lower), at + 190)
+        nuclei, mitoses = (table.search(lower, tubules.end(), end) or table.search(lower, start, at) for table in (NUCLEI, MITOSES))
         if nuclei and mitoses:
             parts = sorted((tubules, nuclei, mitoses), key=lambda part: part.start())
-            number = sum(int(part["score"]) for part in parts)
-            value = Value(_of_total(number), parts[0].start(), parts[-1].end(), f"G{_of_total(number)} (score {number})")
-            yield Candidate(value, tuple(Span(part.start(), part.end()) for part in parts), "grade.nottingham", 39 + _section_rank(document, at))
+            value = _of_sum(sum(int(part["score"]) for part in parts), parts[0].start(), parts[-1].end())
+            yield grade_candidate(document, value, GradeEvidence.NOTTINGHAM_PARTS, at, tuple(Span(part.start(), part.end()) for part in parts))
 
 # %% ../../nbs/api/17_rules.grade.ipynb #79531300
-_SPELT = re.compile(r"(?P<un>un[\s-]?)?(?P<de>de-?)?\bd[il1]?[a-z]{1,3}\W?$|(?P<glued>un)?d[il1]?[a-z]{1,3}$")
-_LABEL_AFTER = re.compile(r"\s?[:=(]|\.?\s{1,2}(?:grade|is\b|by\b|[i1l]{1,3}\b|iv\b|[234]\b(?!\s?[.)]))")
-_KIND_BEFORE = re.compile(r"(?:squamous|glandular|sarcomatoid|neuroendocrine|mucinous|divergent|divergant|oligodend\w{0,6}|rhabdoid|trophoblastic|serous|aberrant|clear\scell|other|and|with)\s$")
-_FORM = re.compile(r"(?:well|moderate|poor)\W{0,3}(?:\w{1,3}\W{1,4}){0,3}(?:ly)?\s{0,3}(?:\w{0,3}\W{0,3})?(?:well|moderate|poor)\w{0,2}\W{0,6}(?:\w{0,3}\W{0,3})?(?:well|moderate|poor)")
+_SPELT = re.compile(r"(?P<un>un[\s-]?)?(?P<de>de-?)?\bd[il1]?[a-z]{1,3}\W?$|(?P<glued>un)?d[il1]?[a-z]{1,3}$")  # what leads to 'erentiated'
 _ENDING = re.compile(r"erentiat\w{0,4}")
-_DEGREE = re.compile(r"(?P<word>well|moderate|medium|poor|low|high)\s(?:degree|grade)\sof\s$")
-_WHO = re.compile(rf"who[\s-](?:grade\s)?(?P<numeral>{_NUMERAL})(?![a-z0-9])")
+_RANGE_BEFORE = re.compile(r"(?:to|and|or|poorly)\s$|[/-]$")
+_LABEL_AFTER = re.compile(r"\s?[:=(]|\.?\s{1,2}(?:grade|is\b|by\b|[i1l]{1,3}\b|iv\b|[234]\b(?!\s?[.)]))")
+_FORM = re.compile(r"(?:well|moderate|poor)\W{0,3}(?:\w{1,3}\W{1,4}){0,3}(?:ly)?\s{0,3}(?:\w{0,3}\W{0,3})?(?:well|moderate|poor)\w{0,2}\W{0,6}(?:\w{0,3}\W{0,3})?(?:well|moderate|poor)")  # the choices of a form
 _TIER_CAPTION = re.compile(r"(?:low|high)[\s-]{0,2}(?:grade)?\s?[(:]\s?$")
-_FOCAL = re.compile(r"focal|areas?\sof|component|metasta")
 _CODE_BEFORE = re.compile(r"g\s?[1-4]\s?[:-]?\s{0,2}$")
 _NUCLEAR_WORDS = re.compile(r"nuclear\s(?:grade|score)s?\s?[:=-]?\s?(?:[ivl\d][ivl\d\s/-]{0,7})?[(,]?\s?$")
-_NOT_TUMOUR = re.compile(r"[\s,]{1,2}(?:hepatocyt|lymphocyt|stroma|liposarcoma|gastric\sglands|epidermis|adipocyt)")
-_ANAPLASTIC = re.compile(r"anaplas\w{2,4}\s?(?:\(?mixed\)?\s)?(?:(?P<glial>oligo|astroc|glioma|ependym)|(?:thyroid\s|squamous\s(?:cell\s)?)?(?:adeno)?carcinoma\b)")
-_WELL_SPELT = re.compile(r"(?:poor|moderate)(?:ly)?\s?-?\s?differentiat")
-_BROKEN = re.compile(r"(?P<word>poor|p[o0]{2}[a-z.,'|]|moderate|loderate)\w{0,3}[^a-z\n]{0,4}\w{0,2}[\s-]{1,2}(?:d?[il1|]{0,2}ff?e\s?r\s?ent|d[il1]ff?e?r|d[il1]ff?[a-z.]{2,4}n?tiat)")
+
+
+class DifferentiationWord(NamedTuple):
+    "Where a word such as 'differentiated' stands."
+    start: int
+    end: int
+    undone: bool                # `undifferentiated`
+    is_noun: bool               # `differentiation`
+    degrees: re.Match | None    # the degrees before it
+
+    @classmethod
+    def at(cls,
+           lower: str,  # a folded report
+           at: int,     # where 'erentiat' stands
+           ) -> DifferentiationWord | None:
+        "The word at `at`; None for `de-differentiated`, which is no grade, and for other words."
+        spelt = _SPELT.search(lower, max(0, at - 10), at)
+        if not spelt or spelt["de"]:
+            return None
+        end = _ENDING.match(lower, at).end()
+        start = spelt.start()
+        return cls(start, end, bool(spelt["un"] or spelt["glued"]), lower.startswith("on", end - 2), DEGREES_BEFORE.search(lower, max(0, start - 44), start))
+
+# %% ../../nbs/api/17_rules.grade.ipynb #9e5322e6
+def _differentiation_value(lower: str, word: DifferentiationWord) -> GradeValue | None:
+    "The grade that the words before 'differentiated' give: `un-`, `moderately to poorly`, `low degree of`."
+    if word.undone:
+        in_range = _RANGE_BEFORE.search(lower, max(0, word.start - 6), word.start)  # `poorly to undifferentiated` is read after 'grade' only
+        return None if in_range else grade_between(4, 4, word.start, word.end)
+    if word.degrees:
+        explains = word.degrees["first"] and _TIER_CAPTION.search(lower, max(0, word.degrees.start() - 14), word.degrees.start())
+        return None if explains else read_degrees(word.degrees, word.end)  # `low-grade (well to moderately differentiated)` explains the tier
+    if degree := DEGREE_OF.search(lower, max(0, word.start - 22), word.start):
+        grade = DEGREE_GRADES[degree.lastgroup]
+        return grade_between(grade, grade, degree.start(), word.end)
+    return None
+
+
+def _value_behind(lower: str, word: DifferentiationWord) -> GradeValue | None:
+    "The grade behind `differentiation:`."
+    if word.undone or word.degrees or not word.is_noun:
+        return None
+    if not _LABEL_AFTER.match(lower, word.end) or KIND_BEFORE.search(lower, max(0, word.start - 24), word.start):
+        return None
+    return read_value(lower, word.end, min(len(lower), word.end + 45))
+
+
+def _words_of_form(lower: str, word: DifferentiationWord, kidney: bool) -> bool:
+    "Whether a word is of a form that lists the choices, or of the nuclear grade."
+    first = word.degrees.start() if word.degrees else word.start
+    if _CODE_BEFORE.search(lower, max(0, first - 8), first) and listed_choice(lower, first):
+        return True
+    return not kidney and _NUCLEAR_WORDS.search(lower, max(0, first - 36), first) is not None
+
+
+def _differentiates_other(document: Document, value: GradeValue) -> bool:
+    "Whether words of differentiation are not of the invasive tumour, or are denied."
+    lower = document.lower
+    return bool(about_other(document.before(value.start, 50)) or OTHER_AFTER.match(lower, value.end) or NOT_TUMOR_AFTER.match(lower, value.end) or document.is_negated(value.start, 24))
 
 
 def find_words(document: Document,   # a prepared report
                kidney: bool = False,  # whether it is of a kidney
-               glial: bool = False,   # whether it is of a glioma
-               ) -> Iterator[Candidate]:
+               glial: bool = False,   # whether it is of a glioma, whose grade is the WHO's
+               ) -> Iterator[GradeCandidate]:
     "Words of differentiation: `moderately to poorly differentiated`, `differentiation: poor`."
     lower = document.lower
     for at in document.hits("erentiat"):
-        spelt = _SPELT.search(lower, max(0, at - 10), at)
-        if not spelt or spelt["de"]:
+        word = DifferentiationWord.at(lower, at)
+        if not word or _words_of_form(lower, word, kidney):
             continue
-        start = spelt.start()
-        ending = _ENDING.match(lower, at).end()
-        before = _BEFORE_DIFFERENTIATED.search(lower, max(0, start - 44), start)
-        rank = 40 + _section_rank(document, at)
-        value = None
-        first = before.start() if before else start
-        if _CODE_BEFORE.search(lower, max(0, first - 8), first) and _listed_choices(lower, first) is not None or not kidney and _NUCLEAR_WORDS.search(lower, max(0, first - 36), first):
+        evidence, value = GradeEvidence.WORDS, _differentiation_value(lower, word)
+        if not value:
+            evidence, value = GradeEvidence.LABELLED_WORDS, _value_behind(lower, word)
+        if not value or glial and value.grade in (1, 4) or word.is_noun and _FORM.search(lower, word.end, min(len(lower), word.end + 60)):
             continue
-        if spelt["un"] or spelt["glued"]:
-            if not re.search(r"(?:to|and|or|poorly)\s$|[/-]$", lower[max(0, start - 6):start]):
-                value = Value(4, start, ending, "G4")
-        elif before:
-            grades = sorted(read_word(before[name]) for name in ("a", "b") if before[name])
-            if before["a"] and not re.search(r"to|and|or|through|with|[-/&]", before["between"] or ""):
-                grades = [2] if grades == [1, 2] else [read_word(before["b"])]  # `moderately well differentiated`
-            if before["a"] and _TIER_CAPTION.search(lower, max(0, first - 14), first):
-                continue  # `low-grade (well to moderately differentiated)` explains the tier
-            value = Value(grades[-1], before.start(), ending, f"G{grades[0]}-{grades[-1]}" if grades[-1] > grades[0] else f"G{grades[0]}")
-        elif degree := _DEGREE.search(lower, max(0, start - 22), start):
-            grade = {"low": 3, "high": 1}.get(degree["word"]) or read_word(degree["word"])
-            value = Value(grade, degree.start(), ending, f"G{grade}")
-        elif lower.startswith("on", ending - 2) and _LABEL_AFTER.match(lower, ending) and not _KIND_BEFORE.search(lower, max(0, start - 24), start) and (value := read_value(lower, ending, min(len(lower), ending + 45))):
-            rank += 3
-        if value and lower.startswith("on", ending - 2) and _FORM.search(lower, ending, min(len(lower), ending + 60)):
-            continue  # a form that lists the choices
-        if glial and value and value.grade in (1, 4):
-            continue  # a glioma's grade is the WHO's
-        if not value or _about_other(document.before(value.start, 50)) or _OTHER_AFTER.match(lower, value.end) or _NOT_TUMOUR.match(lower, value.end) or document.is_negated(value.start, 24):
-            continue
-        rank -= (30 if value.grade == 0 else 0) + (4 if _FOCAL.search(lower, max(0, start - 40), start) else 0)
-        yield Candidate(value, (Span(value.start, value.end),), "grade.words", rank)
+        if not _differentiates_other(document, value):
+            part = PART_OF_TUMOR_BEFORE.search(lower, max(0, word.start - 40), word.start)
+            yield grade_candidate(document, value, evidence, at, more=PART_WEIGHT if part else 0)
     yield from find_named_words(document)
+
+# %% ../../nbs/api/17_rules.grade.ipynb #f62896c0
+WHO_CUES = ("who i", "who 2", "who 3", "who-grade", "who l")
+SPOILT_CUES = ("poor", "p00r", "moderate")
+_WHO = re.compile(rf"who[\s-](?:grade\s)?(?P<numeral>{NUMERAL})(?![a-z0-9])")
+_WELL_SPELT = re.compile(r"(?:poor|moderate)(?:ly)?\s?-?\s?differentiat")
+_ANAPLASTIC_GRADES: Mapping[str, int] = {"glioma": 3, "carcinoma": 4}  # WHO, tumours of the central nervous system; ICD-O-3, sixth digit
 
 
 def find_named_words(document: Document  # a prepared report
-                     ) -> Iterator[Candidate]:
+                     ) -> Iterator[GradeCandidate]:
     "`WHO II`, anaplastic tumours, and words of differentiation that OCR has spoilt."
     lower = document.lower
-    for at in document.hits("who i", "who 2", "who 3", "who-grade", "who l"):
-        match = _WHO.match(lower, at)
-        if match and document.text[at:at + 3] == "WHO":
-            grade = read_numeral(match["numeral"])
-            yield Candidate(Value(grade, at, match.end(), f"G{grade}"), (Span(at, match.end()),), "grade.system", 45 + _section_rank(document, at))
+    for at in document.hits(*WHO_CUES):
+        who = _WHO.match(lower, at)
+        if who and document.text[at:at + 3] == "WHO":  # not the word
+            grade = read_numeral(who["numeral"])
+            yield grade_candidate(document, grade_between(grade, grade, at, who.end()), GradeEvidence.WHO, at)
     for at in document.hits("anaplas"):
-        if match := _ANAPLASTIC.match(lower, at):
-            grade = 3 if match["glial"] else 4
-            yield Candidate(Value(grade, at, match.end(), f"G{grade}"), (Span(at, match.end()),), "grade.words", 37 + _section_rank(document, at))
-    for at in document.hits("poor", "p00r", "moderate"):
-        match = _BROKEN.match(lower, at)
-        if match and not (_WELL_SPELT.match(lower, at) or _about_other(document.before(at, 50)) or "nuclear" in lower[max(0, at - 40):at]) and not _OTHER_AFTER.match(lower, match.end()) and not document.is_negated(at, 24):
-            grade = 2 if match["word"].endswith("ate") else 3
-            yield Candidate(Value(grade, at, match.end(), f"G{grade}"), (Span(at, match.end()),), "grade.words", 32 + _section_rank(document, at))
+        if tumor := ANAPLASTIC.match(lower, at):
+            grade = _ANAPLASTIC_GRADES[tumor.lastgroup]
+            yield grade_candidate(document, grade_between(grade, grade, at, tumor.end()), GradeEvidence.ANAPLASTIC, at)
+    for at in document.hits(*SPOILT_CUES):
+        spoilt = SPOILT_DIFFERENTIATED.match(lower, at)
+        if not spoilt or _WELL_SPELT.match(lower, at) or about_other(document.before(at, 50)) or "nuclear" in lower[max(0, at - 40):at]:
+            continue
+        if not OTHER_AFTER.match(lower, spoilt.end()) and not document.is_negated(at, 24):
+            grade = DEGREE_GRADES[spoilt.lastgroup]
+            yield grade_candidate(document, grade_between(grade, grade, at, spoilt.end()), GradeEvidence.SPOILT_WORDS, at)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #7ce544d7
-_PATTERNS = re.compile(r"(?P<primary>[1-5])\s?\+\s?(?P<secondary>[1-5])(?:\s?=\s?(?P<sum>\d{1,2}))?")
-_PATTERN_WORDS = re.compile(r"primary\D{0,40}(?P<primary>[3-5])\D{1,60}secondary\D{0,40}(?P<secondary>[3-5])")
-_GLEASON_SUM = re.compile(r"(?:total|sum|score|gleason'?s?)\W{0,3}(?:\w{2,9}\W{1,2}){0,3}?(?:is|of|:|=)?\s?(?P<sum>10|[6-9])(?![.\d])")
-
-
-def grade_group(primary: int,    # the most common Gleason pattern
-                secondary: int,  # the second
-                ) -> int:
-    "The grade group of a Gleason score (ISUP 2014), 1 to 5."
-    total = primary + secondary
-    return 1 if total <= 6 else 5 if total >= 9 else 4 if total == 8 else 2 if primary == 3 else 3
-
-
 def find_gleason(document: Document  # a prepared report of a prostate cancer
-                 ) -> Iterator[Candidate]:
-    "Gleason scores as grades (AJCC 8)."
-    lower = document.lower
+                 ) -> Iterator[GradeCandidate]:
+    "Gleason scores as grades."
     for at in document.hits("gleason"):
-        end = min(len(lower), at + 130)
-        match = _PATTERNS.search(lower, at, end) or _PATTERN_WORDS.search(lower, at, end)
-        rank = 45 + _section_rank(document, at)
-        if match:
-            primary, secondary = int(match["primary"]), int(match["secondary"])
-            group = grade_group(primary, secondary)
-            detail = f"{primary}+{secondary}={primary + secondary} (grade group {group})"
-        elif match := _GLEASON_SUM.search(lower, at, min(end, at + 70)):
-            total = int(match["sum"])
-            group = {6: 1, 7: 2, 8: 4}.get(total, 5)
-            detail = f"Gleason {total}" + (f" (grade group {group})" if total != 7 else " (grade group 2-3)")
-        else:
-            continue
-        value = Value((1, 2, 2, 3, 3)[group - 1], at, match.end(), detail)
-        yield Candidate(value, (Span(at, match.end()),) if match.end() - at < 100 else (Span(at, at + 7), Span(match.start(), match.end())), "grade.gleason", rank)
+        if score := GleasonScore.after(document.lower, at):
+            value = GradeValue(GROUP_GRADES[score.group], at, score.end, score.detail)
+            far = score.end - at >= 100  # the name and the score are two pieces of evidence
+            yield grade_candidate(document, value, GradeEvidence.GLEASON, at, (Span(at, at + len("gleason")), Span(score.start, score.end)) if far else ())
+
+# %% ../../nbs/api/17_rules.grade.ipynb #c24356d4
+KIDNEY_CUES = ("renal cell", "nephrectomy", "kidney")
+NOT_PROSTATE_CUES = ("cystectomy", "cystoprost", "transitional cell", "colectomy", "sigmoid", "abdominoperineal", "rectal")  # a prostate beside another tumour
+GLIOMA_CUES = ("astrocyt", "oligodend", "oligoastro", "glioma")
+UROTHELIAL_CUES = ("urothel", "transitional cell")
+
+
+class GradedOrgan(NamedTuple):
+    "What a report is of, as far as grades differ."
+    kidney: bool
+    prostate: bool
+    glioma: bool
+    urothelial: bool
+
+    @classmethod
+    def of(cls, document: Document  # a prepared report
+           ) -> GradedOrgan:
+        "What the report is of, by its cues."
+        hits = document.hits
+        kidney = len(hits(*KIDNEY_CUES)) > 2 and len(hits("breast")) < 3
+        return cls(kidney, len(hits("prostat")) > 1 and len(hits("urothel")) < 2 and not hits(*NOT_PROSTATE_CUES), len(hits(*GLIOMA_CUES)) > 1, len(hits(*UROTHELIAL_CUES)) > 1 and not kidney)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #a57b32f4
 def read_grade_of(document: Document,                          # a prepared report
                   found: Mapping[str, Finding] | None = None,  # earlier findings, not needed
                   ) -> Iterator[Finding]:
     "The histologic grade, where the report states it."
-    kidney = len(document.hits("renal cell", "nephrectomy", "kidney")) > 2 and len(document.hits("breast")) < 3
-    prostate = len(document.hits("prostat")) > 1 and len(document.hits("urothel")) < 2 and not document.hits("cystectomy", "cystoprost", "transitional cell", "colectomy", "sigmoid", "abdominoperineal", "rectal")
-    glial = len(document.hits("astrocyt", "oligodend", "oligoastro", "glioma")) > 1
-    urothelial = len(document.hits("urothel", "transitional cell")) > 1 and not kidney
-    candidates = [*find_stated(document, kidney), *find_codes(document), *find_scores(document), *find_words(document, kidney, glial), *find_tiers(document, glial)]
-    if prostate:
-        candidates = [*find_gleason(document)] or candidates
+    organ = GradedOrgan.of(document)
+    candidates = [*find_gleason(document)] if organ.prostate else []
+    candidates = candidates or [*find_stated(document, organ.kidney), *find_codes(document), *find_scores(document), *find_words(document, organ.kidney, organ.glioma), *find_tiers(document, organ.glioma)]
     if not candidates:
         return
-    best = max(candidates, key=lambda candidate: (candidate.rank, candidate.value.grade, -candidate.value.start))
-    if best.rank < (-30 if best.value.grade else 0):
-        return
+    best = max(candidates, key=lambda candidate: (candidate.weight, candidate.value.grade, -candidate.value.start))
     value = best.value
-    if urothelial and value.grade == 4:  # of two tiers: low and high grade
-        value = value._replace(grade=3)
-    yield Finding("grade", f"G{value.grade}" if value.grade else None, value.detail, best.spans, best.rule if best.rank >= 0 else "grade.history")
+    if best.weight < (HISTORY_LIMIT + UNASSESSED_WEIGHT if value.grade else HISTORY_LIMIT):
+        return
+    grade = min(value.grade, 3) if organ.urothelial else value.grade  # of two tiers grade 4 of 4 is the high one
+    yield Finding("grade", f"G{grade}" if grade != NOT_ASSESSED_GRADE else None, value.detail, best.spans, best.evidence.rule if best.weight >= HISTORY_LIMIT else "grade.history")
 
-
-GRADE = Rule("grade", ("grade",), ("grad", "grade", "g1", "g2", "g3", "g4", "gx", "g 1", "g 2", "g 3", "g 4", "gii", "g ii", "gll", "gi:", "gl:", "(gi)", "gi ", "notting", "richardson", "elston", "sbr", "nhg",
-                                   "bloom", "tubul", "erentiat", "anaplas", "poor", "p00r", "moderate", "gleason", "renal cell", "nephrectomy", "kidney", "breast", "prostat", "urothel", "cystectomy", "cystoprost", "transitional cell", "colectomy", "sigmoid", "abdominoperineal", "rectal", "low grade", "low-grade", "who i", "who 2", "who 3", "who-grade", "who l", "astrocyt", "oligodend", "oligoastro", "glioma"),
-             read_grade_of, tuple(f"grade.{kind}" for kind in ("nottingham", "system", "stated", "tier", "code", "words", "gleason", "history")))
+# %% ../../nbs/api/17_rules.grade.ipynb #f5b1181c
+GRADE = Rule("grade", ("grade",),
+             ("grad", "grade", *_LOW_GRADE_CUES, *GRADE_CODE_CUES, *NOTTINGHAM_CUES, "tubul", "erentiat", *WHO_CUES, "anaplas", *SPOILT_CUES, "gleason",
+              *KIDNEY_CUES, "breast", "prostat", *NOT_PROSTATE_CUES, *GLIOMA_CUES, *UROTHELIAL_CUES),
+             read_grade_of, (*dict.fromkeys(evidence.rule for evidence in GradeEvidence), "grade.history"))

@@ -5,125 +5,235 @@
 # %% ../../nbs/api/27_rules.inference.ipynb #f56061cb
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from ..fields import read_n, read_t
+from ..reading.tables import packaged_table
 from .grammar import Finding, Rule
 from .size import SIZE
 from .tnm import TNM
 from ..text.context import NEGATION, SENTENCE_END
 from ..text.document import Document, Span
+from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['SEVERAL', 'SURE_SIZES', 'NODE_COUNTS', 'LETTERS_ONLY', 'BREAST_SIZES', 'LAYERS', 'INFERENCE', 'n_from_counts',
-           'infer_n', 't_from_size', 'Layer', 'Depth', 'read_depths', 'infer_t', 'read_inference']
+__all__ = ['SEVERAL', 'SURE_SIZES', 'NONE_POSITIVE', 'NO_METASTASIS', 'SKIN_REACHED', 'MUCOSA', 'SUBMUCOSA', 'MUSCULARIS', 'FAT',
+           'ADVENTITIA', 'SEROSA', 'OTHER_ORGANS', 'BESIDE_OESOPHAGUS', 'BESIDE_COLON', 'WALL_STRUCTURES', 'SPREAD',
+           'NOT_DEPTH', 'THROUGH', 'LAYER_CUES', 'INFERENCE', 'NodeCount', 'node_counts', 'n_from_counts', 'infer_n',
+           'organ_of', 'with_letter', 'speaks_of_other_metastasis', 'SizeStep', 't_sizes', 't_from_size', 'Layer',
+           'wall_layers', 'Depth', 'read_depths', 'sentence_before', 'DescribedT', 't_of_size', 't_of_depth', 'infer_t',
+           'reaches_skin', 'read_inference']
 
 # %% ../../nbs/api/27_rules.inference.ipynb #688aee81
 SEVERAL = TNM.declared("tnm.several")  # codes that contradict one another
 SURE_SIZES = (SIZE.declared("size.label"), SIZE.declared("size.diagnosis"))
-# ICD-O-3 topography (three characters) → positive nodes, from and to (None: any more), and the category they make
-NODE_COUNTS: dict[str, tuple[tuple[int, int | None, str], ...]] = {
-    "C15": ((1, 2, "N1"), (3, 6, "N2"), (7, None, "N3")),            # oesophagus
-    "C16": ((1, 2, "N1"), (3, 6, "N2"), (7, 15, "N3a"), (16, None, "N3b")),  # stomach
-    **dict.fromkeys(("C18", "C19", "C20"), ((1, 1, "N1a"), (2, 3, "N1b"), (4, 6, "N2a"), (7, None, "N2b"))),  # colon, rectosigmoid, rectum
-    "C50": ((1, 3, "N1a"), (4, 9, "N2a"), (10, None, "N3a")),        # breast
-    "C61": ((1, None, "N1"),),                                       # prostate
-    "C73": ((1, None, "N1"),),                                       # thyroid
-}
-LETTERS_ONLY = {("C16", "N2"), ("C16", "N3"), ("C50", "N2"), ("C50", "N3")}  # counts that had another meaning in an earlier edition
+
+# %% ../../nbs/api/27_rules.inference.ipynb #7637f947
+class NodeCount(NamedTuple):
+    "The N category of so many positive nodes."
+    least: int
+    most: float          # infinite: any more
+    category: str
+    letter_only: bool    # whether it only tells the letter of a stated N: in an earlier edition the count had another meaning
 
 
+NONE_POSITIVE = NodeCount(0, 0, "N0", False)  # at every site
+
+
+@cache
+def node_counts(edition: str = "8"  # of the AJCC manual
+                ) -> Mapping[str, tuple[NodeCount, ...]]:
+    "The categories that a node count alone decides, by organ: the first three characters of its ICD-O-3 topography."
+    counts: dict[str, list[NodeCount]] = {}
+    for row in packaged_table("ajcc/node_counts.csv", ("site", "least", "most", "category", "letter_only"), edition):
+        counts.setdefault(row["site"], []).append(NodeCount(int(row["least"]), float(row["most"] or "inf"), row["category"], row["letter_only"] == "yes"))
+    return {site: tuple(steps) for site, steps in counts.items()}
+
+# %% ../../nbs/api/27_rules.inference.ipynb #8e75b4b6
 def n_from_counts(positive: int,           # nodes with metastasis
                   site_code: str | None,   # ICD-O-3 topography of the primary, such as `C50.9`
-                  ) -> str | None:
-    "The N category that a node count alone decides (AJCC 8); None where it does not."
+                  ) -> NodeCount | None:
+    "The N category that a node count alone decides; None where it does not."
     if positive == 0:
-        return "N0"
-    for least, most, category in NODE_COUNTS.get((site_code or "")[:3], ()):
-        if positive >= least and (most is None or positive <= most):
-            return category
-    return None
+        return NONE_POSITIVE
+    return next((count for count in node_counts().get((site_code or "")[:3], ()) if count.least <= positive <= count.most), None)
 
 # %% ../../nbs/api/27_rules.inference.ipynb #967f8964
+NO_METASTASIS = PatternTable(
+    "inference.no_metastasis",
+    Pattern("denied", r"\bno\b|negative|free of|absen|without", ("no metastasis in nodes", "nodes negative for metastasis", "free of metastasis"), ("node metastasis",)),
+    Pattern("counted", r"number of|\b[0o]\s?/|:\s?[0o]\b", ("number of nodes with metastasis", "o/14 nodes", "nodes with metastasis: 0"), ("metastasis in 10/14 nodes",), "OCR reads 0 as o; the count is read by its own rule"),
+    Pattern("elsewhere", r"distant|specif|pm[0x]", ("distant metastasis", "metastasis (specify site)", "pmx"), ("metastasis in a node",)), named=False)
+
+
 def infer_n(document: Document,             # a prepared report
             found: Mapping[str, Finding],   # what the rules before found
             ) -> Finding | None:
     "N where the report prints none and its node counts decide it; or the stated N with the letter that its count gives."
-    positive, site = found.get("nodes_positive"), found.get("site")
-    if positive is None or positive.label is None:
-        return None
-    organ = (site.detail or "")[:3] if site else ""
-    category = n_from_counts(int(positive.label), organ)
-    if category is None:
+    positive = found.get("nodes_positive")
+    count = n_from_counts(int(positive.label), organ_of(found)) if positive is not None and positive.label is not None else None
+    if count is None:
         return None
     if "n" in found and found["n"].rule != SEVERAL:
-        return _with_letter(found["n"], category, positive.evidence)
-    if (organ, category[:2]) in LETTERS_ONLY or (category == "N0" and _speaks_of_other_metastasis(document, positive.evidence)):
+        return with_letter(found["n"], count.category, positive.evidence)
+    if count.letter_only or (count is NONE_POSITIVE and speaks_of_other_metastasis(document, positive.evidence)):
         return None
-    return Finding("n", read_n(category).label, category, positive.evidence, "n.none_positive" if category == "N0" else "n.count", "inferred")
+    return Finding("n", read_n(count.category).label, count.category, positive.evidence, "n.none_positive" if count is NONE_POSITIVE else "n.count", "inferred")
 
 
-def _with_letter(stated: Finding, category: str, evidence: tuple[Span, ...]) -> Finding | None:
+def organ_of(found: Mapping[str, Finding]  # what the rules before found
+             ) -> str:
+    "The first three characters of the primary's topography; '' when the site is not known."
+    site = found.get("site")
+    return (site.detail or "")[:3] if site else ""
+
+
+def with_letter(stated: Finding,              # a T or N that the report prints
+                category: str,                # what its size, depth or count makes of it: `N1a`
+                evidence: tuple[Span, ...],   # where these stand
+                ) -> Finding | None:
     "`stated` with the letter of `category`, when they name the same category and the report printed no letter."
     if stated.label != category[:2] or stated.detail is None or not stated.detail.endswith(category[:2]) or len(category) == 2:
         return None
     return stated._replace(detail=stated.detail + category[2:], evidence=tuple(sorted({*stated.evidence, *evidence})))
 
 
-_NO_METASTASIS = re.compile(r"\bno\b|negative|free of|number of|distant|\b[0o]\s?/|:\s?[0o]\b|specif|absen|without|pm[0x]")
-
-
-def _speaks_of_other_metastasis(document: Document, counted: tuple[Span, ...]) -> bool:
+def speaks_of_other_metastasis(document: Document,          # a prepared report
+                               counted: tuple[Span, ...],   # where the counts of nodes stand
+                               ) -> bool:
     "Whether a metastasis stands near the word node, away from the counts themselves and without a negation about it."
     for start in document.hits("metasta"):
         near = document.lower[max(0, start - 90):start + 90]
-        if "node" in near and not _NO_METASTASIS.search(near) and not document.is_history(start) and not any(span.start - 60 < start < span.end + 60 for span in counted):
+        if "node" in near and not NO_METASTASIS.search(near) and not document.is_history(start) and not any(span.start - 60 < start < span.end + 60 for span in counted):
             return True
     return False
 
 # %% ../../nbs/api/27_rules.inference.ipynb #d095cb15
-BREAST_SIZES = ((1, "T1mi"), (5, "T1a"), (10, "T1b"), (20, "T1c"), (50, "T2"), (float("inf"), "T3"))  # millimetres, up to
-_SKIN = re.compile(r"(?:skin|dermis|dermal|epidermis|chest wall|nipple)[^.;:\n]{0,40}(?:involve|invad|infiltrat|ulcerat)|(?:involve|invad|infiltrat|ulcerat|extend|extension)[a-z]{0,6}\s[^.;:\n]{0,40}(?:skin|dermis|epidermis|chest wall)")
+class SizeStep(NamedTuple):
+    "The T category of a tumour of at most so many millimetres."
+    most_mm: float
+    category: str
 
 
-def t_from_size(millimetres: float  # greatest dimension of an invasive breast carcinoma
+@cache
+def t_sizes(edition: str = "8"  # of the AJCC manual
+            ) -> Mapping[str, tuple[SizeStep, ...]]:
+    "The categories that the size alone decides, by organ, the smallest first."
+    steps: dict[str, list[SizeStep]] = {}
+    for row in packaged_table("ajcc/t_sizes.csv", ("site", "most_mm", "category"), edition):
+        steps.setdefault(row["site"], []).append(SizeStep(float(row["most_mm"] or "inf"), row["category"]))
+    return {site: tuple(of_site) for site, of_site in steps.items()}
+
+
+def t_from_size(millimetres: float,  # greatest dimension of the invasive carcinoma
+                organ: str,          # first three characters of its topography: a key of `t_sizes()`
                 ) -> str:
-    "The T category of a breast carcinoma by size alone (AJCC 6 to 8)."
-    return next(category for most, category in BREAST_SIZES if millimetres <= most)
+    "The T category by size alone."
+    return next(step.category for step in t_sizes()[organ] if millimetres <= step.most_mm)
+
+# %% ../../nbs/api/27_rules.inference.ipynb #d98d134c
+SKIN_REACHED = PatternTable(
+    "inference.skin_reached",
+    Pattern("skin_first", r"(?:skin|dermis|dermal|epidermis|chest wall|nipple)[^.;:\n]{0,40}(?:involve|invad|infiltrat|ulcerat)", ("the skin is ulcerated", "nipple infiltrated by tumor", "chest wall involvement"),
+            ("skin is unremarkable. tumor invades fat", "nipple and areola")),
+    Pattern("invasion_first", r"(?:involve|invad|infiltrat|ulcerat|extend|extension)[a-z]{0,6}\s[^.;:\n]{0,40}(?:skin|dermis|epidermis|chest wall)", ("invades the dermis", "extension to the chest wall", "ulcerating the skin"),
+            ("extends to fat; skin free", "skin ellipse")), named=False)
+SKIN_REACHED
 
 # %% ../../nbs/api/27_rules.inference.ipynb #9205a9d9
+MUCOSA = PatternTable(
+    "inference.mucosa",
+    Pattern("mucosa", r"lamina\spropria|muscularis\smucosae?|intramucosal", ("lamina propria", "muscularis mucosae", "intramucosal carcinoma"), ("muscularis propria", "submucosa", "gastric mucosa")), named=False)
+SUBMUCOSA = PatternTable("inference.submucosa", Pattern("submucosa", r"submucos[a-z]{1,2}", ("submucosa", "submucosal invasion"), ("mucosa", "muscularis mucosae")), named=False)
+MUSCULARIS = PatternTable(
+    "inference.muscularis",
+    Pattern("muscularis", r"muscularis[\s.]{1,3}(?:propria|externa|layer)|muscularis(?!\smuc|\s?propria)", ("muscularis propria", "muscularis. propria", "muscularis externa", "the muscularis"),
+            ("muscularis mucosae", "lamina propria"), "OCR puts a full stop where a line ends"),
+    Pattern("muscularis", r"muscle\s(?:layer|coat|wall)|muscular\s(?:layer|coat|wall|propria)|proper\smuscle|muscle\sproper", ("muscle coat", "muscular wall", "proper muscle layer", "muscle proper"),
+            ("psoas muscle", "smooth muscle actin")), named=False)
+MUSCULARIS
+
+# %% ../../nbs/api/27_rules.inference.ipynb #0cf02ded
+FAT = PatternTable(
+    "inference.fat",
+    Pattern("fat", r"(?:peri-?colo?(?:n|rect)?(?:ic|al)|peri-?rectal|peri-?intestinal|peri-?muscular|pericaecal|pericecal)(?&tissue)",
+            ("pericolic fat", "peri-colonic adipose tissue", "perirectal soft tissue", "pericolorectal tissue", "pericecal adipose tissue"), ("perianal fat", "pericolonic abscess")),
+    Pattern("fat", r"(?:meso-?rect[a-z]{1,3}|mesenteric|mesocolic|sub-?serosal?|subserous|adjacent|surrounding)(?&tissue)",
+            ("mesorectal fat", "mesenteric adipose tissue", "subserosal soft tissue", "surrounding fibrous fat"), ("mesenteric margin", "adjacent organs", "surrounding mucosa")),
+    Pattern("fat", r"sub-?serosa(?!l)|pericolic\b|perirectal\b|mesorectum\b", ("the subserosa", "sub-serosa", "into the mesorectum", "pericolic and"), ("serosa", "mesorectal margin")),
+    Pattern("fat", r"telae\s(?:adiposae\s)?(?:mesorecti|pericolicae|perirectalis)", ("telae adiposae mesorecti", "telae pericolicae"), ("telangiectasia",), "Latin, in reports from abroad"),
+    parts={"tissue": r"\s?(?:[a-z-]{2,12}\s){0,2}(?:fat|adipose|soft|connective|tissue)"}, named=False)
+ADVENTITIA = PatternTable(
+    "inference.adventitia",
+    Pattern("adventitia", r"adventiti[a-z]{1,3}", ("adventitia", "adventitial invasion"), ("muscularis",)),
+    Pattern("adventitia", r"peri-?o?esophageal\s(?:[a-z-]{2,12}\s){0,2}(?:fat|adipose|soft|connective|tissue)", ("periesophageal fat", "peri-oesophageal soft tissue"), ("periesophageal nodes", "esophageal mucosa")), named=False)
+SEROSA = PatternTable(
+    "inference.serosa",
+    Pattern("serosa", r"visceral[\s.]{1,3}peritoneum|serosal[\s.]{1,3}surface|(?<!sub)(?<!sub-)serosa\b", ("visceral peritoneum", "serosal. surface", "the serosa"),
+            ("subserosa", "sub-serosa", "serosal adhesions", "parietal peritoneum")), named=False)
+FAT
+
+# %% ../../nbs/api/27_rules.inference.ipynb #b76c76cb
+OTHER_ORGANS = PatternTable(
+    "inference.other_organs",
+    Pattern("organs", r"(?:other|adjacent|neighbou?ring)\s(?:organs?|structures?)", ("invades other organs", "adjacent structures", "neighbouring organ"), ("adjacent mucosa", "other tissues")), named=False)
+BESIDE_OESOPHAGUS = PatternTable("inference.beside_oesophagus", Pattern("beside", r"pleura|pericardium|diaphragm", ("pleura", "the pericardium", "diaphragm"), ("pericardial",)), named=False)
+BESIDE_COLON = PatternTable(
+    "inference.beside_colon",
+    Pattern("beside", r"small (?:bowel|intestine)|duodenum|ileum", ("loop of small bowel", "small intestine", "duodenum"), ("large bowel",)),
+    Pattern("beside", r"urinary bladder|\bbladder|uterus|vagina|prostate|seminal vesicle|ovary", ("dome of the bladder", "left ovary", "seminal vesicles"), ("gallbladder",)),
+    Pattern("beside", r"abdominal wall|spleen|omentum", ("anterior abdominal wall", "greater omentum"), ("wall of the colon",)), named=False)
+BESIDE_COLON
+
+# %% ../../nbs/api/27_rules.inference.ipynb #94ab1812
+WALL_STRUCTURES = {"mucosa": MUCOSA, "submucosa": SUBMUCOSA, "muscularis propria": MUSCULARIS, "fat around the bowel": FAT, "adventitia": ADVENTITIA, "serosa": SEROSA,
+                   "other organs": OTHER_ORGANS, "beside the oesophagus": BESIDE_OESOPHAGUS, "beside the colon": BESIDE_COLON}
+
+
 class Layer(NamedTuple):
-    "A layer of the wall, or what lies beyond: how it is named, and the category of a tumour that reaches it."
-    words: re.Pattern
+    "A layer of the wall, or what lies beyond, and the category of a tumour that reaches it."
+    structure: str
+    words: PatternTable   # how it is named
     category: str
-    letter_only: bool = False  # whether it only tells the letter of a stated T
+    letter_only: bool     # whether it only tells the letter of a stated T
 
 
-_MUSCULARIS = re.compile(r"(?:muscularis[\s.]{1,3}(?:propria|externa|layer)|muscularis(?!\smuc|\s?propria)|muscle\s(?:layer|coat|wall)|muscular\s(?:layer|coat|wall|propria)|proper\smuscle|muscle\sproper)")
-_SUBMUCOSA = re.compile(r"submucos[a-z]{1,2}")
-_MUCOSA = re.compile(r"lamina\spropria|muscularis\smucosae?|intramucosal")
-_FAT = re.compile(r"(?:peri-?colo?(?:n|rect)?(?:ic|al)|peri-?colic|peri-?rectal|peri-?intestinal|meso-?rect[a-z]{1,3}|mesenteric|mesocolic|sub-?serosal?|peri-?muscular|pericaecal|pericecal|adjacent|surrounding|subserous)\s?(?:[a-z-]{2,12}\s){0,2}(?:fat|adipose|soft|connective|tissue)|sub-?serosa(?!l)|pericolic\b|perirectal\b|mesorectum\b|telae\s(?:adiposae\s)?(?:mesorecti|pericolicae|perirectalis)")
-_ADVENTITIA = re.compile(r"adventiti[a-z]{1,3}|peri-?o?esophageal\s(?:[a-z-]{2,12}\s){0,2}(?:fat|adipose|soft|connective|tissue)")
-_SEROSA = re.compile(r"visceral[\s.]{1,3}peritoneum|serosal[\s.]{1,3}surface|(?<!sub)(?<!sub-)serosa\b")
-_OTHER_ORGANS = re.compile(r"(?:other|adjacent|neighbou?ring)\s(?:organs?|structures?)")
-_BESIDE_OESOPHAGUS = re.compile(r"pleura|pericardium|diaphragm")
-_BESIDE_COLON = re.compile(r"small (?:bowel|intestine)|urinary bladder|\bbladder|uterus|vagina|prostate|seminal vesicle|abdominal wall|ovary|duodenum|ileum|spleen|omentum")
-_COLON = (Layer(_SUBMUCOSA, "T1"), Layer(_MUSCULARIS, "T2"), Layer(_FAT, "T3"))
-LAYERS: dict[str, tuple[Layer, ...]] = {
-    "C15": (Layer(_MUCOSA, "T1a"), Layer(_SUBMUCOSA, "T1b"), Layer(_MUSCULARIS, "T2"), Layer(_ADVENTITIA, "T3"), Layer(_BESIDE_OESOPHAGUS, "T4a", True)),
-    "C16": (Layer(_MUCOSA, "T1a"), Layer(_SUBMUCOSA, "T1b"), Layer(_MUSCULARIS, "T2"), Layer(_SEROSA, "T4a")),
-    **dict.fromkeys(("C18", "C19", "C20"), (*_COLON, Layer(_SEROSA, "T4a"), Layer(_OTHER_ORGANS, "T4b"), Layer(_BESIDE_COLON, "T4b", True))),
-}
-_LAYER_CUES = ("submucos", "muscularis", "muscle", "muscular", "lamina propria", "intramucosal", "adventiti", "esophageal", "colic", "colonic", "rectal", "mesorect", "mesenteric", "mesocol",
-               "serosa", "serous", "intestinal", "adipose", "visceral perit", "soft tissue", "peri-", "adjacent", "surrounding", "other organ", "other struct", "neighbo", "telae ", "pleura", "pericard", "diaphragm", "small bowel", "small intestine",
-               "bladder", "uterus", "vagina", "prostate", "seminal ves", "abdominal wall", "ovary", "duoden", "ileum", "spleen", "omentum")
-_INVADES = re.compile(r"inva(?:d|si)|infiltrat|exten[dst]|penetrat|through|into\b|reach|involv|depth|confined|limited|transmural|grow")
-_NOT_DEPTH = re.compile(r"margin|node|resection\sline|polyp|adenoma|dysplas|uninvolved|unremarkable|clear|deposit|abscess|divertic|fibros|hypertroph|inflamm|history")
-_THROUGH = re.compile(r"(?:through|beyond|transmural|penetrat[a-z]{1,3})[^.;:]{0,40}$")
+@cache
+def wall_layers(edition: str = "8"  # of the AJCC manual
+                ) -> Mapping[str, tuple[Layer, ...]]:
+    "The layers by organ, the innermost first. Raises ValueError for a structure that has no wordings here."
+    layers: dict[str, list[Layer]] = {}
+    for row in packaged_table("ajcc/wall_layers.csv", ("site", "structure", "category", "letter_only"), edition):
+        if row["structure"] not in WALL_STRUCTURES:
+            raise ValueError(f"data/ajcc/wall_layers.csv: no wordings of {row['structure']!r}: there are {', '.join(WALL_STRUCTURES)}")
+        layers.setdefault(row["site"], []).append(Layer(row["structure"], WALL_STRUCTURES[row["structure"]], row["category"], row["letter_only"] == "yes"))
+    return {site: tuple(of_site) for site, of_site in layers.items()}
+
+# %% ../../nbs/api/27_rules.inference.ipynb #4d1ad0d3
+SPREAD = PatternTable(
+    "inference.spread",
+    Pattern("verb", r"inva(?:d|si)|infiltrat|exten[dst]|penetrat|reach|involv|grow", ("invades the", "invasion of", "extent of tumor:", "penetrating the", "grows to"), ("invaginated", "external")),
+    Pattern("way", r"through|into\b|transmural", ("through the wall", "into the fat", "transmural"), ("intoxication",)),
+    Pattern("measure", r"depth|confined|limited", ("depth of tumor:", "confined to the", "limited to"), ("deep",)), named=False)
+NOT_DEPTH = PatternTable(
+    "inference.not_depth",
+    Pattern("specimen", r"margin|node|resection\sline", ("involves the margin of", "nodes in the"), ("invades the",)),
+    Pattern("spared", r"uninvolved|unremarkable|clear|history", ("uninvolved", "is clear of"), ("involved",)),
+    Pattern("growth", r"polyp|adenoma|dysplas|deposit", ("adenoma extending to", "tumor deposit in"), ("adenocarcinoma",), "a deposit in the fat is a node, not the tumour's depth"),
+    Pattern("benign", r"abscess|divertic|fibros|hypertroph|inflamm", ("diverticulum through", "inflammation extends into"), ("invasion",)), named=False)
+THROUGH = PatternTable(
+    "inference.through",
+    Pattern("through", r"(?:through|beyond|transmural|penetrat[a-z]{1,3})[^.;:]{0,40}$", ("invades through the ", "extends beyond the full thickness of the ", "penetrates "), ("through the mucosa; into the ", "into the ")), named=False)
+SPREAD
 
 # %% ../../nbs/api/27_rules.inference.ipynb #bebc7710
+LAYER_CUES = ("submucos", "muscularis", "muscle", "muscular", "lamina propria", "intramucosal", "adventiti", "esophageal", "colic", "colonic", "rectal", "mesorect", "mesenteric", "mesocol",
+              "serosa", "serous", "intestinal", "adipose", "visceral perit", "soft tissue", "peri-", "adjacent", "surrounding", "other organ", "other struct", "neighbo", "telae ", "pleura", "pericard", "diaphragm",
+              "small bowel", "small intestine", "bladder", "uterus", "vagina", "prostate", "seminal ves", "abdominal wall", "ovary", "duoden", "ileum", "spleen", "omentum")
+
+
 class Depth(NamedTuple):
     "A layer that the tumour is said to reach."
     category: str
@@ -139,21 +249,23 @@ def read_depths(document: Document,           # a prepared report
     silent = ("history", "frozen") if letters else ("history", "frozen", "gross")
     layers = tuple(layer for layer in layers if letters or not layer.letter_only)
     last = -1
-    for cue in document.hits(*_LAYER_CUES):
+    for cue in document.hits(*LAYER_CUES):
         for layer in layers:
             match = layer.words.search(lower, max(0, cue - 12), cue + 45)
             if match is None or match.start() <= last or match.start() > cue + 2:
                 continue
             last = match.start()
-            before = _sentence_before(lower, match.start())
-            leads = _INVADES.search(before)
-            if leads is None or NEGATION.search(before) or _NOT_DEPTH.search(before[leads.start():]) or document.section(match.start()) in silent:
+            before = sentence_before(lower, match.start())
+            leads = SPREAD.search(before)
+            if leads is None or NEGATION.search(before) or NOT_DEPTH.search(before, leads.start()) or document.section(match.start()) in silent:
                 continue
-            through = layer.words is _MUSCULARIS and _THROUGH.search(before)
+            through = layer.structure == "muscularis propria" and THROUGH.search(before)
             yield Depth("T3" if through else layer.category, Span(match.start() - len(before) + leads.start(), match.end()))
 
 
-def _sentence_before(lower: str, position: int) -> str:
+def sentence_before(lower: str,      # a folded report
+                    position: int,   # a place in it
+                    ) -> str:
     "Up to 110 characters before `position`, back to where its sentence or item begins."
     start = max(0, position - 110)
     for match in SENTENCE_END.finditer(lower, start, position):
@@ -161,38 +273,60 @@ def _sentence_before(lower: str, position: int) -> str:
     return lower[start:position]
 
 # %% ../../nbs/api/27_rules.inference.ipynb #9ab11b25
+class DescribedT(NamedTuple):
+    "The T category that a size or a depth makes."
+    category: str
+    evidence: tuple[Span, ...]
+    rule: str
+
+
+def t_of_size(document: Document,             # a prepared report
+              found: Mapping[str, Finding],   # what the rules before found
+              organ: str,                     # first three characters of the topography
+              ) -> DescribedT | None:
+    "T by the size; None where the report prints no T and either the size is not surely the tumour's, or the skin is reached."
+    size = found.get("tumor_size_mm")
+    if size is None or size.label is None:
+        return None
+    if "t" not in found and (size.rule not in SURE_SIZES or reaches_skin(document)):
+        return None
+    return DescribedT(t_from_size(float(size.label), organ), size.evidence, "t.size")
+
+
+def t_of_depth(document: Document,             # a prepared report
+               found: Mapping[str, Finding],   # what the rules before found
+               organ: str,                     # first three characters of the topography
+               ) -> DescribedT | None:
+    "T by the deepest layer that is reached, of those of the stated category where there is one; None where none is."
+    stated = found.get("t")
+    reached = [depth for depth in read_depths(document, wall_layers()[organ], stated is not None) if stated is None or depth.category[:2] == stated.label]
+    deepest = max(reached, key=lambda depth: depth.category, default=None)
+    return DescribedT(deepest.category, (deepest.span,), "t.depth") if deepest else None
+
+
 def infer_t(document: Document,             # a prepared report
             found: Mapping[str, Finding],   # what the rules before found
             ) -> Finding | None:
     "T where the report prints none and its size or depth decides it; or the stated T with the letter that these give."
-    site, size, stated = found.get("site"), found.get("tumor_size_mm"), found.get("t")
-    organ = (site.detail or "")[:3] if site else ""
-    if organ == "C50" and size is not None and size.label is not None:
-        category, evidence, rule = t_from_size(float(size.label)), size.evidence, "t.size"
-        sure = stated is not None or (size.rule in SURE_SIZES and not _reaches_skin(document))
-    elif organ in LAYERS:
-        reached = [depth for depth in read_depths(document, LAYERS[organ], stated is not None) if stated is None or depth.category[:2] == stated.label]
-        if not reached:
-            return None
-        deepest = max(reached, key=lambda depth: depth.category)
-        category, evidence, rule = deepest.category, (deepest.span,), "t.depth"
-        sure = organ != "C16"
-    else:
+    organ, stated = organ_of(found), found.get("t")
+    told = t_of_size(document, found, organ) if organ in t_sizes() else t_of_depth(document, found, organ) if organ in wall_layers() else None
+    if told is None:
         return None
     if stated is not None:
-        return _with_letter(stated, category, evidence)
-    return Finding("t", read_t(category).label, category, evidence, rule, "inferred") if sure else None
+        return with_letter(stated, told.category, told.evidence)
+    return Finding("t", read_t(told.category).label, told.category, told.evidence, told.rule, "inferred")
 
 
-def _reaches_skin(document: Document) -> bool:
+def reaches_skin(document: Document  # a prepared report
+                 ) -> bool:
     "Whether the report speaks of tumour in the skin or the chest wall."
     for start in document.hits("skin", "dermis", "dermal", "chest wall"):
-        match = _SKIN.search(document.lower, max(0, start - 60), start + 60)
+        match = SKIN_REACHED.search(document.lower, max(0, start - 60), start + 60)
         if match and not NEGATION.search(document.lower, max(0, match.start() - 40), match.end()):
             return True
     return False
 
-
+# %% ../../nbs/api/27_rules.inference.ipynb #3546a5e3
 def read_inference(document: Document,             # a prepared report
                    found: Mapping[str, Finding],   # what the rules before found
                    ) -> Iterator[Finding]:
@@ -200,4 +334,4 @@ def read_inference(document: Document,             # a prepared report
     yield from filter(None, (infer_t(document, found), infer_n(document, found)))
 
 
-INFERENCE = Rule("inference", ("t", "n"), (*_LAYER_CUES, "metasta", "skin", "dermis", "dermal", "chest wall"), read_inference, ("t.size", "t.depth", "n.count", "n.none_positive"))
+INFERENCE = Rule("inference", ("t", "n"), (*LAYER_CUES, "metasta", "skin", "dermis", "dermal", "chest wall"), read_inference, ("t.size", "t.depth", "n.count", "n.none_positive"))

@@ -6,31 +6,55 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from .grammar import Finding
 from .site import Site
 from .vocabulary import SECTION_WEIGHTS
 from ..text.context import NEGATION
 from ..text.document import Document, Span
+from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['SIDES', 'SIDE_LABEL', 'SIDE_CHOICE', 'EMPTY_BOXES', 'IN_SITU_ONLY', 'PROSTATE_PART', 'THYROID_PART', 'PARTS',
-           'NOT_SIDE_BOTH', 'NOT_SIDE_AFTER', 'TUMOUR_NEAR', 'BOTH_SIDES_GROUPS', 'LOOSE_AFTER', 'organs_beside',
-           'side_votes', 'labelled_sides', 'side_alone', 'find_laterality']
+__all__ = ['SIDES', 'BOTH_SIDES_GROUPS', 'PROSTATE_PART', 'THYROID_PART', 'PARTS', 'NOT_SIDE_AFTER', 'NOT_SIDE_BOTH',
+           'TUMOUR_NEAR', 'EMPTY_BOXES', 'SIDE_LABEL', 'SIDE_CHOICE', 'IN_SITU_ONLY', 'LOOSE_AFTER', 'organs_beside',
+           'mentioned_sides', 'belongs_to', 'SideVotes', 'side_votes', 'SideForm', 'labelled_sides', 'side_alone',
+           'find_laterality']
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #09e1e849
 SIDES = {"left": "left", "lt": "left", "right": "right", "rt": "right", "bilateral": "bilateral", "both": "bilateral", "midline": "midline"}
-SIDE_LABEL = re.compile(r"laterality(?:\s?\([a-z\s]{1,20}\))?(?:\sof\s(?:tumou?r|lesion))?[\s:.=-]{1,6}(?:specimen\s|tumou?r\s|is\s|the\s)?(left\s(?:and|&|,)\sright|right\s(?:and|&|,)\sleft|left|right|lt|rt|bilateral|both|midline)(?![a-z])(?!\s{1,6}[x\u2612\u2713]\s)")
-SIDE_CHOICE = re.compile(r"(?P<box>[(\[_]\s?(?P<mark>[x\u2612\u2713*]?)\s?[)\]_]|(?P<cross>\b[x\u2612\u2713])(?=\s))[\s_]{1,5}(?P<side>left|right|bilateral|both|midline)\b")
-EMPTY_BOXES = ("[ ] ", "( ) ", "[] ", "() ", "[_] ", "\u2610 ")
-IN_SITU_ONLY = re.compile(r"(?P<invasive>invasive|infiltrat)|(?P<situ>dcis|in[\s-]situ|benign)")
-PROSTATE_PART = re.compile(r"[\s,.:;/-]{1,3}(?:and\s(?:the\s)?(?:left|right)\s)?(?:(?:anterior|posterior|mid|lateral|dorso|ventral|peripheral|prostate|prostatic|apical|basal)[\s,-]{1,2})?(?:lobe|apex|base|mid|side|apical|basal|zone|quadrant|half|gland|prostate|anterior|posterior|peripheral)")
-THYROID_PART = re.compile(r"[\s,.:-]{1,3}(?:and\s(?:left|right)\s)?(?:thyroid\s)?(?:lobe|hemithyroid|thyroid)")
-PARTS = {"C61": PROSTATE_PART, "C73": THYROID_PART}
-NOT_SIDE_BOTH = re.compile(r"[\s,.]{1,3}(?:pelvic|seminal|vas|neuro|iliac|obturator|lymph|node|salp|mastect|neck|adnex)")
-NOT_SIDE_AFTER = re.compile(r"[\s,.:;()-]{1,3}(?:[a-z]{3,12}\s)?(?:axilla|sentinel|lymph|nodes?\b|neck|margin|ureter\b|hilar|para|iliac|obturator|pelvic|mediastin|level)")
-TUMOUR_NEAR = re.compile(r"carcinoma|tumou?r|cancer|sarcoma|melanoma|glioma|mass\b|astrocytoma|seminoma|neoplasm|blastoma")
 BOTH_SIDES_GROUPS = frozenset({"C61", "C56", "C73"})
+
+PROSTATE_PART = PatternTable(
+    "laterality.prostate_part",
+    Pattern("part", r"lobe|apex|base|mid|side|apical|basal|zone|quadrant|half|gland|prostate|anterior|posterior|peripheral", (" apex", " anterior lobe", " and the left lobe", ": mid gland", ", lateral base"), (" seminal vesicle", " pelvic nodes")),
+    frame=r"[\s,.:;/-]{1,3}(?:and\s(?:the\s)?(?:left|right)\s)?(?:(?&place)[\s,-]{1,2})?(?&part)",
+    parts={"place": "anterior|posterior|mid|lateral|dorso|ventral|peripheral|prostate|prostatic|apical|basal"}, anchored=True, named=False)
+THYROID_PART = PatternTable(
+    "laterality.thyroid_part",
+    Pattern("part", r"lobe|hemithyroid|thyroid", (" lobe", " thyroid lobe", " and left lobe"), (" neck", " paratracheal")),
+    frame=r"[\s,.:-]{1,3}(?:and\s(?:left|right)\s)?(?:thyroid\s)?(?&part)", anchored=True, named=False)
+PARTS = {"C61": PROSTATE_PART, "C73": THYROID_PART}
+PROSTATE_PART
+
+# %% ../../nbs/api/25_rules.laterality.ipynb #8b3bbbc1
+NOT_SIDE_AFTER = PatternTable(
+    "laterality.not_side_after",
+    Pattern("nodes", r"axilla|sentinel|lymph|nodes?\b|level|hilar|para|iliac|obturator|pelvic|mediastin", (" axilla", " axillary", ", deep iliac", " pelvic lymph nodes"), (" breast", " lobectomy")),
+    Pattern("other", r"neck|margin|ureter\b", (" neck", " lateral margin", " ureter"), (" ureteral tumor",)),
+    frame=r"[\s,.:;()-]{1,3}(?:[a-z]{3,12}\s)?(?:(?&nodes)|(?&other))", anchored=True, named=False)
+NOT_SIDE_BOTH = PatternTable(
+    "laterality.not_side_both",
+    Pattern("pairs", r"pelvic|seminal|vas|neuro|iliac|obturator|lymph|node|salp|mastect|neck|adnex", (" pelvic lymph nodes", " seminal vesicles", " salpingectomy"), (" ovaries", " lobes"),
+            "both of what always comes in pairs, whatever the side of the tumour"),
+    frame=r"[\s,.]{1,3}(?&pairs)", anchored=True, named=False)
+TUMOUR_NEAR = PatternTable(
+    "laterality.tumour_near",
+    Pattern("tumour", r"carcinoma|tumou?r|cancer|sarcoma|melanoma|glioma|mass\b|astrocytoma|seminoma|neoplasm|blastoma", ("invasive carcinoma", "a mass", "glioblastoma"), ("mastectomy", "massive")), named=False)
+NOT_SIDE_AFTER
+
+# %% ../../nbs/api/25_rules.laterality.ipynb #a4ba1e93
+EMPTY_BOXES = ("[ ] ", "( ) ", "[] ", "() ", "[_] ", "\u2610 ")  # before a side that was not ticked
 
 
 def organs_beside(lower: str,                      # the folded report
@@ -50,43 +74,87 @@ def organs_beside(lower: str,                      # the folded report
     return near
 
 
+def mentioned_sides(document: Document  # the report
+                    ) -> list[tuple[int, str]]:
+    "Where each side stands, and its word, in order; of a word that is repeated the first ones count."
+    return sorted([(start, word) for word in SIDES if len(word) > 2 for start in document.hits(word)[:24]]
+                  + [(start + 1, cue.strip()) for cue in (" lt ", " rt ") for start in document.hits(cue)[:8]])
+
+
+def belongs_to(lower: str,                      # the folded report
+               site: Site,                      # the primary site
+               organs: list[tuple[int, int]],   # where its words begin and end
+               start: int,                      # where a side begins
+               word: str,                       # the side
+               ) -> list[tuple[int, int]]:
+    "Where the words stand that the side belongs to; none when it is not the organ's, stands at an empty box or is part of a word."
+    end = start + len(word)
+    if (start and lower[start - 1].isalnum()) or lower[end:end + 1].isalpha() or lower.endswith(EMPTY_BOXES, 0, start) or NOT_SIDE_AFTER.match(lower, end, end + 30):
+        return []
+    if site.group in PARTS and PARTS[site.group].match(lower, end, end + 50):
+        near = [(start, end)]
+    elif site.group == "C61" and word not in ("both", "bilateral"):
+        return []
+    else:
+        near = organs_beside(lower, organs, start, end)
+    return [] if near and SIDES[word] == "bilateral" and NOT_SIDE_BOTH.match(lower, end, end + 16) else near
+
+# %% ../../nbs/api/25_rules.laterality.ipynb #f49169f8
+class SideVotes(NamedTuple):
+    "How much speaks for each side, and where each is named best."
+    votes: dict[str, float]
+    spans: dict[str, Span]
+
+
 def side_votes(document: Document,          # the report
                site: Site,                  # the primary site
-               ) -> tuple[dict[str, float], dict[str, Span]]:
-    "For each side its votes and its strongest mention beside an organ word. Where a side is named with tumour only such mentions vote, but for the prostate."
+               ) -> SideVotes:
+    "The sides beside an organ word. Where one is named with tumour only such mentions vote, but for the prostate."
     lower = document.lower
     organs = sorted((mention.start, mention.end) for mention in site.mentions)
     with_tumour: dict[str, float] = {}
     votes: dict[str, float] = {}
-    best: dict[str, tuple[float, Span]] = {}
-    sides = sorted([(start, word) for word in SIDES if len(word) > 2 for start in document.hits(word)[:24]]
-                   + [(start + 1, cue.strip()) for cue in (" lt ", " rt ") for start in document.hits(cue)[:8]])
+    strongest: dict[str, float] = {}
+    spans: dict[str, Span] = {}
+    sides = mentioned_sides(document)
     for index, (start, word) in enumerate(sides):
-        end = start + len(word)
-        if (start and lower[start - 1].isalnum()) or lower[end:end + 1].isalpha() or lower.endswith(EMPTY_BOXES, 0, start) or NOT_SIDE_AFTER.match(lower, end, end + 30):
-            continue
-        if site.group in PARTS and PARTS[site.group].match(lower, end, end + 50):
-            near = [(start, end)]
-        elif site.group == "C61" and word not in ("both", "bilateral"):
-            continue
-        else:
-            near = organs_beside(lower, organs, start, end)
+        near = belongs_to(lower, site, organs, start, word)
         if not near:
             continue
-        if SIDES[word] == "bilateral" and NOT_SIDE_BOTH.match(lower, end, end + 16):
-            continue
-        weight = SECTION_WEIGHTS[document.section(start)]
+        side, end, weight = SIDES[word], start + len(word), SECTION_WEIGHTS[document.section(start)]
         following = min(sides[index + 1][0] if index + 1 < len(sides) else len(lower), end + 160)
         if TUMOUR_NEAR.search(lower, end, following) and not NEGATION.search(lower, end, min(following, end + 70)):
             weight *= 2
-            with_tumour[SIDES[word]] = with_tumour.get(SIDES[word], 0.0) + weight
-        side = SIDES[word]
+            with_tumour[side] = with_tumour.get(side, 0.0) + weight
         votes[side] = votes.get(side, 0.0) + weight
-        if side not in best or weight > best[side][0]:
-            best[side] = (weight, Span(min(start, near[0][0]), max(end, near[0][1])))
-    return votes if site.group == "C61" else with_tumour or votes, {side: span for side, (_, span) in best.items()}
+        if weight > strongest.get(side, -1.0):
+            first, last = near[0]
+            strongest[side], spans[side] = weight, Span(min(start, first), max(end, last))
+    return SideVotes(votes if site.group == "C61" else with_tumour or votes, spans)
+
+# %% ../../nbs/api/25_rules.laterality.ipynb #9fdee756
+SIDE_LABEL = PatternTable(
+    "laterality.label",
+    Pattern("bilateral", r"left\s(?:and|&|,)\sright|right\s(?:and|&|,)\sleft|bilateral|both", ("laterality: left and right", "laterality: bilateral", "laterality - both"), ("laterality: left",)),
+    Pattern("left", r"left|lt", ("laterality: left", "laterality (select one): lt", "laterality of tumor: left", "laterality is left"), ("laterality: right", "laterality: left x ", "laterality: leftover"), "a cross behind the word ticks the next one"),
+    Pattern("right", r"right|rt", ("laterality: specimen right", "laterality. rt"), ("laterality: left", "laterality: not right")),
+    Pattern("midline", "midline", ("laterality: midline",), ("laterality: mid",)),
+    frame=r"laterality(?:\s?\([a-z\s]{1,20}\))?(?:\sof\s(?:tumou?r|lesion))?[\s:.=-]{1,6}(?:specimen\s|tumou?r\s|is\s|the\s)?"
+          r"(?:(?&bilateral)|(?&left)|(?&right)|(?&midline))(?![a-z])(?!\s{1,6}[x\u2612\u2713]\s)", anchored=True)
+SIDE_CHOICE = re.compile(r"(?P<box>[(\[_]\s?(?P<mark>[x\u2612\u2713*]?)\s?[)\]_]|(?P<cross>\b[x\u2612\u2713])(?=\s))[\s_]{1,5}(?P<side>left|right|bilateral|both|midline)\b")  # a box, ticked or not, and its side
+IN_SITU_ONLY = PatternTable(
+    "laterality.in_situ_only",
+    Pattern("invasive", r"invasive|infiltrat", ("invasive carcinoma", "infiltrating"), ("carcinoma in situ",)),
+    Pattern("in_situ", r"dcis|in[\s-]situ|benign", ("dcis", "in-situ", "benign"), ("invasive", "situs")))
+SIDE_LABEL
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #6a1c159e
+class SideForm(NamedTuple):
+    "A side behind a label, and whether an invasive tumour is the first that is named after it."
+    span: Span
+    invasive: bool
+
+
 def labelled_sides(document: Document  # the report
                    ) -> dict[str, Span]:
     "The sides that stand behind a label, or are ticked behind it, and where; of several those of invasive tumours, else the first."
@@ -94,7 +162,7 @@ def labelled_sides(document: Document  # the report
     labels = document.hits("laterality", "side:")
     for index, start in enumerate(labels):
         if match := SIDE_LABEL.match(lower, start, start + 80):
-            side, end = SIDES.get(match[1], "bilateral"), match.end()
+            side, end = match.lastgroup, match.end()
         else:
             line = lower.find("\n", start + 5, start + 110)
             ticked = [choice for choice in SIDE_CHOICE.finditer(lower, start, line if line > 0 else start + 110) if choice["cross"] or choice["mark"]]
@@ -102,14 +170,20 @@ def labelled_sides(document: Document  # the report
                 continue
             side, end = SIDES[ticked[0]["side"]], ticked[0].end()
         following = labels[index + 1] if index + 1 < len(labels) else len(lower)
-        found.setdefault(side, []).append((Span(start, end), IN_SITU_ONLY.search(lower, end, min(following, end + 400))))
+        told = IN_SITU_ONLY.search(lower, end, min(following, end + 400))
+        found.setdefault(side, []).append(SideForm(Span(start, end), told is not None and told.lastgroup == "invasive"))
     if len(found) > 1:
-        invasive = {side: forms for side, forms in found.items() if any(first and first["invasive"] for _, first in forms)}
+        invasive = {side: forms for side, forms in found.items() if any(form.invasive for form in forms)}
         found = invasive or dict([next(iter(found.items()))])
-    return {side: forms[0][0] for side, forms in found.items()}
+    return {side: forms[0].span for side, forms in found.items()}
 
-
-LOOSE_AFTER = re.compile(r"[\s,.:;-]{1,3}(?:[a-z-]{3,20}[\s,.:;-]{1,3}){0,3}?(?:\w{0,16}ectomy|resection|excision|biopsy|tumou?r|mass\b|carcinoma|lesion|glioma|lobe|frontal|parietal|temporal|occipital)")
+# %% ../../nbs/api/25_rules.laterality.ipynb #ed7d5d9c
+LOOSE_AFTER = PatternTable(
+    "laterality.loose_after",
+    Pattern("procedure", r"\w{0,16}ectomy|resection|excision|biopsy", (" mastectomy", ", wide local excision", " core biopsy"), (" side",)),
+    Pattern("tumour", r"tumou?r|mass\b|carcinoma|lesion|glioma", (" renal mass", ": carcinoma"), (" massive", " normal")),
+    Pattern("lobe", r"lobe|frontal|parietal|temporal|occipital", (" upper lobe", " frontal"), (" front",)),
+    frame=r"[\s,.:;-]{1,3}(?:[a-z-]{3,20}[\s,.:;-]{1,3}){0,3}?(?:(?&procedure)|(?&tumour)|(?&lobe))", anchored=True, named=False)
 
 
 def side_alone(document: Document  # the report

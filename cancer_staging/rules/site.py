@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
-from .vocabulary import Mention, Morphology, Place, site_group, TOLD_BEFORE, topography, type_meanings
+from .vocabulary import Morphology, Place, site_group, TermMention, TOLD_BEFORE, topography, type_meanings
 from ..text.document import Document, Span
+from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['HINT_PLACES', 'SITE_CODE', 'SITE_CODE_LABEL', 'votes_of', 'groups_of', 'hints_of', 'Site', 'score_sites', 'is_exact',
-           'choose_place', 'told_places', 'has_type', 'find_site', 'places_by_code', 'site_code_cues', 'find_site_code',
-           'meaning_at', 'find_histology']
+__all__ = ['HINT_PLACES', 'CERVICAL', 'UTERINE', 'ENDOMETRIAL', 'SEROUS', 'NOT_SEROUS', 'UROTHELIAL', 'PELVIC_GROUPS',
+           'LEAST_SCORE', 'SURE_SCORE', 'SITE_CODE', 'SITE_CODE_LABEL', 'votes_of', 'groups_of', 'hints_of', 'Site',
+           'Votes', 'score_sites', 'is_exact', 'choose_place', 'told_places', 'has_type', 'group_by_type', 'find_site',
+           'places_by_code', 'site_code_cues', 'find_site_code', 'meaning_at', 'find_histology']
 
 # %% ../../nbs/api/24_rules.site.ipynb #dd10ffcb
 HINT_PLACES = {"C22": Place("C22.0", "Liver", False, 0), "C71": Place("C71.9", "Brain", True, 0), "C61": Place("C61.9", "Prostate", True, 0),
@@ -26,7 +28,7 @@ HINT_PLACES = {"C22": Place("C22.0", "Liver", False, 0), "C71": Place("C71.9", "
                "C38": Place("C38.4", "Pleura", True, 0), "C37": Place("C37.9", "Thymus", False, 0), "C73": Place("C73.9", "Thyroid", True, 0),
                "C74": Place("C74.9", "Adrenal gland", True, 0), "C69": Place("C69.3", "Choroid", True, 0), "C25": Place("C25.9", "Pancreas", False, 0)}
 
-
+# %% ../../nbs/api/24_rules.site.ipynb #53803b07
 @lru_cache(maxsize=4096)
 def votes_of(words: str  # an organ word
              ) -> tuple[tuple[str, Place], ...]:
@@ -47,18 +49,24 @@ def hints_of(words: str  # a histologic term
     "The groups that the term hints at."
     return tuple(dict.fromkeys(meaning.hint for meaning in type_meanings(words) if meaning.hint))
 
-
+# %% ../../nbs/api/24_rules.site.ipynb #d64a9bd2
 class Site(NamedTuple):
     "The primary site, its group of topography codes, and the mentions that speak for it, the strongest first."
     place: Place
     group: str
-    mentions: tuple[Mention, ...]
+    mentions: tuple[TermMention, ...]
     rule: str
 
 
-def score_sites(places: list[Mention],  # organ words
-                types: list[Mention],   # histologic terms
-                ) -> tuple[dict[str, float], dict[str, dict[Place, float]]]:
+class Votes(NamedTuple):
+    "What speaks for each group of topography codes, and within each group for each place."
+    scores: dict[str, float]
+    places: dict[str, dict[Place, float]]
+
+# %% ../../nbs/api/24_rules.site.ipynb #668cce8a
+def score_sites(places: list[TermMention],  # organ words
+                types: list[TermMention],   # histologic terms
+                ) -> Votes:
     "The votes by group, and within each group by place."
     scores: dict[str, float] = {}
     votes: dict[str, dict[Place, float]] = {}
@@ -78,7 +86,7 @@ def score_sites(places: list[Mention],  # organ words
             fades[hint] = fade * 0.75
             group = hint.rstrip("?")
             scores[group] = scores.get(group, 0.0) + (1.5 if hint != group else 3.0) * mention.weight * fade
-    return scores, votes
+    return Votes(scores, votes)
 
 # %% ../../nbs/api/24_rules.site.ipynb #00cf5997
 def is_exact(place: Place  # a place of the table
@@ -99,56 +107,74 @@ def choose_place(votes: dict[Place, float],  # votes within one group
 
 
 def told_places(lower: str,             # the folded report; '' when it is not at hand
-                places: list[Mention],  # organ words
+                places: list[TermMention],  # organ words
                 group: str,             # the group of the primary site
                 ) -> set[Place]:
     "The parts of the organ that stand behind a label or a tumour's name: `Tumor site: lateral border of the tongue`."
     return {place for mention in places if lower and mention.weight > 0.6 and group in groups_of(mention.words) for voted, place in votes_of(mention.words)
             if voted == group and is_exact(place) and TOLD_BEFORE.search(lower, max(0, mention.start - 40), mention.start)}
 
+# %% ../../nbs/api/24_rules.site.ipynb #5e97d7b5
+CERVICAL = ("807", "8384", "8482")                     # squamous, endocervical, mucinous endocervical
+UTERINE = ("838", "844", "895", "898")                 # endometrioid, serous, mixed Müllerian, carcinosarcoma
+ENDOMETRIAL = ("838", "844", "8310", "895", "898")     # and clear cell: of the endometrium where the report says only `uterus`
+SEROUS, NOT_SEROUS = ("8441", "846"), ("814", "807", "848")
+UROTHELIAL = ("812", "813")
+PELVIC_GROUPS = ("C48", "C52", "C53", "C54", "C56", "C57")  # where a serous carcinoma may be at home
+LEAST_SCORE, SURE_SCORE = 1.5, 6.0                     # votes below which there is no site, and from which a tumour is named with it
 
-def has_type(types: list[Mention],        # histologic terms
+
+def has_type(types: list[TermMention],    # histologic terms
              prefixes: tuple[str, ...],   # first characters of morphology codes
              ) -> float:
     "The weight of the histologic terms with these codes."
     return sum(mention.weight for mention in types if any(meaning.code.startswith(prefixes) for meaning in type_meanings(mention.words)))
 
 
-def find_site(places: list[Mention],  # organ words
-              types: list[Mention],   # histologic terms
-              lower: str = "",        # the folded report
+def group_by_type(group: str,                  # the group with most votes
+                  scores: dict[str, float],    # votes of all groups
+                  types: list[TermMention],    # histologic terms
+                  ) -> str:
+    "The group where such a tumour comes from, when it is another one."
+    if group in ("C54", "C52", "C56") and scores.get("C53", 0) > 1 and has_type(types, CERVICAL) > has_type(types, UTERINE):
+        group = "C53"
+    if group not in PELVIC_GROUPS and has_type(types, SEROUS) > has_type(types, NOT_SEROUS):
+        group = max(("C54", "C56"), key=lambda name: scores.get(name, 0.0))
+    if group == "C61" and scores.get("C67", 0) > 2 and has_type(types, UROTHELIAL) > 1:
+        group = "C67"
+    return group
+
+# %% ../../nbs/api/24_rules.site.ipynb #4629148f
+def find_site(places: list[TermMention],  # organ words
+              types: list[TermMention],   # histologic terms
+              lower: str = "",            # the folded report
               ) -> Site | None:
     "The primary site; None when too little speaks for any."
-    scores, votes = score_sites(places, types)
-    known = {group: score for group, score in scores.items() if group in votes or group in HINT_PLACES}
+    votes = score_sites(places, types)
+    known = {group: score for group, score in votes.scores.items() if group in votes.places or group in HINT_PLACES}
     group = max(known, key=known.get, default=None)
-    if group is None or known[group] < 1.5:
+    if group is None or known[group] < LEAST_SCORE:
         return None
-    if group in ("C54", "C52", "C56") and scores.get("C53", 0) > 1 and has_type(types, ("807", "8384", "8482")) > has_type(types, ("838", "844", "895", "898")):
-        group = "C53"
-    if group not in ("C48", "C52", "C53", "C54", "C56", "C57") and has_type(types, ("8441", "846")) > has_type(types, ("814", "807", "848")):
-        group = max(("C54", "C56"), key=lambda name: scores.get(name, 0.0))   # serous carcinoma of the bowel is spread from the ovary or the uterus
-    if group == "C61" and scores.get("C67", 0) > 2 and has_type(types, ("812", "813")) > 1:
-        group = "C67"
-    place = choose_place(votes[group], told_places(lower, places, group)) if group in votes else HINT_PLACES[group]
-    if place.code.startswith("C55") and has_type(types, ("838", "844", "8310", "895", "898")):
+    group = group_by_type(group, votes.scores, types)
+    place = choose_place(votes.places[group], told_places(lower, places, group)) if group in votes.places else HINT_PLACES[group]
+    if place.code.startswith("C55") and has_type(types, ENDOMETRIAL):
         place = HINT_PLACES["C54"]
     proof = sorted((mention for mention in places if group in groups_of(mention.words)), key=lambda mention: ((group, place) in votes_of(mention.words), mention.weight), reverse=True)
     if not proof:
         proof = [mention for mention in types if any(meaning.hint.rstrip("?") == group for meaning in type_meanings(mention.words))]
         return Site(place, group, tuple(proof), "site.histology")
-    return Site(place, group, tuple(proof), "site.tumour" if known[group] >= 6 else "site.words")
+    return Site(place, group, tuple(proof), "site.tumour" if known[group] >= SURE_SCORE else "site.words")
 
 # %% ../../nbs/api/24_rules.site.ipynb #005a5ab4
-SITE_CODE = re.compile(r"c\s?([0-7][0-9])\s?[.,]\s?([0-9])(?![0-9a-z])")
-SITE_CODE_LABEL = re.compile(r"icd|topograph|\bsite|primary")
+SITE_CODE = re.compile(r"c\s?([0-7][0-9])\s?[.,]\s?([0-9])(?![0-9a-z])")  # the organ, and its part
+SITE_CODE_LABEL = PatternTable("site.code_label", Pattern("label", r"icd|topograph|\bsite|primary", ("icd-o-3: ", "topography code ", "tumor site ", "primary: "), ("cassette ", "composite "), "cassettes are numbered like codes"), named=False)
 
 
-@lru_cache(maxsize=1)
+@cache
 def places_by_code() -> Mapping[str, Place]:
     "The place of each topography code, and of its first three characters."
     by_code: dict[str, Place] = {}
-    for line in packaged_table("icdo3_topography.csv"):
+    for line in packaged_table("icdo3/topography.csv", ("code", "label", "sided", "weight")):
         place = Place(line["code"], line["label"], line["sided"] == "yes", float(line["weight"]))
         by_code.setdefault(place.code, place)
         if place.code[:3] not in by_code or place.code.endswith(".9"):
@@ -156,14 +182,14 @@ def places_by_code() -> Mapping[str, Place]:
     return by_code
 
 
-@lru_cache(maxsize=1)
+@cache
 def site_code_cues() -> Mapping[str, str]:
     "What a topography code of the table may begin with, `c16.` or `c 16.`, and the first three characters of the code."
     return {f"c{space}{code[1:3]}{point}": code[:3] for code in places_by_code() for space in ("", " ") for point in ".,"}
 
 
 def find_site_code(document: Document,     # the report
-                   places: list[Mention],  # organ words
+                   places: list[TermMention],  # organ words
                    ) -> tuple[Place, Span] | None:
     "The place whose topography code the report prints, and where; the one that is printed most often, of equals the first."
     found: dict[str, list[Span]] = {}
@@ -182,7 +208,7 @@ def find_site_code(document: Document,     # the report
     return known, min(spans)
 
 # %% ../../nbs/api/24_rules.site.ipynb #7736eaa4
-def meaning_at(mention: Mention,  # a histologic mention
+def meaning_at(mention: TermMention,  # a histologic mention
                group: str | None,  # the group of the primary site; None when unknown
                ) -> Morphology | None:
     "What the term means at this site; None when it doesn't occur there."
@@ -191,11 +217,11 @@ def meaning_at(mention: Mention,  # a histologic mention
             or next((meaning for meaning in meanings if not meaning.sites), None))
 
 
-def find_histology(types: list[Mention],  # histologic terms
+def find_histology(types: list[TermMention],  # histologic terms
                    group: str | None,     # the group of the primary site
-                   ) -> tuple[Morphology, Mention] | None:
+                   ) -> tuple[Morphology, TermMention] | None:
     "The most specific well-supported type, and its strongest mention."
-    best: dict[Morphology, Mention] = {}
+    best: dict[Morphology, TermMention] = {}
     total: dict[Morphology, float] = {}
     for mention in types:
         meaning = meaning_at(mention, group)

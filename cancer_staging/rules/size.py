@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import NamedTuple
 
 from .grammar import Finding, Rule
 from ..text.document import Document, Span
+from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['SIZE_LABEL_CUES', 'SIZE_CUES', 'SIZE', 'read_millimetres', 'read_size']
+__all__ = ['SIZE_SIDE', 'NOT_TUMOR', 'AWAY', 'OTHER_LESION', 'TUMOR_WORDS', 'TUMOR_WORD_STARTS', 'SIZE_LABEL_CUES', 'SIZE_LABELS',
+           'UNIT_CUES', 'SIZE_CUES', 'SIZE', 'read_millimetres', 'MeasuredSize', 'labelled_sizes', 'tumor_at',
+           'described_sizes', 'SizeEvidence', 'sizes_by_evidence', 'read_size']
 
 # %% ../../nbs/api/20_rules.size.ipynb #4a9a5579
-_SIDE = r"(?:\d{1,2}[.,]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma
-_SIZE = re.compile(rf"(?<![\w.,])(?P<sides>{_SIDE}(?:\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{_SIDE}){{0,2}})[\s.-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
-_NUMBER = re.compile(_SIDE)
+SIZE_SIDE = r"(?:\d{1,2}[.,]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma
+_NUMBER = re.compile(SIZE_SIDE)
+_SIZE = re.compile(rf"(?<![\w.,])(?P<sides>{SIZE_SIDE}(?:\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIZE_SIDE}){{0,2}})[\s.-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
 
 
 def read_millimetres(sides: str,  # `3.5 x 2 x 1`, `2,5`
@@ -27,125 +32,219 @@ def read_millimetres(sides: str,  # `3.5 x 2 x 1`, `2,5`
     numbers = [side.replace(" ", "").replace("\n", "").replace(",", ".") for side in _NUMBER.findall(sides)]
     return max(map(float, numbers)) * (1 if unit.startswith("m") else 10)
 
+
+class MeasuredSize(NamedTuple):
+    "A size of a tumour, and the words that give it."
+    millimetres: float  # of the greatest side
+    span: Span
+
+# %% ../../nbs/api/20_rules.size.ipynb #b3c4eafe
+NOT_TUMOR = PatternTable(
+    "size.not_tumor",
+    Pattern("other", r"specimen|segment|section|ellipse|skin|nipple|uterus|spleen|tissue|weigh|consists|procedure", ("specimen measures ", "ellipse of skin ", "weighs 300 g and "), ("tumor measures ",), "what was taken out"),
+    Pattern("other", r"margin|distance|from\W|away|within|nearest|closest", ("margin: ", "distance to ", "from the "), ("formed by ",), "a distance"),
+    Pattern("other", r"thick|depth|deep|invasion|area of|up to|visual|\bthan\b|equal", ("thickness ", "to a depth of ", "invasion ", "less than "), ("diameter ",), "a depth, an area or a limit"),
+    Pattern("other", r"node|metasta\w{2,4}s?\b|deposit|extran|focus of met|satellite", ("lymph node ", "metastatic ", "tumor deposit ", "satellite nodule "), ("meta",), "tumour elsewhere"),
+    Pattern("other", r"polyps?\b|adenoma\b|dcis|in[\s-]situ|lipoma|fibroid|leiomyo|cyst", ("polyp ", "tubular adenoma ", "dcis ", "cyst "), ("polypoid ", "adenocarcinoma ", "adenomatous "), "another lesion"),
+    Pattern("other", r"scar|biopsy site|cavity|incision|wire|clip|hemorrh|ulcer\b", ("scar ", "biopsy site ", "ulcer "), ("ulcerated ",), "what an operation left"),
+    Pattern("other", r"cassette|block|submitted|previous|prior|mitos|hpf|grade [123]:", ("cassette a1 ", "previous ", "10 hpf "), ("grade 3, ",), "blocks, the past, counts"))
+
+# %% ../../nbs/api/20_rules.size.ipynb #16893099
+AWAY = PatternTable(
+    "size.away",
+    Pattern("away", r"from|away|(?:ab)?orally|to the|of (?:the )?(?:margin|resect)|distant|proximal|distal|beneath|below|above", (" from the margin", " away", " proximal to it", " below the surface", " of the margin"), (" in greatest dimension", " of tumor")),
+    Pattern("away", r"(?:superior|inferior|lateral|medial|anterior|posterior)\sto", (" lateral to the nipple",), (" lateral mass",)),
+    Pattern("away", r"(?:in )?(?:thick|depth)|deep", (" in depth", " thick", " deep"), (" in diameter",)),
+    Pattern("away", r"(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip)\b", (" segment of colon", " wedge-shaped portion"), (" tumor",), "the size of the piece"),
+    frame=r"[\s.]{0,3}(?&away)", anchored=True)
+
+# %% ../../nbs/api/20_rules.size.ipynb #07328301
+OTHER_LESION = PatternTable(
+    "size.other_lesion",
+    Pattern("other", r"in situ|dcis|(?<!and )intraductal|adenoma|polyps?\b", ("in situ carcinoma", "intraductal carcinoma", "adenoma"), ("and intraductal carcinoma", "carcinoma")),
+    Pattern("other", r"margin|node|metasta(?:tic|ses)|non-", ("margin: tumor", "metastatic carcinoma", "non-malignant"), ("invasive carcinoma", "node. a second large tumor")),
+    frame=r"(?&other)[^.]{0,12}$")
+
+# %% ../../nbs/api/20_rules.size.ipynb #d1a2faaf
+TUMOR_WORDS = PatternTable(
+    "size.tumor_words",
+    Pattern("tumor", r"tumou?rs?\b|carcinoma|neoplasm|malignan|sarcoma|melanoma", ("tumour", "adenocarcinoma", "malignant"), ("tumoral",)),
+    Pattern("tumor", r"\bmass(?:es)?\b|lesion|nodule", ("a mass", "lesions", "nodule"), ("massive", "nodular")),
+    Pattern("tumor", r"fungating|ulcerat|encircling", ("fungating", "ulcerated"), ("ulcer ",), "how a bowel's tumour looks, often in place of its name"))
+TUMOR_WORD_STARTS = ("tumo", "carcinoma", "mass", "lesion", "neoplasm", "nodule", "malignan", "fungating", "ulcerat", "encircling", "sarcoma", "melanoma")  # how these words begin, for a quick search
+
 # %% ../../nbs/api/20_rules.size.ipynb #40157189
 SIZE_LABEL_CUES = ("tumor size", "tumour size", "tumor dim", "size of", "greatest d", "maximum d", "maximum tumor", "tumor greatest", "invasive tumor size", "longest axis",
                    "major axis", "length is", "size (greatest", "tumor measure", "tumor. size", "maximum size", "tumour dim", "shape) meas", "shape). meas", "wall over a", "measuring a max",
                    "tumour sized", "tumor sized", "tumour. sized")
-SIZE_CUES = (*SIZE_LABEL_CUES, "cm", "mm", " em")
-_SIZE_LABEL = re.compile(r"tumou?r[\s.]{1,3}(?:size|dimension|measure|diameter|greatest|maxim)|size[\s.]{1,2}of[\s.]{1,2}(?:the[\s.])?(?:invasive|tumou?r|primary|lesion|"
-                         r"dominant|largest|carcinoma|neoplas)|greatest (?:tumou?r )?(?:dimension|diameter)(?: of (?:the )?(?:tumou?r|invasive|lesion))?\s?[:=]|"
-                         r"maximum dimension|maximum (?:tumou?r )?(?:size|diameter)|invasive (?:tumou?r |carcinoma )?size|greatest diameter is|size in major axis|"
-                         r"(?:longest|major) axis|greatest dimension of|length is|size \(greatest|shape\)\.? measuring|wall over a[\s.]{1,2}length of|"
-                         r"measuring a max(?:imum)?[\s.]{1,2}of|tumou?r\.? sized")
-_BARE_SIZE = re.compile(rf"tumou?r size \((?P<unit>cm|mm)\)[\s.:]{{1,4}}(?P<sides>{_SIDE})(?![\d.,]?\d)")
-_NEXT_SIZE = re.compile(rf"[\s.,;]{{0,3}}(?:(?:in )?length,?[\s.]{{1,2}})?(?:and|width is|(?:and )?width)[\s.]{{1,2}}(?={_SIDE})")
-_NOT_TUMOR = re.compile(r"specimen|node|metasta\w{2,4}s?\b|margin|polyps?\b|adenoma\b|dcis|in[\s-]situ|distance|from\W|away|within|nearest|closest|thick|depth|deep|cyst|ellipse|weigh|segment|section|"
-                        r"invasion|skin|nipple|cassette|uterus|spleen|extran|deposit|focus of met|satellite|scar|biopsy site|cavity|incision|wire|clip|"
-                        r"hemorrh|ulcer\b|lipoma|fibroid|leiomyo|previous|prior|tissue|visual|\bthan\b|equal|block|submitted|procedure|consists|up to|area of|mitos|hpf|"
-                        r"grade [123]:")
+SIZE_LABELS = PatternTable(
+    "size.labels",
+    Pattern("tumor", r"tumou?r[\s.]{1,3}(?:size|dimension|measure|diameter|greatest|maxim)", ("tumor size: ", "tumour. size ", "tumor measures "), ("tumor site: ", "tumor type")),
+    Pattern("tumor", r"size[\s.]{1,2}of[\s.]{1,2}(?:the[\s.])?(?:invasive|tumou?r|primary|lesion|dominant|largest|carcinoma|neoplas)", ("size of the tumor", "size of invasive component", "size of largest"), ("size of specimen", "size of metastasis")),
+    Pattern("tumor", r"invasive (?:tumou?r |carcinoma )?size", ("invasive tumor size",), ("invasive carcinoma",)),
+    Pattern("dimension", r"greatest (?:tumou?r )?(?:dimension|diameter)(?: of (?:the )?(?:tumou?r|invasive|lesion))?\s?[:=]", ("greatest dimension: ", "greatest diameter of the tumor ="), ("greatest dimension. ", "greatest dimensions: "), "without a sign it follows the size: `3 cm in greatest dimension`"),
+    Pattern("dimension", r"greatest diameter is|greatest dimension of", ("greatest diameter is ", "greatest dimension of "), ("greatest diameter",)),
+    Pattern("dimension", r"maximum dimension|maximum (?:tumou?r )?(?:size|diameter)", ("maximum dimension", "maximum tumor diameter"), ("maximum depth",)),
+    Pattern("dimension", r"(?:longest|major) axis|length is|size \(greatest", ("longest axis ", "length is ", "size (greatest dimension): "), ("length of stay",)),
+    Pattern("sentence", r"shape\)\.? measuring|wall over a[\s.]{1,2}length of|measuring a max(?:imum)?[\s.]{1,2}of", ("shape) measuring ", "wall over a length of ", "measuring a max of "), ("wall over a stent",), "set phrases of some departments"),
+    anchored=True)
+
+# %% ../../nbs/api/20_rules.size.ipynb #afabf6e6
+_BARE_SIZE = re.compile(rf"tumou?r size \((?P<unit>cm|mm)\)[\s.:]{{1,4}}(?P<sides>{SIZE_SIDE})(?![\d.,]?\d)")  # the unit stands in the label
+_NEXT_SIZE = re.compile(rf"[\s.,;]{{0,3}}(?:(?:in )?length,?[\s.]{{1,2}})?(?:and|width is|(?:and )?width)[\s.]{{1,2}}(?={SIZE_SIDE})")
+_REACH = 110  # characters behind a label at most
+_EARLY_SECTIONS = ("history", "frozen")
+_NOT_DESCRIBED = (*_EARLY_SECTIONS, "addendum")
 
 
-def _labelled_sizes(document: Document, early: bool = False) -> Iterator[tuple[float, Span]]:
-    "Sizes after a label that names the tumour's size; `early` ones stand in the history or the frozen section."
+def _of_match(size: re.Match, start: int, end: int) -> MeasuredSize:
+    return MeasuredSize(read_millimetres(size["sides"], size["unit"]), Span(start, end))
+
+
+def _size_behind(lower: str, start: int, end: int) -> re.Match | None:
+    "The size behind a label at `start:end`; None where other entries of the form, or words of another thing, stand between."
+    size = _SIZE.search(lower, end, min(len(lower), end + _REACH))
+    if not size or NOT_TUMOR.search(lower, max(0, start - 18), start) or NOT_TUMOR.search(lower, start, size.start()):
+        return None
+    gap = lower[end:size.start()]
+    return size if gap.count(":") < 3 and "grade" not in gap and "type" not in gap else None
+
+
+def labelled_sizes(document: Document,   # a prepared report
+                   early: bool = False,  # those in the history or the frozen section, in place of the others
+                   ) -> Iterator[MeasuredSize]:
+    "Sizes after a label that names the tumour's size."
     lower = document.lower
     for position in document.hits(*SIZE_LABEL_CUES):
-        label = _SIZE_LABEL.match(lower, position)
-        if not label or (document.section(position) in ("history", "frozen")) != early:
+        label = SIZE_LABELS.match(lower, position)
+        if not label or (document.section(position) in _EARLY_SECTIONS) != early:
             continue
-        bare = _BARE_SIZE.match(lower, position)
-        if bare:
-            yield read_millimetres(bare["sides"], bare["unit"]), Span(position, bare.end())
-            continue
-        match = _SIZE.search(lower, label.end(), min(len(lower), label.end() + 110))
-        if not match or _NOT_TUMOR.search(lower, max(0, position - 18), position) or _NOT_TUMOR.search(lower, position, match.start()):
-            continue
-        gap = lower[label.end():match.start()]
-        if gap.count(":") < 3 and not any(word in gap for word in ("grade", "type")):
-            yield read_millimetres(match["sides"], match["unit"]), Span(position, match.end())
-            following = _NEXT_SIZE.match(lower, match.end())  # 'length is 4.0 cm, width is 5.4 cm', '6.4 cm and 7.8 cm'
-            match = following and _SIZE.match(lower, following.end())
-            if match:
-                yield read_millimetres(match["sides"], match["unit"]), Span(position, match.end())
+        if bare := _BARE_SIZE.match(lower, position):
+            yield _of_match(bare, position, bare.end())
+        elif size := _size_behind(lower, position, label.end()):
+            yield _of_match(size, position, size.end())
+            following = _NEXT_SIZE.match(lower, size.end())  # 'length is 4.0 cm, width is 5.4 cm', '6.4 cm and 7.8 cm'
+            if following and (second := _SIZE.match(lower, following.end())):
+                yield _of_match(second, position, second.end())
 
 # %% ../../nbs/api/20_rules.size.ipynb #96fc6f73
-_BEFORE_UNIT = frozenset(" 0123456789.-\n")
-_TUMOR_WORDS = ("tumo", "carcinoma", "mass", "lesion", "neoplasm", "nodule", "malignan", "fungating", "ulcerat", "encircling", "sarcoma", "melanoma")
-_TUMOR_WORD = re.compile(r"tumou?rs?\b|carcinoma|neoplasm|\bmass(?:es)?\b|lesion|malignan|sarcoma|melanoma|nodule|fungating|ulcerat|encircling")
-_AWAY = re.compile(r"[\s.]{0,3}(?:from|away|(?:ab)?orally|to the|of (?:the )?(?:margin|resect)|(?:in )?(?:thick|depth)|deep|proximal|distal|distant|beneath|below|above|(?:superior|inferior|lateral|medial|anterior|posterior)\sto|"
-                   r"(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip)\b)")
-_OTHER_THING = re.compile(r"(?:in situ|dcis|margin|node|adenoma|polyps?\b|(?<!and )intraductal|metasta(?:tic|ses)|non-)[^.]{0,12}$")
+_BEFORE, _BEHIND = 100, 45  # characters that are looked at on each side of a measure
+_CLAUSE_STOPS = (";", "\n\n", ". - ", "). ")
 _NEW_SENTENCE = re.compile(r"\.\s{1,3}[A-Z][a-z]")
-_NO_TUMOR = re.compile(r"\bno\b")
+_NO = re.compile(r"\bno\b")
 _NO_SUCH = re.compile(r"\bno\s(?:\w{3,12}\s)?$")
-_SCORES = re.compile(r"\([^()]{0,80}\)")
+_BRACKET = re.compile(r"\([^()]{0,80}\)")  # a remark between a tumour and its measure, such as its scores
 
 
-def _tumor_at(document: Document, match: re.Match) -> Span | None:
-    "Where the words stand that give the size at `match` to a tumour; None when it is of something else."
+def _clause_before(lower: str, start: int) -> str:
+    "What leads to a measure at `start` in its clause."
+    before = lower[max(0, start - _BEFORE):start]
+    for stop in _CLAUSE_STOPS:
+        if stop in before:
+            before = before[before.rfind(stop) + 1:]
+    return before
+
+
+def _tumor_before(before: str) -> int | None:
+    "Where in `before` the tumour's name begins whose measure follows; None when the last name there is not measured."
+    last = max(map(before.rfind, TUMOR_WORD_STARTS))
+    word = TUMOR_WORDS.match(before, last) if last >= 0 else None
+    if not word or NOT_TUMOR.search(_BRACKET.sub("", before[word.end():])):
+        return None
+    if OTHER_LESION.search(before[max(0, word.end() - 40):word.end()]) or _NO_SUCH.search(before[max(0, last - 20):last]):
+        return None
+    first = word.start()
+    while first and before[first - 1].isalpha():  # the carcinoma of 'adenocarcinoma'
+        first -= 1
+    return first
+
+
+def _tumor_behind(before: str, after: str) -> int | None:
+    "Where in `after` the tumour's name ends whose measure leads to it; None when there is none, or a new sentence or entry begins before it."
+    word = TUMOR_WORDS.search(after)
+    if not word or "." in after[1:word.start()] or ":" in after[:word.start()] or after[word.end():word.end() + 1] == ":":
+        return None
+    if _NO.search(after, 0, word.start()) or NOT_TUMOR.search(after, 0, word.end()) or NOT_TUMOR.search(before[-25:]):
+        return None
+    return word.end()
+
+
+def tumor_at(document: Document,  # a prepared report
+             size: re.Match,      # a measure in it
+             ) -> Span | None:
+    "Where the words stand that give the measure to a tumour; None when it is of something else."
     lower = document.lower
-    before = lower[max(0, match.start() - 100):match.start()]
-    for stop in (";", "\n\n", ". - ", "). "):
-        before = before[before.rfind(stop) + 1:] if stop in before else before
-    after = lower[match.end():match.end() + 45]
-    last = max(map(before.rfind, _TUMOR_WORDS))
-    word = _TUMOR_WORD.match(before, last) if last >= 0 else None
-    if word and not (_NOT_TUMOR.search(_SCORES.sub("", before[word.end():])) or _AWAY.match(after) or _OTHER_THING.search(before[max(0, word.end() - 40):word.end()])
-                     or _NO_SUCH.search(before[max(0, last - 20):last])):
-        first = word.start()
-        while first and before[first - 1].isalpha():  # the carcinoma of 'adenocarcinoma'
-            first -= 1
-        return Span(match.start() - len(before) + first, match.end())
-    word = _TUMOR_WORD.search(after)
-    if not word or "." in after[1:word.start()] or ":" in after[:word.start()] or after[word.end():word.end() + 1] == ":" or _NEW_SENTENCE.match(document.text, match.end()):
+    after = lower[size.end():size.end() + _BEHIND]
+    if AWAY.match(after):
         return None
-    if _AWAY.match(after) or _NO_TUMOR.search(after, 0, word.start()) or _NOT_TUMOR.search(after, 0, word.end()) or _NOT_TUMOR.search(before[-25:]):
-        return None
-    return Span(match.start(), match.end() + word.end())
+    before = _clause_before(lower, size.start())
+    first = _tumor_before(before)
+    if first is not None:
+        return Span(size.start() - len(before) + first, size.end())
+    last = _tumor_behind(before, after)
+    return None if last is None or _NEW_SENTENCE.match(document.text, size.end()) else Span(size.start(), size.end() + last)
+
+# %% ../../nbs/api/20_rules.size.ipynb #5983580c
+UNIT_CUES = ("cm", "mm", " em")
+SIZE_CUES = (*SIZE_LABEL_CUES, *UNIT_CUES)
+_BEFORE_UNIT = frozenset(" 0123456789.-\n")
 
 
-def _described_sizes(document: Document, positions: list[int]) -> Iterator[tuple[float, Span]]:
-    "Sizes beside a word for the tumour, whose units stand at `positions`."
+def described_sizes(document: Document,    # a prepared report
+                    positions: list[int],  # where the units of the measures stand
+                    ) -> Iterator[MeasuredSize]:
+    "Sizes beside a word for the tumour."
     lower = document.lower
     for position in positions:
-        window = lower[max(0, position - 110):position + 45]
-        for word in _TUMOR_WORDS:
-            if word in window:
+        window = lower[max(0, position - _BEFORE - 10):position + _BEHIND]
+        for start in TUMOR_WORD_STARTS:  # most measures are far from a tumour; a loop is quicker here than any()
+            if start in window:
                 break
         else:
             continue
-        for match in _SIZE.finditer(lower, max(0, position - 26), min(len(lower), position + 9)):
-            if match.start("unit") <= position + 1 <= match.end():
-                span = _tumor_at(document, match)
-                if span:
-                    yield read_millimetres(match["sides"], match["unit"]), span
+        for size in _SIZE.finditer(lower, max(0, position - 26), min(len(lower), position + 9)):
+            if size.start("unit") <= position + 1 <= size.end() and (span := tumor_at(document, size)):
+                yield _of_match(size, *span)
 
 # %% ../../nbs/api/20_rules.size.ipynb #f6255d7a
-def _sizes_by_rule(document: Document) -> Iterator[tuple[str, Iterator[tuple[float, Span]]]]:
-    "The kinds of evidence in order of trust, each with its sizes."
-    yield "label", _labelled_sizes(document)
-    lower, gross, final = document.lower, [], []
-    for position in document.hits("cm", "mm", " em"):
+class SizeEvidence(str, Enum):
+    "What a size is read from, in the order of trust."
+    LABEL = "size.label"          # `Tumor size: 3 cm`
+    DIAGNOSIS = "size.diagnosis"  # `adenocarcinoma, 3 cm`, anywhere but in the gross description
+    GROSS = "size.gross"          # `a mass measuring 3 cm`, in the gross description
+    EARLY = "size.early"          # a label in the history or the frozen section
+
+
+def sizes_by_evidence(document: Document  # a prepared report
+                      ) -> Iterator[tuple[SizeEvidence, Iterator[MeasuredSize]]]:
+    "The kinds of evidence in the order of trust, each with its sizes."
+    yield SizeEvidence.LABEL, labelled_sizes(document)
+    lower, gross, elsewhere = document.lower, [], []
+    for position in document.hits(*UNIT_CUES):
         if lower[position - 1:position] in _BEFORE_UNIT:
             section = document.section(position)
             if section == "gross":
                 gross.append(position)
-            elif section not in ("history", "frozen", "addendum"):
-                final.append(position)
-    yield "diagnosis", _described_sizes(document, final)
-    yield "gross", _described_sizes(document, gross)
-    yield "early", _labelled_sizes(document, early=True)
+            elif section not in _NOT_DESCRIBED:
+                elsewhere.append(position)
+    yield SizeEvidence.DIAGNOSIS, described_sizes(document, elsewhere)
+    yield SizeEvidence.GROSS, described_sizes(document, gross)
+    yield SizeEvidence.EARLY, labelled_sizes(document, early=True)
+
+# %% ../../nbs/api/20_rules.size.ipynb #ca25f73c
+_SMALLEST, _LARGEST = 0.5, 400  # mm: what a tumour may measure; else a number was misread
 
 
 def read_size(document: Document,            # a prepared report
               found: Mapping[str, Finding],  # what earlier rules found; none is needed
               ) -> Iterator[Finding]:
     "The greatest dimension of the primary tumour in mm, from the best kind of evidence that the report has."
-    for rule, sizes in _sizes_by_rule(document):
-        found = [(size, span) for size, span in sizes if 0.5 <= size <= 400]
-        if found:
-            size, span = max(found, key=lambda pair: (pair[0], -pair[1].start))
-            yield Finding("tumor_size_mm", f"{size:g}", f"{size:g} mm", (span,), f"size.{rule}")
+    for evidence, measured in sizes_by_evidence(document):
+        sizes = [size for size in measured if _SMALLEST <= size.millimetres <= _LARGEST]
+        if sizes:
+            largest = max(sizes, key=lambda size: (size.millimetres, -size.span.start))
+            yield Finding("tumor_size_mm", f"{largest.millimetres:g}", f"{largest.millimetres:g} mm", (largest.span,), evidence.value)
             return
 
 # %% ../../nbs/api/20_rules.size.ipynb #ae48b0b6
-SIZE = Rule("size", ("tumor_size_mm",), SIZE_CUES, read_size, ("size.label", "size.diagnosis", "size.gross", "size.early"))
+SIZE = Rule("size", ("tumor_size_mm",), SIZE_CUES, read_size, tuple(evidence.value for evidence in SizeEvidence))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from os.path import commonprefix
 from typing import NamedTuple
 
@@ -60,12 +60,14 @@ def build_table(lines: list[StageRow]  # the lines as the manual has them
     return StageTable(rows, *(finest(named[axis]) for axis in "tnm"))
 
 
-@lru_cache(maxsize=1)
-def stage_tables() -> Mapping[str, StageTable]:
-    "The stage tables by schema, read once. Source: AJCC Cancer Staging Manual, 8th edition."
+@cache
+def stage_tables(edition: str = "8"  # of the AJCC manual
+                 ) -> Mapping[str, StageTable]:
+    "The stage tables by schema, read once. Raises ValueError for an edition that there are none of."
     rows: dict[str, list[StageRow]] = {}
-    for line in packaged_table("ajcc8_stage_groups.csv"):
-        sets = (frozenset(() if line[column] == "*" else line[column].split()) for column in ("t", "n", "m", "grade", "factor"))
+    axes = ("t", "n", "m", "grade", "factor")
+    for line in packaged_table("ajcc/stage_groups.csv", ("schema", *axes, "group"), edition):
+        sets = (frozenset(() if line[column] == "*" else line[column].split()) for column in axes)
         rows.setdefault(line["schema"], []).append(StageRow(*sets, line["group"]))
     return {schema: build_table(lines) for schema, lines in rows.items()}
 
@@ -87,11 +89,12 @@ def code_ranges(text: str  # such as `C00-C06 C32.1`
     return tuple((first, (last or first) + "~") for first, _, last in pairs)
 
 
-@lru_cache(maxsize=1)
-def schemas() -> tuple[Schema, ...]:
-    "All schemas in the order in which they are tried."
+@cache
+def schemas(edition: str = "8"  # of the AJCC manual
+            ) -> tuple[Schema, ...]:
+    "All schemas in the order in which they are tried. Raises ValueError for an edition that there are none of."
     return tuple(Schema(line["schema"], line["chapter"], line["title"], code_ranges(line["sites"]), code_ranges(line["histologies"]), line["site_words"])
-                 for line in packaged_table("ajcc8_schemas.csv"))
+                 for line in packaged_table("ajcc/schemas.csv", ("schema", "chapter", "title", "sites", "histologies", "site_words"), edition))
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #9504fd35
 @lru_cache(maxsize=4096)
@@ -209,14 +212,14 @@ NOT_GROUP_BEFORE = PatternTable(
     Pattern("disease", r"kidney|renal\sdis|\bckd|\bend[\s-]{0,2}$|decub|ulcer|pressure", ("chronic kidney disease ", "end-", "pressure ulcer "), ("endometrial ",)),
     Pattern("system", r"duke|jewett|marshall|okuda|bclc|masaoka|clark|ann\sarbor", ("dukes ", "masaoka ", "ann arbor "), ("ajcc ",), "other systems' stages"),
     Pattern("others", r"\b(?:for|with|in|patients|all|early|late|advanced|each|either|versus|vs\.?)\s{0,2}$", ("patients with ", "early ", "in "), ("within pathologic ",)),
-    Pattern("grade", r"\bgrade\s{0,2}$", ("grade ",), ("graded ",)))
+    Pattern("grade", r"\bgrade\s{0,2}$", ("grade ",), ("graded ",)), named=False)
 NOT_GROUP_AFTER = PatternTable(
     "stage_groups.not_group_after",
     Pattern("range", r"(?:-|to|or|through|and|/)\s?(?:stage\s?)?[ivx1-4][ivabc]{0,3}\b|(?:and|or)\s", ("-iv", " to iii", " or iv"), (" of",)),
     Pattern("scale", r"of\s(?:4|iv|6)\b|/\s?[46]\b", (" of 4", "/6"), (" of colon",)),
     Pattern("disease", r"fibro|cirrho|chronic|decub|kidney|renal\sdis|hcv|hbv", (" chronic kidney disease",), (" colon",)),
     Pattern("others", r"patients|,?\s?node-", (" patients", ", node-positive"), (", nodes",)),
-    frame=r"[\s,.)]{0,3}(?:(?&range)|(?&scale)|(?&disease)|(?&others))", anchored=True)
+    frame=r"[\s,.)]{0,3}(?:(?&range)|(?&scale)|(?&disease)|(?&others))", anchored=True, named=False)
 GRADE_BEFORE = re.compile(r"\bgrade\s{0,2}[ivx1-4]{1,3},?\s{0,2}$")
 CATEGORY_WORD = re.compile(r"[\s:;=.,*|_~\"'>/\[\]-]{0,6}[cpy]{0,2}[tnm]\s?[0-4xo](?:mi|[a-d])?[1-3]?(?![a-z])")   # between label and value: `stage: pT2 N0 IIA`
 LIST_ITEM = re.compile(r"\b([a-z])[.)]\s")

@@ -19,10 +19,11 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['NEXT', 'NAMED_AXIS', 'T_BEFORE', 'BRACKETED', 'SUBSTAGE', 'T_CUES', 'N_CUES', 'M_CUES', 'NOT_THIS_EVENT',
-           'OTHER_TUMOUR', 'AMENDS', 'AMENDED_NOW', 'OTHER_ORGAN', 'TNM', 'Place', 'read_codes', 'unlisted', 'read_tnm']
+           'OTHER_TUMOUR', 'AMENDS', 'AMENDED_NOW', 'OTHER_ORGAN', 'TNM', 'CategoryPlace', 'read_codes', 'unlisted',
+           'read_tnm']
 
 # %% ../../nbs/api/16_rules.tnm.ipynb #e12789b2
-class Place(NamedTuple):
+class CategoryPlace(NamedTuple):
     "Where a category may stand: the match of its letter and value, and its prefix."
     match: re.Match   # of the axis' table
     prefix: str
@@ -51,7 +52,7 @@ def _prefix(lower: str, position: int) -> tuple[str | None, int]:
     return prefix, position - (len(window) - match.start("prefix"))
 
 # %% ../../nbs/api/16_rules.tnm.ipynb #c48d665b
-def _place_at(document: Document, axis: str, cue: int) -> Place | None:
+def _place_at(document: Document, axis: str, cue: int) -> CategoryPlace | None:
     "The place whose letter stands at the cue or right behind it."
     lower, text = document.lower, document.text
     position = lower.find(axis, cue, cue + 4)
@@ -63,7 +64,7 @@ def _place_at(document: Document, axis: str, cue: int) -> Place | None:
         if text[position - 1:position + 1] != "p" + axis.upper():  # a word glued to the code: "stagepT2"
             return None
         prefix, start = "p", position - 1
-    return Place(match, prefix, start)
+    return CategoryPlace(match, prefix, start)
 
 # %% ../../nbs/api/16_rules.tnm.ipynb #7ae66782
 NEXT = {axis: re.compile(rf"(?:\s?\(?\s?(?:m|is|mult[a-z]{{0,12}}|[1-9])\s?\))?{GAP}(?P<prefix>y\s?p|y\s?c|[pcra]\s?)?(?={axis})") for axis in "nm"}  # from one category to the next
@@ -80,7 +81,7 @@ def _follower(document: Document,  # a prepared report
     if not match or text[gap.end() - 1:gap.end() + 1] == "Pn":
         return None
     prefix = (gap["prefix"] or "").replace(" ", "")
-    place = Place(match, prefix, gap.start("prefix") if prefix else gap.end())
+    place = CategoryPlace(match, prefix, gap.start("prefix") if prefix else gap.end())
     if place.letter and not prefix and (text[gap.end()].islower() or (axis == "n" and not AFTER_LETTER.match(lower, match.start("aside_"), match.start("aside_") + 12))):
         return None  # "T2. No lymph nodes"
     return read_category(axis, match, prefix, place.start)
@@ -108,7 +109,7 @@ def read_codes(document: Document  # a prepared report
                 yield tuple(code)
 
 
-def _code_from_t(document: Document, place: Place) -> tuple[Category, ...] | None:
+def _code_from_t(document: Document, place: CategoryPlace) -> tuple[Category, ...] | None:
     "The code that begins with the T at a place; empty where its number can't be read, None where it is no category."
     text, (match, prefix, start) = document.text, place
     position = match.start()
@@ -134,7 +135,7 @@ NAMED_AXIS = re.compile(r"(?:clinical|patholog[a-z]{2,5})\s[nm][\s.:]{1,3}$")  #
 T_BEFORE = re.compile(r"\bt\s?[0-4x][a-d]?\b|(?:patholog[a-z]{2,5}|clinical)\s[nm][\s.:]")
 
 
-def _is_believed(document: Document, axis: str, place: Place) -> bool:
+def _is_believed(document: Document, axis: str, place: CategoryPlace) -> bool:
     "Whether an N or M without a T before it is a category."
     lower, text, (match, prefix, start) = document.lower, document.text, place
     position, end = match.start(), match.start("aside_")
@@ -156,7 +157,7 @@ BRACKETED = re.compile(r"t[0-4x][a-d]?[12]?[,)]")
 SUBSTAGE = re.compile(r"t[li|][a-d](?![a-z])")
 
 
-def _stands_alone(document: Document, place: Place) -> bool:
+def _stands_alone(document: Document, place: CategoryPlace) -> bool:
     "Whether a T without an N behind it is a category, and not 'pt is well', 'PT. A' or block T1."
     lower, text, (match, prefix, start) = document.lower, document.text, place
     position = match.start()
@@ -223,12 +224,12 @@ NOT_THIS_EVENT = PatternTable(
     Pattern("past", r"history of|hx of|h/o|previous|prior|status post|s/p|outside|recurren|formally|original", ("previous ", "outside slides: "), ("present ",)),
     Pattern("clinical", r"clinical(?:ly)?\s(?:stage|tnm)|pre-?\s?op", ("clinical stage ", "preoperative "), ("clinical m ",)),
     Pattern("changed", r"from[\s.]{1,3}(?:y?[pc])?$|stage\sfrom", ("changed from ", "from p", "stage from "), ("from the ",)),
-    Pattern("supposed", r"exclude|would|alternativ|\bif\b|propos", ("would be ", "if the nodes are positive, "), ("specific",)))
+    Pattern("supposed", r"exclude|would|alternativ|\bif\b|propos", ("would be ", "if the nodes are positive, "), ("specific",)), named=False)
 OTHER_TUMOUR = PatternTable(
     "tnm.other_tumour",
     Pattern("told", r"history\sof|hx\sof|h/o|status\spost|s/p", ("past history of adenocarcinoma of the colon, then p",), ("history of colon cancer; p",)),
     Pattern("named", r"(?:previous|prior)\s(?:[a-z]{1,14}\s){0,3}(?:cancer|carcinoma|malignan|tumou?r|stag)", ("prior rectal carcinoma staged p",), ("prior biopsy p",)),
-    frame=r"(?:(?&told)|(?&named))[^\n;:.]{0,120}$")
+    frame=r"(?:(?&told)|(?&named))[^\n;:.]{0,120}$", named=False)
 AMENDS = re.compile(r"amend|revis|correct(?:ed|ion)|updated|chang")
 AMENDED_NOW = re.compile(r"(?:amended|revised|corrected|changed)\b[^\n]{0,70}$")
 OTHER_ORGAN = re.compile(r"prostat|ureter|urethra")

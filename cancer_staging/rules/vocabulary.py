@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
 from ..text.context import NEGATION
 from ..text.document import Document, Span
+from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['GROUPS', 'SECTION_WEIGHTS', 'NOT_PRIMARY_BEFORE', 'NOT_PRIMARY_AFTER', 'TUMOUR_AFTER', 'TUMOUR_BEFORE',
-           'ANOTHER_TUMOUR', 'TOLD_BEFORE', 'WEAK_AFTER', 'WEAK_BEFORE', 'TYPE_LABEL', 'LIST_NUMBER', 'MORPHOLOGY_CODE',
-           'Place', 'Morphology', 'words_of', 'Vocabulary', 'term_cues', 'build_vocabulary', 'topography',
-           'morphology_terms', 'morphology', 'bare_morphology', 'site_group', 'Mention', 'without_templates',
-           'outermost_terms', 'tells_another', 'place_weight', 'type_weight', 'find_mentions', 'morphology_by_code',
-           'find_code', 'type_meanings']
+__all__ = ['GROUPS', 'SECTION_WEIGHTS', 'NOT_PRIMARY_BEFORE', 'NOT_PRIMARY_AFTER', 'TUMOUR_AFTER', 'TUMOUR_BEFORE', 'TOLD_BEFORE',
+           'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'TYPE_LABEL', 'LIST_NUMBER', 'MORPHOLOGY_CODE', 'Place',
+           'Morphology', 'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary',
+           'topography', 'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology', 'type_meanings',
+           'site_group', 'TermMention', 'without_templates', 'outermost_terms', 'tells_another', 'place_weight',
+           'type_weight', 'Mentions', 'find_mentions', 'morphology_by_code', 'find_code']
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #41824344
 class Place(NamedTuple):
@@ -39,18 +40,44 @@ class Morphology(NamedTuple):
     sites: tuple[str, ...]   # topography groups where the term has this meaning; none: anywhere
     hint: str                # the topography group that it hints at, with ? when weakly, or ''
 
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #549623a1
+_BETWEEN = r"[\s.,()/-]"  # what may stand between two words of a term
+
 
 @lru_cache(maxsize=4096)
 def words_of(term: str  # a term as it stands in a report
              ) -> str:
     "The words of a term, one space apart, without punctuation."
-    return " ".join(re.split(r"[\s.,()/-]{1,4}", term.strip()))
+    return " ".join(re.split(_BETWEEN + "{1,4}", term.strip()))
+
+
+def any_term(terms: list[str]  # terms, the longest first
+             ) -> str:
+    "A regular expression for any of the terms, with whatever may stand between their words."
+    return "|".join((_BETWEEN + "{1,3}").join(map(re.escape, term.split(" "))) for term in terms)
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #6d6cdcaa
+class TermPatterns(dict[str, re.Pattern]):
+    "Cue → the pattern of the terms that begin there, the longest first. A pattern is compiled when its cue is first asked for."
+    def __init__(self,
+                 cues: Mapping[str, str],           # cue → first word of its terms
+                 terms: Mapping[str, list[str]],    # first word → terms, the longest first
+                 ):
+        self.cues, self.terms = cues, terms
+        self._of_word: dict[str, re.Pattern] = {}
+
+    def __missing__(self, cue: str) -> re.Pattern:
+        word = self.cues[cue]
+        if word not in self._of_word:
+            self._of_word[word] = re.compile(rf"({any_term(self.terms[word])})(?:e?s)?(?![a-z])")
+        self[cue] = self._of_word[word]
+        return self[cue]
+
+
 class Vocabulary(NamedTuple):
     "Meanings by term, and for each cue a pattern that matches the longest term that begins there."
     meanings: dict[str, list]
-    patterns: dict[str, re.Pattern]
+    patterns: TermPatterns
 
 
 def term_cues(words: list[str],   # the words of a term
@@ -64,44 +91,54 @@ def term_cues(words: list[str],   # the words of a term
 
 def build_vocabulary(terms: list[tuple[str, object]]  # term and meaning
                      ) -> Vocabulary:
-    "The vocabulary of these terms. Between two words there may be a line end, a comma or a hyphen."
+    "The vocabulary of these terms."
     meanings: dict[str, list] = {}
     for term, meaning in terms:
         meanings.setdefault(words_of(term), []).append(meaning)
-    phrases: dict[str, list[str]] = {}
+    by_word: dict[str, list[str]] = {}
     for term in sorted(meanings, key=len, reverse=True):
-        phrases.setdefault(term.split(" ")[0], []).append(r"[\s.,()/-]{1,3}".join(map(re.escape, term.split(" "))))
-    patterns = {word: re.compile(rf"({'|'.join(longest_first)})(?:e?s)?(?![a-z])") for word, longest_first in phrases.items()}
+        by_word.setdefault(term.split(" ")[0], []).append(term)
     single = frozenset(term for term in meanings if " " not in term)
-    return Vocabulary(meanings, {cue: patterns[term.split(" ")[0]] for term in meanings for cue in term_cues(term.split(" "), single)})
+    return Vocabulary(meanings, TermPatterns({cue: term.split(" ")[0] for term in meanings for cue in term_cues(term.split(" "), single)}, by_word))
 
-
-@lru_cache(maxsize=1)
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #a51cc4f1
+@cache
 def topography() -> Vocabulary:
     "Organ words and procedures."
     return build_vocabulary([(term, Place(line["code"], line["label"], line["sided"] == "yes", float(line["weight"])))
-                             for line in packaged_table("icdo3_topography.csv") for term in line["terms"].split("|")])
+                             for line in packaged_table("icdo3/topography.csv", ("code", "label", "sided", "weight", "terms")) for term in line["terms"].split("|")])
 
 
 def morphology_terms(bare: bool  # whether to return the bare adjectives or the full terms
                      ) -> list[tuple[str, Morphology]]:
     "Histologic terms and their meanings."
     return [(term.lstrip("~"), Morphology(line["term"], line["code"], int(line["priority"]), tuple(line["sites"].split()), line["hint"]))
-            for line in packaged_table("icdo3_morphology.csv") for term in line["synonyms"].split("|") if term.startswith("~") == bare]
+            for line in packaged_table("icdo3/morphology.csv", ("term", "code", "priority", "sites", "hint", "synonyms")) for term in line["synonyms"].split("|") if term.startswith("~") == bare]
 
 
-@lru_cache(maxsize=1)
+@cache
 def morphology() -> Vocabulary:
     "Histologic terms."
     return build_vocabulary(morphology_terms(bare=False))
 
 
-@lru_cache(maxsize=1)
-def bare_morphology() -> Vocabulary:
-    "Adjectives that name a histologic type behind its label."
-    vocabulary = build_vocabulary(morphology_terms(bare=True))
-    any_term = "|".join(r"[\s.,()/-]{1,3}".join(map(re.escape, term.split(" "))) for term in sorted(vocabulary.meanings, key=len, reverse=True))
-    return Vocabulary(vocabulary.meanings, {"~": re.compile(rf"({any_term})(?![a-z])")})
+class BareTerms(NamedTuple):
+    "Adjectives that name a histologic type behind its label: their meanings, and a pattern for any of them."
+    meanings: dict[str, list[Morphology]]
+    pattern: re.Pattern
+
+
+@cache
+def bare_morphology() -> BareTerms:
+    "The bare adjectives of the table."
+    meanings = build_vocabulary(morphology_terms(bare=True)).meanings
+    return BareTerms(meanings, re.compile(rf"({any_term(sorted(meanings, key=len, reverse=True))})(?![a-z])"))
+
+
+def type_meanings(words: str  # the words of a histologic mention
+                  ) -> list[Morphology]:
+    "What they may mean; bare adjectives begin with ~."
+    return bare_morphology().meanings[words[1:]] if words[0] == "~" else morphology().meanings[words]
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #dd10ffcb
 GROUPS = {"C55": "C54", "C19": "C18", "C20": "C18"}     # the uterus and its body compete as one organ, so does the large bowel
@@ -114,18 +151,65 @@ def site_group(code: str  # ICD-O-3 topography
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #e8293421
 SECTION_WEIGHTS = {"diagnosis": 1.5, "synoptic": 1.3, "": 1.2, "microscopic": 0.8, "addendum": 0.7, "frozen": 0.6, "comment": 0.5, "gross": 0.5, "history": 0.5}
-NOT_PRIMARY_BEFORE = re.compile(r"metasta|involv(?:ing|es|ement)|inva[ds]|exten[ds]|infiltrat\w{1,5}\s(?:of|into|the)|adher|implant|recurren|uninvolved|[\s(](?:no|not|without|negative|benign|normal|free)\b")
-NOT_PRIMARY_AFTER = re.compile(r"[\s,.:;()-]{0,3}(?:(?:biopsy|excision|resection|wedge|nodule)[\s,.:;-]{1,3}(?:resection[\s,.:;-]{1,3})?(?:metasta|negative|no\s|benign)|lymph|nodes?\b|metasta|margin|invasion|involve|implant|serosa|is\sfree|free\s|negative|not\s|no\s(?:tumor|evid|carc|malig)|benign|unremark|within\snormal|uninvolved|vein|artery|vessel)")
-TUMOUR_AFTER = re.compile(r"[\s,.:;()-]{0,3}(?:(?:adeno)?carcinoma|cancer|tumou?r|mass|lesion|malignan|primary)")
-TUMOUR_BEFORE = re.compile(r"(?:carcinoma|cancer|tumou?r|sarcoma|site|primary|melanoma|lymphoma|neoplasm|glioma)[\s:.,-]{1,3}(?:of|in|arising\sin|from|is)?[\s:]{0,2}(?:the)?\s?(?:left|right)?[\s:]{0,2}$")
-ANOTHER_TUMOUR = re.compile(r"(?:past|family|personal)\s(?:medical\s|surgical\s)?history|\b(?:aunt|uncle|mother|father|sister|brother|grandmother|grandfather|daughter)\b")
-TOLD_BEFORE = re.compile(r"(?:(?:tumou?r|primary|anatomic\w{0,2}|specific)\s(?:site|location)|\bsite|site\sof\s(?:the\s)?(?:primary\s)?tumou?r|carcinoma|sections)[\s:.-]{1,4}(?:of\s|in\s|arising\sin\s)?(?:the\s)?(?:left\s|right\s)?$")
-WEAK_AFTER = re.compile(r"[\s,.:;(-]{0,3}(?:in[\s-]{1,3}situ|component|features|pattern|differentiation|foci|focus|cells?\s(?:changes|features)|hyperplasia|neoplasia)")
-WEAK_BEFORE = re.compile(r"(?:focal|focally|features\sof|areas?\sof|foci\sof|focus\sof|component\sof|differential|versus|vs|resembl\w{1,4}|consider\w{0,5}|metastatic|metastasis\sof|in\ssitu|prior|previous|history\sof|with)[\s,.:]{1,3}(?:[a-z-]{1,14}\s)?(?:[a-z-]{1,14}\s)?$")
-TYPE_LABEL = re.compile(r"type(?:\sof\s(?:invasive\s)?(?:carcinoma|tumou?r|cancer))?(?:\s?\([a-z\s]{1,12}\))?[\s:.]{1,4}(?:invasive|infiltrating)?[\s:.]{0,2}(?:carcinoma|adenocarcinoma)?[\s,:.]{0,3}")
 
+NOT_PRIMARY_BEFORE = PatternTable(
+    "vocabulary.not_primary_before",
+    Pattern("spread", r"metasta|implant|recurren", ("metastasis to the ", "tumor implant on ", "recurrent in the "), ("carcinoma of the ",)),
+    Pattern("growth", r"involv(?:ing|es|ement)|inva[ds]|exten[ds]|infiltrat\w{1,5}\s(?:of|into|the)|adher", ("involving the ", "invades ", "extends into the ", "infiltration of the ", "adherent to "),
+            ("infiltrating ductal carcinoma of ", "margins involved: "), "infiltrating alone is a kind of carcinoma"),
+    Pattern("denied", r"uninvolved|[\s(](?:no|not|without|negative|benign|normal|free)\b", ("uninvolved ", "with no ", "(benign) ", " normal "), ("nodular ", "notable ")), named=False)
+NOT_PRIMARY_AFTER = PatternTable(
+    "vocabulary.not_primary_after",
+    Pattern("sampled", r"(?:biopsy|excision|resection|wedge|nodule)[\s,.:;-]{1,3}(?:resection[\s,.:;-]{1,3})?(?:metasta|negative|no\s|benign)", (", biopsy: metastatic", " wedge resection: no tumor"), (", resection: carcinoma",),
+            "a liver that was biopsied for a metastasis"),
+    Pattern("part", r"lymph|nodes?\b|margin|serosa|vein|artery|vessel", (" lymph nodes", ", margin", " vein"), (" nodule", " vesicle")),
+    Pattern("spread", r"metasta|invasion|involve|implant", (" metastases", " invasion", ": involved"), (" invasive carcinoma",)),
+    Pattern("denied", r"is\sfree|free\s|negative|not\s|no\s(?:tumor|evid|carc|malig)|benign|unremark|within\snormal|uninvolved", (" is free", ": negative", ", no tumor", " within normal limits"), (", no. 3", " nottingham")),
+    frame=r"[\s,.:;()-]{0,3}(?:(?&sampled)|(?&part)|(?&spread)|(?&denied))", anchored=True, named=False)
+NOT_PRIMARY_AFTER
 
-class Mention(NamedTuple):
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #a524f7d8
+TUMOUR_AFTER = PatternTable(
+    "vocabulary.tumour_after",
+    Pattern("tumour", r"(?:adeno)?carcinoma|cancer|tumou?r|mass|lesion|malignan|primary", (" carcinoma", ": adenocarcinoma", ", primary", " (tumour)"), (", biopsy: carcinoma",)),
+    frame=r"[\s,.:;()-]{0,3}(?&tumour)", anchored=True, named=False)
+TUMOUR_BEFORE = PatternTable(
+    "vocabulary.tumour_before",
+    Pattern("tumour", r"carcinoma|cancer|tumou?r|sarcoma|melanoma|lymphoma|neoplasm|glioma", ("carcinoma of the left ", "tumor in ", "sarcoma arising in the ", "neoplasm, "), ("carcinoma is present; ", "carcinoma with ")),
+    Pattern("label", r"site|primary", ("site: ", "primary is the right "), ("sites of ", "primarily ")),
+    frame=r"(?:(?&tumour)|(?&label))[\s:.,-]{1,3}(?:of|in|arising\sin|from|is)?[\s:]{0,2}(?:the)?\s?(?:left|right)?[\s:]{0,2}$", named=False)
+TOLD_BEFORE = PatternTable(
+    "vocabulary.told_before",
+    Pattern("label", r"(?:tumou?r|primary|anatomic\w{0,2}|specific)\s(?:site|location)|\bsite|site\sof\s(?:the\s)?(?:primary\s)?tumou?r", ("tumor site: ", "anatomical location: left ", "site of the primary tumor: "), ("composite: ", "opposite ")),
+    Pattern("tumour", r"carcinoma|sections", ("carcinoma of the ", "sections of the left "), ("cancer of the ", "carcinoma, ")),
+    frame=r"(?:(?&label)|(?&tumour))[\s:.-]{1,4}(?:of\s|in\s|arising\sin\s)?(?:the\s)?(?:left\s|right\s)?$", named=False)
+ANOTHER_TUMOUR = PatternTable(
+    "vocabulary.another_tumour",
+    Pattern("past", r"(?:past|family|personal)\s(?:medical\s|surgical\s)?history", ("past medical history of ", "family history: "), ("clinical history: ",)),
+    Pattern("relative", r"\b(?:aunt|uncle|mother|father|sister|brother|grandmother|grandfather|daughter)\b", ("mother had ", "her aunt with "), ("daughters' cells",)), named=False)
+TUMOUR_BEFORE
+
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #a8ea54cc
+WEAK_AFTER = PatternTable(
+    "vocabulary.weak_after",
+    Pattern("in_situ", r"in[\s-]{1,3}situ", (" in situ", "\nin-situ"), (" insitu",)),
+    Pattern("part", r"component|features|pattern|differentiation|foci|focus", (" component", " differentiation", " (foci"), (" type",)),
+    Pattern("other", r"cells?\s(?:changes|features)|hyperplasia|neoplasia", (" cell changes", " hyperplasia"), (" cell carcinoma",)),
+    frame=r"[\s,.:;(-]{0,3}(?:(?&in_situ)|(?&part)|(?&other))", anchored=True, named=False)
+WEAK_BEFORE = PatternTable(
+    "vocabulary.weak_before",
+    Pattern("part", r"focal|focally|features\sof|areas?\sof|foci\sof|focus\sof|component\sof|with", ("focal ", "with areas of papillary ", "with a minor "), ("focal, high-grade and diffuse ",)),
+    Pattern("doubt", r"differential|versus|vs|resembl\w{1,4}|consider\w{0,5}", ("versus ", "resembling ", "considered a "), ("considerable necrosis in a large poorly ",)),
+    Pattern("elsewhere", r"metastatic|metastasis\sof|in\ssitu|prior|previous|history\sof", ("metastatic ", "history of ductal "), ("no metastasis. ",)),
+    frame=r"(?:(?&part)|(?&doubt)|(?&elsewhere))[\s,.:]{1,3}(?:[a-z-]{1,14}\s)?(?:[a-z-]{1,14}\s)?$", named=False)
+TYPE_LABEL = PatternTable(
+    "vocabulary.type_label",
+    Pattern("label", r"type(?:\sof\s(?:invasive\s)?(?:carcinoma|tumou?r|cancer))?(?:\s?\([a-z\s]{1,12}\))?", ("type: ", "type of invasive carcinoma: ", "type (who). ", "type: invasive carcinoma, "), ("typed ",)),
+    frame=r"(?&label)[\s:.]{1,4}(?:invasive|infiltrating)?[\s:.]{0,2}(?:carcinoma|adenocarcinoma)?[\s,:.]{0,3}", anchored=True, named=False)
+WEAK_BEFORE
+
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #7b9212be
+class TermMention(NamedTuple):
     "A term in the report and how much it weighs."
     start: int
     end: int
@@ -133,12 +217,12 @@ class Mention(NamedTuple):
     weight: float
 
 
-LIST_NUMBER = re.compile(r"(?:^|[\s.])[1-9][0-9]?['.,)]{0,2}\s{1,2}$")
+LIST_NUMBER = re.compile(r"(?:^|[\s.])[1-9][0-9]?['.,)]{0,2}\s{1,2}$")  # the number of a choice, before its words
 
 
 def without_templates(lower: str,               # the folded report
-                      mentions: list[Mention],  # in order
-                      ) -> list[Mention]:
+                      mentions: list[TermMention],  # in order
+                      ) -> list[TermMention]:
     "The mentions without those in a numbered list of at least four choices, where the choice itself is only a number."
     numbered = [mention for mention in mentions
                 if lower[mention.start - 1] == " " and lower[mention.start - 2] in "0123456789.,')" and LIST_NUMBER.search(lower, max(0, mention.start - 5), mention.start)]
@@ -148,23 +232,23 @@ def without_templates(lower: str,               # the folded report
             choices.update(mention.start for mention in numbered if first.start <= mention.start <= fourth.start)
     return [mention for mention in mentions if mention.start not in choices] if choices else mentions
 
-
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #5ab112bc
 def outermost_terms(document: Document,                   # the report
-                    patterns: Mapping[str, re.Pattern],   # of a vocabulary, by cue
+                    patterns: TermPatterns,               # of a vocabulary
                     ) -> list[tuple[int, int, str]]:
     "Start, end and text of the terms in order, without those that stand inside another. Of a word that is repeated the first four count."
     lower, hits, found = document.lower, document.cues, []
-    for cue in hits.keys() & patterns.keys():
+    for cue in hits.keys() & patterns.cues.keys():
         match_term = patterns[cue].match
         for start in hits[cue][:4]:
             if (not start or not lower[start - 1].isalnum()) and (match := match_term(lower, start, start + 70)):
                 found.append((start, match.end(), match[1]))
     found.sort()
     kept, last = [], 0
-    for term in found:
-        if term[1] > last:
-            kept.append(term)
-            last = term[1]
+    for start, end, term in found:
+        if end > last:
+            kept.append((start, end, term))
+            last = end
     return kept
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #39490b2d
@@ -210,28 +294,33 @@ def type_weight(document: Document,  # the report
     return weight * 0.3 if WEAK_AFTER.match(document.lower, end, end + 18) or WEAK_BEFORE.search(before) else weight
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #70aa20c5
+class Mentions(NamedTuple):
+    "What a report mentions, in order."
+    places: list[TermMention]   # organ words
+    types: list[TermMention]    # histologic terms
+
+
 def find_mentions(document: Document  # the report
-                  ) -> tuple[list[Mention], list[Mention]]:
-    "The organ words and the histologic terms of the report, in order."
-    lower = document.lower
-    found: tuple[list[Mention], list[Mention]] = ([], [])
-    for vocabulary, weigh, mentions in ((topography(), place_weight, found[0]), (morphology(), type_weight, found[1])):
+                  ) -> Mentions:
+    "The organ words and the histologic terms of the report."
+    lower, found = document.lower, Mentions([], [])
+    for vocabulary, weigh, mentions in ((topography(), place_weight, found.places), (morphology(), type_weight, found.types)):
         for start, end, term in outermost_terms(document, vocabulary.patterns):
             if weight := weigh(document, start, end):
-                mentions.append(Mention(start, end, words_of(term), weight))
+                mentions.append(TermMention(start, end, words_of(term), weight))
     for start in document.hits("type")[:6]:
         label = TYPE_LABEL.match(lower, start, start + 70)
-        match = bare_morphology().patterns["~"].match(lower, label.end(), label.end() + 40) if label else None
+        match = bare_morphology().pattern.match(lower, label.end(), label.end() + 40) if label else None
         if match:
-            found[1].append(Mention(label.end(), match.end(), "~" + words_of(match[1]), 1.5 * SECTION_WEIGHTS[document.section(start)]))
-            found[1].sort()
-    return without_templates(lower, found[0]), without_templates(lower, found[1])
+            found.types.append(TermMention(label.end(), match.end(), "~" + words_of(match[1]), 1.5 * SECTION_WEIGHTS[document.section(start)]))
+            found.types.sort()
+    return Mentions(without_templates(lower, found.places), without_templates(lower, found.types))
+
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #f005d2d9
+MORPHOLOGY_CODE = re.compile(r"(?:m[\s-]{0,2})?([89][0-9]{3})\s?/\s?([0236])(?![0-9])")  # the four digits and the behaviour
 
 
-MORPHOLOGY_CODE = re.compile(r"(?:m[\s-]{0,2})?([89][0-9]{3})\s?/\s?([0236])(?![0-9])")
-
-
-@lru_cache(maxsize=1)
+@cache
 def morphology_by_code() -> Mapping[str, list[Morphology]]:
     "The histologic types of each morphology code."
     by_code: dict[str, list[Morphology]] = {}
@@ -254,9 +343,3 @@ def find_code(document: Document,  # the report
                 at_home = [meaning for meaning in types if not meaning.sites or any(site_group(site) == group for site in meaning.sites)]
                 return (at_home or types)[0], Span(match.start(), match.end())
     return None
-
-
-def type_meanings(words: str  # the words of a histologic mention
-                  ) -> list[Morphology]:
-    "What they may mean; bare adjectives begin with ~."
-    return bare_morphology().meanings[words[1:]] if words[0] == "~" else morphology().meanings[words]

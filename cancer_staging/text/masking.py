@@ -16,8 +16,8 @@ from .notation import AFTER_LETTER, AT_LABEL, AXIS_BEFORE, CATEGORIES, GAP_BETWE
 from .phrases import Pattern, PatternTable, unnamed
 
 # %% auto #0
-__all__ = ['ITEM_AFTER', 'ITEM_LABEL', 'NODES_AFTER', 'BLOCK_WORDS', 'CAPITALS', 'NAMED_AXIS', 'NAMED_STAGE', 'NOTATION', 'Place',
-           'Masked', 'remove_notation']
+__all__ = ['ITEM_AFTER', 'ITEM_LABEL', 'NODES_AFTER', 'BLOCK_WORDS', 'CAPITALS', 'NAMED_AXIS', 'NAMED_STAGE', 'NOTATION',
+           'NotationPlace', 'Masked', 'remove_notation']
 
 # %% ../../nbs/api/14_text.masking.ipynb #434f009c
 ITEM_AFTER = PatternTable(
@@ -28,20 +28,20 @@ ITEM_AFTER = PatternTable(
     Pattern("block", r"cassette|block|slide", (" cassette",), ()),
     Pattern("measure", r"%|cm|mm|years?|months?|weeks?|days?|hours?|x\s?\d", (" cm", " x 2", " years"), (" x",)),
     Pattern("number", r"[.,]\d|\.\s(?:one|two|three|four|five|six|seven|eight|nine|ten)\b|\s?[-/]\s?[a-z]?\d{1,2}\b", (".5", ". two", "-a4", "/2"), (". the", "/pn1")),
-    frame=r"[\s-]{0,2}(?:(?&image)|(?&spine)|(?&cell)|(?&block)|(?&measure))|(?&number)", anchored=True)
+    frame=r"[\s-]{0,2}(?:(?&image)|(?&spine)|(?&cell)|(?&block)|(?&measure))|(?&number)", anchored=True, named=False)
 ITEM_LABEL = PatternTable(
     "masking.item_label",
     Pattern("spine", r"vertebra[a-z]{0,2}|thoracic|lumbar|spine|levels?", ("vertebra ", "levels: "), ()),
     Pattern("block", r"cassettes?|blocks?|slides?|label{1,2}ed|designated|sections?|submitted|sample|specimen", ("cassettes ", "submitted as ", "specimen: "), ("stage ",)),
     Pattern("block", r"\b[a-z]\d{1,2}\s?[-,&]", ("a1-", "b2, "), ("pt2a, ",)),
-    frame=r"(?:(?&spine)|(?&block))(?: in| as)?[\s:.\"']{0,3}$|[a-z0-9]-$")
+    frame=r"(?:(?&spine)|(?&block))(?: in| as)?[\s:.\"']{0,3}$|[a-z0-9]-$", named=False)
 NODES_AFTER = re.compile(r"\s(?:nodes?|disease|lymph|station)")
 BLOCK_WORDS = re.compile(r"cassette|block|slide|sections? code|label|submit|represent|piece|pc")
 CAPITALS = re.compile(r"^[NM](?:[.-]|\s{1,2}[1-4]$)")      # block RPM. 1, 3 PM 1
 NAMED_AXIS = re.compile(r"stage|categ|classif")
 
 # %% ../../nbs/api/14_text.masking.ipynb #5139f979
-class Place(NamedTuple):
+class NotationPlace(NamedTuple):
     "A place where a T, N or M category may stand."
     axis: str       # `t`, `n` or `m`
     start: int      # with its prefix
@@ -89,7 +89,7 @@ def _is_prefixed(text: str, lower: str, axis: str, match: re.Match, start: int, 
 _ANY_CATEGORY = re.compile("|".join(rf"{axis}(?P<{axis}>)(?=[\s:=.(0-4xoil|!a?s-]|c[al]|d){unnamed(table.regex.pattern).removeprefix(axis)}" for axis, table in CATEGORIES.items()))
 
 
-def _places(text: str, lower: str) -> Iterator[Place]:
+def _places(text: str, lower: str) -> Iterator[NotationPlace]:
     "All places that look like a category, in order."
     last_end, next_start = -1, 0
     while found := _ANY_CATEGORY.search(lower, next_start):
@@ -114,13 +114,13 @@ def _places(text: str, lower: str) -> Iterator[Place]:
                 prefix, start = "", position                 # "at 3 o'clock"
         sure = _is_prefixed(text, lower, axis, match, start, prefix, letter) or _is_labelled(text, lower, axis, position, end, letter)
         last_end = next_start = end
-        yield Place(axis, start, end, sure, letter)
+        yield NotationPlace(axis, start, end, sure, letter)
 
 # %% ../../nbs/api/14_text.masking.ipynb #35ca2169
 _NEXT_AXES = {("t", "n"), ("t", "m"), ("n", "m")}
 
 
-def _join(text: str, lower: str, left: Place, right: Place) -> bool:
+def _join(text: str, lower: str, left: NotationPlace, right: NotationPlace) -> bool:
     "Whether two neighbours vouch for one another: T before N before M with no more than punctuation or a bracket in between."
     if (left.axis, right.axis) not in _NEXT_AXES or not 0 <= right.start - left.end <= 130 or not GAP_BETWEEN.fullmatch(lower, left.end, right.start):
         return False
@@ -151,7 +151,7 @@ NAMED_STAGE = PatternTable(
     "masking.named_stage",
     Pattern("system", r"d(?<![a-z]d)ukes?'?s?|a(?<![a-z]a)stler[\s-]{1,2}coller|m(?<![a-z]m)\.?a\.?c\.?|jewett|whitmore", ("dukes b2", "astler-coller c1", "mac c2", "jewett stage b1"), ("dukes", "fluke b2")),
     frame=r"(?&system)(?&words){0,4}[\s:=.'\"(-]{0,5}(?:[abcd][1-3li]?)(?![a-z0-9'])",
-    parts={"words": r"[\s,:;'()-]{0,4}(?:modified|marshall|jewett|classification|stage|staging|type|class|tumou?r|mac|astler|coller|and|is)"})
+    parts={"words": r"[\s,:;'()-]{0,4}(?:modified|marshall|jewett|classification|stage|staging|type|class|tumou?r|mac|astler|coller|and|is)"}, named=False)
 _GRADE_LIKE = re.compile(r"[il1|!]{1,3}|[1-3]")
 _NAMES_GROUP = re.compile(r"ajcc|uicc|figo|group|patholog|tnm|overall|final|tumou?r|cancer|carcinoma|clinical|[:=]")
 

@@ -123,21 +123,21 @@ AFTER_LETTER = PatternTable(
     "notation.after_letter",
     Pattern("ends", r"$|[,;.)(/\]\[\n:|*]", ("", "  (0/12)", ", mx"), (" lymph node",)),
     Pattern("code", r"(?:p|c)?\s?m\s?[xo01]|[lvr]\s?[01oxi](?![a-km-qs-uw-z])|g\s?[1-4]|stage|\d", (" mx", "pm0", " l0", " stage"), (" metastasis", " lymphatic")),
-    frame=r"\s{0,2}(?:(?&ends)|(?&code))", anchored=True)   # behind a bare `NO`: what shows that it is no word
+    frame=r"\s{0,2}(?:(?&ends)|(?&code))", anchored=True, named=False)   # behind a bare `NO`: what shows that it is no word
 NAMES_STAGING = PatternTable(
     "notation.names_staging",
     Pattern("system", r"stag|tnm|ajcc|uicc|classif|categor", ("pathologic stage: ", "tnm ", "classification "), ("cassette",)),
-    Pattern("axis", r"\(p?[nm]\)", ("regional nodes (pn): ", "(m)"), ("(ln)",)))
+    Pattern("axis", r"\(p?[nm]\)", ("regional nodes (pn): ", "(m)"), ("(ln)",)), named=False)
 SPEAKS_OF_EXTENT = PatternTable(
     "notation.speaks_of_extent",
     Pattern("subject", r"primary tumou?r|extent|regional|metasta|distant|node", ("primary tumor: ", "regional lymph nodes: "), ("tumor",)),
-    Pattern("kind", r"pathologic|clinical [tnm]|\(pt\)|\(t\)|p\s?[tnm]\s?[:=]", ("pathologic ", "(pt) ", "pt: "), ("part",)))
+    Pattern("kind", r"pathologic|clinical [tnm]|\(pt\)|\(t\)|p\s?[tnm]\s?[:=]", ("pathologic ", "(pt) ", "pt: "), ("part",)), named=False)
 AT_LABEL = PatternTable(
     "notation.at_label",
     Pattern("system", r"stag(?:e|ing)|tnm|ajcc|uicc|classification|category", ("stage: ", "tnm (", "ajcc "), ("staged as ",)),
     Pattern("axis", r"primary tumou?r|\(\s?p?[tnm]\s?\)|\b[pc][tnm][:=]", ("primary tumor: ", "(pn) ", "pt: "), ("primary site: ",)),
     Pattern("kind", r"patholog[a-z]{2,5}(?: [tnm])?|clinical(?: [tnm])?|\bg\s?[1-4],?", ("pathologic t ", "clinical m: ", "g2, "), ("pathology report ",)),
-    frame=r"(?:(?&system)|(?&axis)|(?&kind))[^a-z0-9]{0,12}$")
+    frame=r"(?:(?&system)|(?&axis)|(?&kind))[^a-z0-9]{0,12}$", named=False)
 
 # %% ../../nbs/api/13_text.notation.ipynb #879eb4e0
 STAGE_WORD = PatternTable(
@@ -146,7 +146,7 @@ STAGE_WORD = PatternTable(
     Pattern("word", r"pathologic(?:al)?|clinical|overall|tumou?r|anatomic|prognostic|disease|surgical", (" pathologic", ", overall"), (" pathology",)),
     Pattern("word", r"at\sleast|apparent|assigned|minimum|final|of", (" at least", " of"), (" office",)),
     Pattern("word", r"edition|ed\b|(?:19|20)[0-9]{2}|\([^()]{0,60}\)", (" (ajcc 7th edition)", " 2010"), (" 72",)),
-    frame=r"[\s:;=.,*|_~\"'>/\[\]-]{0,6}(?&word)(?![a-z])", anchored=True)
+    frame=r"[\s:;=.,*|_~\"'>/\[\]-]{0,6}(?&word)(?![a-z])", anchored=True, named=False)
 STAGE_LEAD = r"[\s:;=.,*|_~\"'>/()\[\]-]{0,10}"                                   # from the last word to the value
 STAGE_NUMBER = r"iv|[il1|!]v|[il1|!]{1,3}|[0-4x]"                                  # Roman as OCR prints it, or Arabic, or X
 STAGE_LETTER = r"(?P<apart>[\s.]?)(?P<letter>[abcd])(?![a-z])(?P<second>[1-3]?)(?:\(?i{1,2}\)?)?"  # `C`, `B2`, ` A(i)`
@@ -172,14 +172,14 @@ NOT_CANCER_STAGE = PatternTable(
     Pattern("liver", r"inflamm[a-z]{0,8}|hepatit[a-z]{0,5}|steato[a-z]{0,8}|intermediate", ("hepatitis ", "an intermediate "), ("hepatic mass ",)),
     Pattern("kidney", r"kidney(?: disease)?|renal\sdis[a-z]{0,5}|\bckd|\bend", ("chronic kidney disease ", "end-", "ckd: "), ("renal tumor ",)),
     Pattern("other", r"decub[a-z]{0,6}|ulcer|pressure|tanner", ("pressure ulcer, ", "tanner "), ("ulcerated ",)),
-    frame=r"(?:(?&liver)|(?&kidney)|(?&other))[\s,:(-]{0,3}$")
+    frame=r"(?:(?&liver)|(?&kidney)|(?&other))[\s,:(-]{0,3}$", named=False)
 NOT_CANCER_AFTER = PatternTable(
     "notation.not_cancer_after",
     Pattern("scale", r"of\s(?:4|iv|6)\b|/\s?[46]\b", (" of 4", "/4"), (" of the",)),
     Pattern("organ", r"fibro|cirrho|chronic|decub|kidney|renal\sdis|hcv|hbv", (" chronic kidney disease", ", fibrosis"), (" carcinoma",)),
-    frame=r"[\s,.)]{0,3}(?:(?&scale)|(?&organ))", anchored=True)
+    frame=r"[\s,.)]{0,3}(?:(?&scale)|(?&organ))", anchored=True, named=False)
 AXIS_BEFORE = PatternTable(
     "notation.axis_before",
     Pattern("letter", r"(?:^|[^a-z])[pcy]{0,2}[tnm]", ("t ", " pn ", "(m "), ("pathologic tnm ",)),
     Pattern("word", r"nodes?|metasta[a-z]{1,5}|primary\stumou?r", ("lymph node ", "metastasis "), ("nodal ",)),
-    frame=r"(?:(?&letter)|(?&word))[\s-]{0,2}$")
+    frame=r"(?:(?&letter)|(?&word))[\s-]{0,2}$", named=False)

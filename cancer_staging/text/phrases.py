@@ -58,7 +58,7 @@ _REFERENCE = re.compile(r"\(\?&(\w{1,60})\)")
 
 class PatternTable:
     "Rows compiled together. Has the methods of a compiled regular expression: `match`, `search`, `fullmatch`, `finditer`, `sub`, `split`."
-    __slots__ = ("name", "rows", "parts", "frame", "anchored", "cased", "regex", "match", "search", "fullmatch", "finditer", "sub", "split")
+    __slots__ = ("name", "rows", "parts", "frame", "anchored", "cased", "named", "regex", "match", "search", "fullmatch", "finditer", "sub", "split")
 
     def __init__(self,
                  name: str,                               # for messages: `margin.answer`
@@ -67,18 +67,21 @@ class PatternTable:
                  parts: Mapping[str, str] | None = None,  # name → pattern that rows and frame use as `(?&name)`
                  anchored: bool = False,                  # the phrases are tried with `match`, at their beginning, in place of `search`
                  cased: bool = False,                     # for text as printed; else phrases are folded text, in small letters
+                 named: bool = True,                      # whether a match tells its meaning; without, it only says that one of them was found, and costs less
                  ):
-        self.name, self.rows, self.parts, self.anchored, self.cased = name, rows, dict(parts or {}), anchored, cased
+        self.name, self.rows, self.parts, self.anchored, self.cased, self.named = name, rows, dict(parts or {}), anchored, cased, named
         meanings = [meaning for meaning, _ in groupby(row.meaning for row in rows)]
         if len(set(meanings)) < len(meanings):
             raise ValueError(f"{name}: the rows of one meaning must follow one another; they are {', '.join(meanings)}")
         self.frame = frame or "|".join(f"(?&{meaning})" for meaning in meanings)
-        self.regex = self.compiled(rows)
+        self.regex = self.compiled(rows, named)
         for method in ("match", "search", "fullmatch", "finditer", "sub", "split"):
             setattr(self, method, getattr(self.regex, method))  # the compiled pattern's own: a table costs nothing more
         self._check()
 
-    def compiled(self, rows: tuple[Pattern, ...]  # all rows, or some of them
+    def compiled(self,
+                 rows: tuple[Pattern, ...],  # all rows, or some of them
+                 named: bool = True,         # whether each meaning is a named group
                  ) -> re.Pattern:
         "The regular expression of the rows in the table's frame; a meaning without a row never matches."
         groups = {row.meaning: "(?!)" for row in self.rows}
@@ -87,11 +90,15 @@ class PatternTable:
 
         def expand(reference: re.Match) -> str:
             name = reference[1]
-            if name in groups:
-                return f"(?P<{name}>{_REFERENCE.sub(expand, groups[name])})"
-            if name not in self.parts:
+            if name not in groups and name not in self.parts:
                 raise ValueError(f"{self.name}: (?&{name}) is neither a meaning nor a part: there are {', '.join((*groups, *self.parts))}")
-            return f"(?:{_REFERENCE.sub(expand, self.parts[name])})"
+            inner = _REFERENCE.sub(expand, groups[name] if name in groups else self.parts[name])
+            if named and name in groups:
+                return f"(?P<{name}>{inner})"
+            before, after = reference.string[:reference.start()], reference.string[reference.end():]
+            if (not before or before.endswith(("|", "(?:"))) and (not after or after.startswith(("|", ")"))):
+                return inner  # already an alternative; without parentheses of its own `re` skips it by its first letter
+            return f"(?:{inner})"
 
         source = _REFERENCE.sub(expand, self.frame)
         if repeat := unbounded_repeat(source):
@@ -103,7 +110,7 @@ class PatternTable:
                     regex: re.Pattern | None = None,  # of some rows; None: of all
                     ) -> set[str]:
         "What the table reads in a phrase."
-        regex = regex or self.regex
+        regex = regex or (self.regex if self.named else self.compiled(self.rows))
         matches = [regex.match(phrase)] if self.anchored else regex.finditer(phrase)
         return {meaning for match in matches if match for meaning in {row.meaning for row in self.rows} if match[meaning] is not None}
 
@@ -113,7 +120,7 @@ class PatternTable:
             for phrase in (*row.reads, *row.refuses):
                 if not self.cased and phrase != phrase.lower():
                     raise ValueError(f"{self.name}: the phrase {phrase!r} must be folded, in small letters")
-                found = row.meaning in self.meanings_in(phrase)
+                found = row.meaning in self.meanings_in(phrase) if self.named else (self.match if self.anchored else self.search)(phrase) is not None
                 if found != (phrase in row.reads):
                     raise ValueError(f"{self.name}: {row.meaning} {'does not read' if not found else 'must not read'} {phrase!r}")
 

@@ -58,7 +58,8 @@ def read_dialogues(path: str | Path,          # csv, tsv, parquet or zip
     dialogue = next((published[name] for name in DIALOGUE_COLUMNS if name in published), None)
     note = next((published[name] for name in NOTE_COLUMNS if name in published), None)
     if missing or dialogue is None or note is None:
-        wanted = ", ".join(missing) or " and ".join(f"a {what} ({', '.join(names)})" for what, names, found in (("dialogue", DIALOGUE_COLUMNS, dialogue), ("note", NOTE_COLUMNS, note)) if found is None)
+        absent = [f"a {what} ({', '.join(names)})" for what, names, column in (("dialogue", DIALOGUE_COLUMNS, dialogue), ("note", NOTE_COLUMNS, note)) if column is None]
+        wanted = ", ".join(missing) or " and ".join(absent)
         raise ValueError(f"{path} lacks {wanted}: it has {', '.join(repr(column) for column in frame.columns)}")
     identifier = next((published[name] for name in DIALOGUE_ID_COLUMNS if name in published), None)
     ids = frame[identifier].cast(pl.String) if identifier else pl.Series([None] * frame.height, dtype=pl.String)

@@ -20,7 +20,7 @@ from .tasks import get_task
 
 # %% auto #0
 __all__ = ['MADE_BY', 'example_frame', 'clear_examples', 'check_examples', 'clear_splits', 'patient_splits', 'instruction_of',
-           'to_instruction_records', 'write_instructions', 'Instructions', 'split_context', 'read_instructions']
+           'to_instruction_records', 'write_instructions', 'split_context', 'Instructions', 'read_instructions']
 
 # %% ../../nbs/api/73_writing.examples.ipynb #cf2da43e
 MADE_BY = ("annotator", "registry", "clinician", "rule", "synthetic")
@@ -44,7 +44,7 @@ _LONG_COLUMNS = {"phenotype": ("context",), "section_note": ("dialogue",)}  # a 
 
 
 def _as_reports(frame: pl.DataFrame) -> pl.DataFrame:
-    "Groups as patients and inputs as texts, the form that the checks of `splits` read."
+    "Groups as patients and inputs as texts, the form that the checks of `corpora.splits` read."
     columns = [_LONG_COLUMNS.get(task) or get_task(task).columns for task in frame["task"].unique().to_list()]
     texts = pl.concat_str([pl.col(name).fill_null("") for name in dict.fromkeys(name for names in columns for name in names)], separator="\n")
     return frame.select(patient_id="group", text=texts)
@@ -52,8 +52,10 @@ def _as_reports(frame: pl.DataFrame) -> pl.DataFrame:
 
 def clear_examples(frame: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
     "The examples that share neither a group nor a near-identical input with `other`."
-    kept = clear_of(_as_reports(frame).with_columns(row=pl.int_range(pl.len())), _as_reports(other).with_columns(row=pl.int_range(pl.len())))["row"] if frame.height and other.height else pl.Series(range(frame.height), dtype=pl.Int64)
-    return frame[kept.to_list()]
+    if not frame.height or not other.height:
+        return frame
+    numbered, others = (_as_reports(examples).with_columns(row=pl.int_range(pl.len())) for examples in (frame, other))
+    return frame[clear_of(numbered, others)["row"].to_list()]
 
 
 def check_examples(frame: pl.DataFrame  # examples of one task: group, task, the input columns, split
@@ -117,11 +119,29 @@ def write_instructions(frame: pl.DataFrame,   # examples
                        ) -> Path:
     "Writes the records, one JSON object a line; gives back the path."
     path = Path(path)
-    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in to_instruction_records(frame)))
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in to_instruction_records(frame)), encoding="utf-8")
     return path
 
+# %% ../../nbs/api/73_writing.examples.ipynb #c3791965
+def split_context(context: str,      # as `instruction_of` joins it
+                  task: str,         # `section_note`, `diagnosis`, …
+                  ) -> dict[str, str | None]:
+    "The task's input columns; None for those that are not in the context. Raises ValueError when none is."
+    columns = get_task(task).columns
+    if len(columns) == 1:
+        return {columns[0]: context}
+    marks = {name: re.search(rf"^{re.escape(_shown(name))}:[ ]?", context, re.M) for name in columns}
+    starts = sorted((mark.start(), mark.end(), name) for name, mark in marks.items() if mark)
+    if not starts:
+        raise ValueError(f"the context has none of the lines {', '.join(_shown(name) + ':' for name in columns)}: it can't be split for task {task!r}")
+    ends = [start for start, _, _ in starts[1:]] + [len(context)]
+    return {name: None for name in columns} | {name: context[begin:end].strip() for (_, begin, name), end in zip(starts, ends)}
+
 # %% ../../nbs/api/73_writing.examples.ipynb #35ec2174
-_RECORD_COLUMNS = {"instruction": ("instruction", "question", "prompt"), "context": ("context", "input", "text"), "response": ("response", "output", "answer", "completion")}
+_RECORD_COLUMNS = {
+    "instruction": ("instruction", "question", "prompt"),
+    "context": ("context", "input", "text"),
+    "response": ("response", "output", "answer", "completion")}
 
 
 @dataclass(frozen=True)
@@ -132,20 +152,6 @@ class Instructions:
 
     def __repr__(self) -> str:
         return f"Instructions({self.frame.height:,} examples; {self.dropped:,} rows without a context or a response dropped)"
-
-
-def split_context(context: str,      # as `instruction_of` joins it
-                  task: str,         # `section_note`, `diagnosis`, …
-                  ) -> dict[str, str | None]:
-    "The task's input columns; None for those that are not in the context. Raises ValueError when none is."
-    columns = get_task(task).columns
-    if len(columns) == 1:
-        return {columns[0]: context}
-    starts = sorted((match.start(), match.end(), name) for name in columns if (match := re.search(rf"^{re.escape(_shown(name))}:[ ]?", context, re.M)))
-    if not starts:
-        raise ValueError(f"the context has none of the lines {', '.join(_shown(name) + ':' for name in columns)}: it can't be split for task {task!r}")
-    ends = [start for start, _, _ in starts[1:]] + [len(context)]
-    return {name: None for name in columns} | {name: context[begin:end].strip() for (_, begin, name), end in zip(starts, ends)}
 
 
 def read_instructions(path: str | Path,              # csv, tsv, jsonl or parquet with instruction, context and response
@@ -162,11 +168,13 @@ def read_instructions(path: str | Path,              # csv, tsv, jsonl or parque
     if missing := [name for name, column in found.items() if column is None]:
         raise ValueError(f"{path} has no column {', '.join(missing)}: it has {', '.join(frame.columns)}")
     full = frame.filter(*(pl.col(found[name]).cast(pl.String).str.strip_chars().fill_null("") != "" for name in ("context", "response")))
-    group, splits = next((published[name] for name in ("group", "patient_id", "patient") if name in published), None), published.get("split")
+    group = next((published[name] for name in ("group", "patient_id", "patient") if name in published), None)
+    splits = published.get("split")
     rows = []
     for number, row in enumerate(full.iter_rows(named=True)):
         context = str(row[found["context"]])
         inputs = {"question": str(row[found["instruction"]]), "context": context} if task == "phenotype" else split_context(context, task)
-        rows.append({**inputs, "response": str(row[found["response"]]).strip(), "example_id": f"{path.stem}:{number}", "group": str(row[group]) if group else f"{path.stem}:{number}", "made_by": made_by,
+        example_id = f"{path.stem}:{number}"
+        rows.append({**inputs, "response": str(row[found["response"]]).strip(), "example_id": example_id, "group": str(row[group]) if group else example_id, "made_by": made_by,
                      "split": str(row[splits]) if splits else split, "source": path.stem})
     return Instructions(example_frame(task, rows, columns), frame.height - full.height)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -16,6 +16,7 @@ from random import Random
 import polars as pl
 
 from ..fields import get_field
+from ..reading.tables import packaged_words
 from ..rules.assembly import GRAMMAR
 from ..rules.grammar import Finding
 from ..rules.vocabulary import find_mentions
@@ -29,8 +30,12 @@ __all__ = ['SHORT', 'LONG', 'RECEPTORS', 'PHENOTYPE_RULES', 'report_pieces', 'an
            'report_questions', 'phenotype_questions', 'balanced_questions', 'check_not_scoring_rules']
 
 # %% ../../nbs/api/75_writing.questions.ipynb #254c89e7
-_SENTENCE_END = re.compile(r"(?<=[A-Za-z0-9)%]{2}[.;])\s+(?=[A-Z0-9(])|\n\s*\n|\n(?=\s*(?:[A-Z0-9][.)]\s|-\s|[A-Z][A-Za-z ()/,]{2,40}:))")
-_READABLE = re.compile(r"[(\[\"']?(?:[A-Za-z]*[aeiouyAEIOUY][A-Za-z'-]*|[a-z]?[\d.,/x-]+(?:mm|cm|%)?|[A-Za-z]?[TNMpxcG]\d?\w?|of|HER-?2\S*)[.,;:)\]%\"']*")
+_SENTENCE_END = re.compile("|".join((
+    r"(?<=[A-Za-z0-9)%]{2}[.;])\s+(?=[A-Z0-9(])",                        # a mark, and a capital behind it
+    r"\n\s*\n",
+    r"\n(?=\s*(?:[A-Z0-9][.)]\s|-\s|[A-Z][A-Za-z ()/,]{2,40}:))")))      # a new item or heading
+_WORD = r"[A-Za-z]*[aeiouyAEIOUY][A-Za-z'-]*|[a-z]?[\d.,/x-]+(?:mm|cm|%)?|[A-Za-z]?[TNMpxcG]\d?\w?|of|HER-?2\S*"  # with a vowel; a number; a code
+_READABLE = re.compile(rf"[(\[\"']?(?:{_WORD})[.,;:)\]%\"']*")
 _BARCODE = re.compile(r"(?<!\S)[IVl1|^]{3,}(?!\S)")
 SHORT, LONG = 12, 60  # words of a context: shorter pieces are joined with the next, longer sentences are left out
 
@@ -42,7 +47,8 @@ def report_pieces(text: str  # a report
     for sentence in _SENTENCE_END.split(text) + [""]:
         words = sentence.split()
         if joined and (len(joined) >= SHORT or len(joined) + len(words) > LONG or not words):
-            if SHORT <= len(joined) <= LONG and len(_BARCODE.findall(" ".join(joined))) < 3 and sum(_READABLE.fullmatch(word) is not None for word in joined) >= 0.85 * len(joined):
+            readable = sum(_READABLE.fullmatch(word) is not None for word in joined) >= 0.85 * len(joined)
+            if SHORT <= len(joined) <= LONG and readable and len(_BARCODE.findall(" ".join(joined))) < 3:
                 yield " ".join(joined)
             joined = []
         joined += words
@@ -50,16 +56,6 @@ def report_pieces(text: str  # a report
 # %% ../../nbs/api/75_writing.questions.ipynb #00c89498
 _AMOUNT = r"\d{1,3}(?:[.,]\d{1,2})?"
 _SIZE = re.compile(rf"{_AMOUNT}(?:\s?(?:[cm]m\.?)?\s?[xX]\s?{_AMOUNT}){{0,2}}\s?[cm]m\b")
-_HISTOLOGIC = r"(?:infiltrating|invasive|in[\s-]situ|ductal|lobular|papillary|serous|mucinous|squamous|clear|renal|cell|urothelial|transitional|endometrioid|hepatocellular|acinar|conventional|chromophobe|" \
-              r"micropapillary|tubular|medullary|metaplastic|follicular|variant|non[\s-]?keratinizing|keratinizing|basaloid|small|large|neuroendocrine|signet|ring|prostatic|cortical|adrenal|type|villous|mammary|" \
-              r"pleomorphic|dedifferentiated|spindle|epithelioid|malignant|mixed|colloid|cystadeno\w*|cholangio\w*|acral|nodular|superficial|spreading|desmoplastic|high[\s-]grade|usual|classic(?:al)?|nos)"
-_TYPE_HEAD = r"(?:\w*carcinoma|\w*sarcoma|\w*melanoma|\w*glioma|glioblastoma(?:\s+multiforme)?|\w*astrocytoma|\w*blastoma|\w*thelioma|thymoma|seminoma|pheochromocytoma|paraganglioma|lymphoma|carcinosarcoma)"
-_TYPE_BEFORE = re.compile(rf"(?:\b{_HISTOLOGIC}[\s,-]+)+$", re.I)
-_TYPE_AFTER = re.compile(rf"(?:[\s,-]+{_HISTOLOGIC}\b){{0,4}}[\s,-]+{_TYPE_HEAD}\b", re.I)
-_BARE_TYPE = re.compile(r"(?:(?:invasive|infiltrating|malignant)\s)?(?:cell\s)?(?:carcinoma|sarcoma|neoplasm|tumou?r)", re.I)
-_TYPE_PHRASE = re.compile(rf"(?:\b{_HISTOLOGIC}[\s,-]+)*\b{_TYPE_HEAD}\b(?:[\s,-]+in[\s-]situ)?", re.I)
-_IN_SITU_AFTER = re.compile(r"[\s,-]+in[\s-]+situ\b", re.I)
-_HEAD_AT_END = re.compile(rf"{_TYPE_HEAD}$", re.I)
 
 
 def answer_size(context: str,                     # a piece of a report
@@ -68,10 +64,26 @@ def answer_size(context: str,                     # a piece of a report
     "The size as printed, with all its dimensions; None when it can't be told."
     span = found["tumor_size_mm"].evidence[-1]
     sizes = [match for match in _SIZE.finditer(context) if span.start <= match.start() < span.end]
+
     def millimetres(size: str) -> float:
         return max(float(number.replace(",", ".")) for number in re.findall(_AMOUNT, size)) * (1 if size.endswith("mm") else 10)
+
     fits = [size.group() for size in sizes if f"{millimetres(size.group()):g}" == found["tumor_size_mm"].label]
     return fits[0] if fits else None
+
+# %% ../../nbs/api/75_writing.questions.ipynb #9833e11c
+def _any_word(lexicon: str) -> str:
+    "An expression for any line of a word list; a blank in it stands for any blank."
+    return "(?:" + "|".join(packaged_words(f"lexicons/{lexicon}.txt")).replace(" ", r"\s") + ")"
+
+
+_HISTOLOGIC, _TYPE_HEAD = _any_word("histologic_words"), _any_word("histologic_nouns")
+_TYPE_BEFORE = re.compile(rf"(?:\b{_HISTOLOGIC}[\s,-]+)+$", re.I)
+_TYPE_AFTER = re.compile(rf"(?:[\s,-]+{_HISTOLOGIC}\b){{0,4}}[\s,-]+{_TYPE_HEAD}\b", re.I)
+_BARE_TYPE = re.compile(r"(?:(?:invasive|infiltrating|malignant)\s)?(?:cell\s)?(?:carcinoma|sarcoma|neoplasm|tumou?r)", re.I)
+_TYPE_PHRASE = re.compile(rf"(?:\b{_HISTOLOGIC}[\s,-]+)*\b{_TYPE_HEAD}\b(?:[\s,-]+in[\s-]situ)?", re.I)
+_IN_SITU_AFTER = re.compile(r"[\s,-]+in[\s-]+situ\b", re.I)
+_HEAD_AT_END = re.compile(rf"{_TYPE_HEAD}$", re.I)
 
 
 def answer_histology(context: str,                     # a piece of a report
@@ -89,16 +101,19 @@ def answer_histology(context: str,                     # a piece of a report
         end = after.end()
     words = context[start:end].strip(" ,-")
     others = [match.group() for match in _TYPE_PHRASE.finditer(context[:start] + " | " + context[end:])]
-    told = set(re.findall(r"[a-z]+", words.lower()))
-    if re.search(r"[.:;]", words) or _IN_SITU_AFTER.match(context, end) or _BARE_TYPE.fullmatch(words) or any(not set(re.findall(r"[a-z]+", other.lower())) <= told | {"carcinoma"} for other in others):
-        return None
-    return words
+    told = {*re.findall(r"[a-z]+", words.lower()), "carcinoma"}
+    another = any(not told.issuperset(re.findall(r"[a-z]+", other.lower())) for other in others)
+    broken = re.search(r"[.:;]", words) or _IN_SITU_AFTER.match(context, end) or _BARE_TYPE.fullmatch(words)
+    return None if another or broken else words
 
 # %% ../../nbs/api/75_writing.questions.ipynb #229d8acb
 _DIFFERENTIATED = re.compile(r"\b((?:well|moderately|moderate|poorly|poor|un)(?:[\s-]{1,3}(?:to|and)[\s-]{1,3}(?:moderately|poorly))?)[\s-]{0,3}differentiated\b", re.I)
-
-
 _NUMERAL = re.compile(r"[1-4]|(?<![a-z])[ivl]{1,3}(?![a-z])|high|low|intermediate", re.I)
+
+
+def _differentiation(words: str) -> str:
+    "`moderately differentiated` of `Moderately-`."
+    return "undifferentiated" if words.lower() == "un" else f"{' '.join(words.lower().replace('-', ' ').split())} differentiated"
 
 
 def answer_grade(context: str,                     # a piece of a report
@@ -106,11 +121,10 @@ def answer_grade(context: str,                     # a piece of a report
                  ) -> str | None:
     "The grade: `grade 2`, `high grade`, `Gleason 3+4=7`, `moderately differentiated`; words and numeral, where both stand there, in their order."
     finding = found["grade"]
-    span = finding.evidence[0]
-    detail = finding.detail
+    span, detail = finding.evidence[0], finding.detail
     if gleason := re.match(r"(\d\+\d=\d{1,2})|Gleason (\d{1,2})", detail):
         return f"Gleason {gleason[1] or gleason[2]}"
-    words = [(match.start(), f"{' '.join(match[1].lower().replace('-', ' ').split())} differentiated".replace("un differentiated", "undifferentiated")) for match in _DIFFERENTIATED.finditer(context)]
+    words = [(match.start(), _differentiation(match[1])) for match in _DIFFERENTIATED.finditer(context)]
     if "words" in finding.rule or not _NUMERAL.search(context[span.start:span.end]):
         return words[0][1] if len(words) == 1 else None
     numeral = detail.lower() if detail.endswith("Grade") else f"grade {detail[1:]}" if re.fullmatch(r"G[1-4]", detail) else None
@@ -118,7 +132,7 @@ def answer_grade(context: str,                     # a piece of a report
         return None
     return "; ".join(part for _, part in sorted([(span.start, numeral), *words]))
 
-
+# %% ../../nbs/api/75_writing.questions.ipynb #86a757df
 _BOTH_OF_OTHERS = re.compile(r"\b(?:bilateral|left\sand\sright|right\sand\sleft)[\s,]+(?:pelvic|seminal|neck|lymph|tubes|salp|sapl|adnex|nodes|oophor)", re.I)
 
 
@@ -127,13 +141,9 @@ def answer_laterality(context: str, found: Mapping[str, Finding]) -> str | None:
     return None if found["laterality"].label == "bilateral" and _BOTH_OF_OTHERS.search(context) else found["laterality"].label
 
 
-_ORGAN = re.compile(r"\b(?:adrenal\sgland|antrum|anus|appendix|bladder|brain|brainstem|breasts?|bronchus|buccal\smucosa|buttock|calf|cardia|cecum|caecum|cerebell\w+|cerebrum|cervix|cheek|colon|c?ecum|ciliary\sbody|"
-                    r"duodenum|endometrium|epiglottis|(?:o?esophago|gastro)\w+\sjunction|o?esophagus|fallopian\stubes?|(?:hepatic|splenic)\sflexure|floor\sof\s(?:the\s)?mouth|gallbladder|glottis|groin|(?:hypo|oro|naso)?pharynx|"
-                    r"(?:large|small)\s(?:intestine|bowel)|ileum|isthmus|jejunum|kidneys?|larynx|leg|lip|liver|lungs?|lobes?|mandible|maxilla|mediastinum|mouth|nose|omentum|oral\scavity|orbit|ovar(?:y|ies)|palate|pancreas|"
-                    r"pancreatic\s(?:head|body|tail)|gastric\s(?:body|fundus)|parotid|penis|peritoneum|pharynx|pleura|prostate|quadrant|rectosigmoid|rectum|retroperitoneum|scalp|skin|spleen|stomach|supraglottis|(?:pyriform\s)?sinus|"
-                    r"testis|testicle|testes|thigh|thymus|thyroid|tongue|tonsils?|trachea|trigone|ureter|urethra|uterus|vagina|vocal\scord|vulva)\b", re.I)
+_ORGAN = re.compile(rf"\b{_any_word('organs')}\b", re.I)
+_PLACE_WORDS = re.compile(rf"\b{_any_word('place_words')}\b", re.I)
 _NO_PLACE = re.compile(r"tumou?r|mass|ectomy|surface|type|carcinoma|[.;(),:']", re.I)
-_PLACE_WORDS = re.compile(r"\b(?:lobes?|poles?|segments?|regions?|nodes?|necks?|walls?|zones?|axill\w+|chest|abdom\w+|pelvi[cs]|nodule|hepat\w+|renal|prostat\w+|gastric|cervical|colon\w+|rectal|\w*cranial|frontal|temporal|parietal|occipital|site|location|located|metasta\w+)\b", re.I)
 
 
 def answer_location(context: str, found: Mapping[str, Finding]) -> str | None:
@@ -144,14 +154,18 @@ def answer_location(context: str, found: Mapping[str, Finding]) -> str | None:
 
 # %% ../../nbs/api/75_writing.questions.ipynb #cbd59842
 _STAGE_FIELDS = ("t", "n", "m", "stage_group")
-_STAGE_CODE = re.compile(r"(?<![A-Za-z0-9])[ypcar]{0,3}\(?([TNM])\)?\s?(?:stage|category)?\s?[:=]?\s?(?:[0-4xX]|[oO](?![A-Za-z])|O(?=p?M[xXO01])|is\b|[Il]\b)|(?<=[0-4xXoOabcd])([NM])\s?[0-3xXoO]\b|(?<![A-Za-z])[ypcr]{1,2}([TNM])\s?[0-4xXoOIli]")
+_STAGE_CODE = re.compile("|".join((                                                                           # what looks like one, read or not
+    r"(?<![A-Za-z0-9])[ypcar]{0,3}\(?([TNM])\)?\s?(?:stage|category)?\s?[:=]?\s?(?:[0-4xX]|[oO](?![A-Za-z])|O(?=p?M[xXO01])|is\b|[Il]\b)",
+    r"(?<=[0-4xXoOabcd])([NM])\s?[0-3xXoO]\b",                                                               # the N of T1N0
+    r"(?<![A-Za-z])[ypcr]{1,2}([TNM])\s?[0-4xXoOIli]")))
 
 
 def answer_stage(context: str,                     # a piece of a report
                  found: Mapping[str, Finding],     # what the grammar reads in it
                  ) -> str | None:
     "T, N, M and stage group as stated, in their order: `pT2; pN1; Stage IIA`; None where more is printed than was read."
-    stated = [(found[name].evidence[0].end, f"Stage {found[name].detail}" if name == "stage_group" else found[name].detail) for name in _STAGE_FIELDS if name in found and found[name].basis == "stated"]
+    told = {name: found[name] for name in _STAGE_FIELDS if name in found and found[name].basis == "stated"}
+    stated = [(finding.evidence[0].end, f"Stage {finding.detail}" if name == "stage_group" else finding.detail) for name, finding in told.items()]
     printed = Counter((match[1] or match[2] or match[3]).lower() for match in _STAGE_CODE.finditer(context))
     if not stated or any(count > 1 or name not in found for name, count in printed.items()):
         return None
@@ -159,11 +173,14 @@ def answer_stage(context: str,                     # a piece of a report
 
 # %% ../../nbs/api/75_writing.questions.ipynb #a137944e
 RECEPTORS = {"er": "ER", "pr": "PR", "her2": "HER2"}
-_RECEPTOR_NAMES = {"er": re.compile(r"(?i:o?estrogen[\s-]+(?:and\s+progesterone[\s-]+)?receptors?)|\bER\b"), "pr": re.compile(r"(?i:progesterone[\s-]+receptors?)|\bPgR\b|\bPR\b"),
-                   "her2": re.compile(r"(?i:\bher[\s-]?2|c-?erb\s?b-?2)")}
-_METHOD = re.compile(r"reported\sas|calculat|should\sbe|criteri|guideline|subsequently|interpret(?:ed|ation)\s(?:as|of|guide)|reference|defined|threshold|cut-?off|kit\b|=\s?(?:negative|positive|indeterminate|equivocal)", re.I)  # tells how, not what
-
-
+_RECEPTOR_NAMES = {
+    "er": re.compile(r"(?i:o?estrogen[\s-]+(?:and\s+progesterone[\s-]+)?receptors?)|\bER\b"),
+    "pr": re.compile(r"(?i:progesterone[\s-]+receptors?)|\bPgR\b|\bPR\b"),
+    "her2": re.compile(r"(?i:\bher[\s-]?2|c-?erb\s?b-?2)")}
+_METHOD = re.compile("|".join((                                                      # tells how, not what
+    r"reported\sas|calculat|should\sbe|criteri|guideline|subsequently",
+    r"interpret(?:ed|ation)\s(?:as|of|guide)|reference|defined|threshold|cut-?off|kit\b",
+    r"=\s?(?:negative|positive|indeterminate|equivocal)")), re.I)
 _BEFORE_RECEPTOR = {"estrogen", "oestrogen", "progesterone", "hormone", "hormonal", "steroid", "and", "the", "for", "of", "er", "pr", "all", "both"}
 
 
@@ -192,22 +209,30 @@ def answer_status(context: str, found: Mapping[str, Finding]) -> str | None:
 class PhenotypeRule:
     "How one of the eight questions is answered from a piece of a report."
     fields: tuple[str, ...]   # fields of the grammar whose values answer it
-    answer: object            # (piece, what the grammar reads in it) → the answer, or None
+    answer: Callable[[str, Mapping[str, Finding]], str | None]  # from the piece and what the grammar reads in it; None: can't be told
     hint: re.Pattern          # what may answer it: a piece with a hint but without an answer is not asked about
     about: re.Pattern = re.compile("")  # what an answering piece must speak of
 
 
 _ANY_TUMOUR = r"tumou?r|mass\b|lesion|nodule|carcinoma|sarcoma|neoplasm|cancer|melanoma|focus|foci|adenocarcinoma|polyp|invasi"
 _NO_TUMOUR = re.compile(r"\b(?:no|without)\s(?:(?:residual|evidence\sof|malignant|definite)\s)*(?:tumou?r|carcinoma|malignancy|lesion|mass)|\b(?:negative|free)\s(?:for|of)\s(?:\w+\s)?\w+", re.I)
+_RECEPTOR_HINT = re.compile(r"receptor|\bER\b|\bPR\b|\bPgR\b|her[\s-]?2|erb|EGFR|neu\b", re.I)
+_SIZE_HINT = re.compile(rf"(?:{_ANY_TUMOUR}|size|dimension|pT).*?\d\s?[cme]m\b|\d\s?[cme]m\b.*?(?:{_ANY_TUMOUR})", re.I)
+_TYPE_HINT = re.compile(r"\w(?:oma|omas|omatous)\b|malignan|cancer|serous|ductal|lobular|squamous|urothel|histologic(?:al)?\s(?:sub)?type|leukem|keratini|adeno|8\d{3}/\d", re.I)
+_SIDE_HINT = re.compile(r"\b(?:left|right|bilateral\w*|both|lt|rt|l|r|midline|isthmus)\b", re.I)
+_STAGE_HINT = re.compile(r"\bstag(?:e|ing)\b|tnm|ajcc|dukes|\b[ypc]{0,2}[TNM]\s?[0-4xoil]|\by?p[TNM]", re.I)
+_PLACE_HINT = re.compile(f"{_ORGAN.pattern}|{_PLACE_WORDS.pattern}", re.I)
+_GRADE_HINT = re.compile(r"grade|differentiat|gleason|fuhrman|\bG\s?[1-4]\b|nottingham|anaplas|bloom|sbr|\bwho\b", re.I)
+_OF_TUMOUR = re.compile(_ANY_TUMOUR, re.I)
 PHENOTYPE_RULES = {
-    "tumor_size": PhenotypeRule(("tumor_size_mm",), answer_size, re.compile(rf"(?:{_ANY_TUMOUR}|size|dimension|pT).*?\d\s?[cme]m\b|\d\s?[cme]m\b.*?(?:{_ANY_TUMOUR})", re.I)),
-    "histology": PhenotypeRule(("histology",), answer_histology, re.compile(r"\w(?:oma|omas|omatous)\b|malignan|cancer|serous|ductal|lobular|squamous|urothel|histologic(?:al)?\s(?:sub)?type|leukem|keratini|adeno|8\d{3}/\d", re.I)),
-    "receptors_mentioned": PhenotypeRule(("er", "pr", "her2"), answer_receptors, re.compile(r"receptor|\bER\b|\bPR\b|\bPgR\b|her[\s-]?2|erb|EGFR|neu\b", re.I)),
-    "receptor_type": PhenotypeRule(("er", "pr", "her2"), answer_status, re.compile(r"receptor|\bER\b|\bPR\b|\bPgR\b|her[\s-]?2|erb|EGFR|neu\b", re.I)),
-    "laterality": PhenotypeRule(("laterality",), answer_laterality, re.compile(r"\b(?:left|right|bilateral\w*|both|lt|rt|l|r|midline|isthmus)\b", re.I), re.compile(_ANY_TUMOUR, re.I)),
-    "stage": PhenotypeRule(_STAGE_FIELDS, answer_stage, re.compile(r"\bstag(?:e|ing)\b|tnm|ajcc|dukes|\b[ypc]{0,2}[TNM]\s?[0-4xoil]|\by?p[TNM]", re.I)),
-    "location": PhenotypeRule(("site",), answer_location, re.compile(f"{_ORGAN.pattern}|{_PLACE_WORDS.pattern}", re.I), re.compile(_ANY_TUMOUR, re.I)),
-    "grade": PhenotypeRule(("grade",), answer_grade, re.compile(r"grade|differentiat|gleason|fuhrman|\bG\s?[1-4]\b|nottingham|anaplas|bloom|sbr|\bwho\b", re.I))}
+    "tumor_size": PhenotypeRule(("tumor_size_mm",), answer_size, _SIZE_HINT),
+    "histology": PhenotypeRule(("histology",), answer_histology, _TYPE_HINT),
+    "receptors_mentioned": PhenotypeRule(("er", "pr", "her2"), answer_receptors, _RECEPTOR_HINT),
+    "receptor_type": PhenotypeRule(("er", "pr", "her2"), answer_status, _RECEPTOR_HINT),
+    "laterality": PhenotypeRule(("laterality",), answer_laterality, _SIDE_HINT, _OF_TUMOUR),
+    "stage": PhenotypeRule(_STAGE_FIELDS, answer_stage, _STAGE_HINT),
+    "location": PhenotypeRule(("site",), answer_location, _PLACE_HINT, _OF_TUMOUR),
+    "grade": PhenotypeRule(("grade",), answer_grade, _GRADE_HINT)}
 
 # %% ../../nbs/api/75_writing.questions.ipynb #8963f9be
 def piece_answers(context: str,                          # a piece of a report
@@ -217,16 +242,15 @@ def piece_answers(context: str,                          # a piece of a report
     may answer it without a value."""
     document = GRAMMAR.prepare(context)
     found = {name: finding for name, finding in GRAMMAR.read(context).items() if finding.basis == "stated"}
+    spoken_of = _NO_TUMOUR.sub(" ", context)
     answers = {}
     for key, rule in PHENOTYPE_RULES.items():
         read = {name: found[name] for name in rule.fields if name in found}
         hinted = bool(rule.hint.search(context)) or (key == "location" and bool(find_mentions(document)[0]))
+        agrees = key == "receptors_mentioned" or all(name in whole and whole[name].label == finding.label for name, finding in read.items()) and rule.about.search(spoken_of)
         if not read and not hinted:
             answers[key] = (NOT_RELEVANT, {})
-        elif key == "receptors_mentioned":
-            if read and (answer := rule.answer(context, read)):
-                answers[key] = (answer, read)
-        elif read and all(name in whole and whole[name].label == finding.label for name, finding in read.items()) and rule.about.search(_NO_TUMOUR.sub(" ", context)) and (answer := rule.answer(context, read)):
+        elif read and agrees and (answer := rule.answer(context, read)):
             answers[key] = (answer, read)
     return answers
 
@@ -277,8 +301,13 @@ def who_confirms(read: Mapping[str, Finding],                  # what was read i
                  annotated: Mapping[str, set[str]],            # of the patient, from `read_annotations`
                  ) -> str:
     "`annotator` or `registry` where that source gives the same value for every field read, else `rule`."
+    def spoken(name: str, value: str | None) -> str:
+        return str(value)[:3] if name == "site" else str(value)  # C50 of C50.9
+
     def agrees(values: Mapping[str, set[str]]) -> bool:
-        return bool(read) and all(str(finding.detail if name in _REGISTRY_CODES else finding.label)[:3 if name == "site" else None] in {value[:3] if name == "site" else value for value in values.get(name, ())} for name, finding in read.items())
+        told = {name: spoken(name, finding.detail if name in _REGISTRY_CODES else finding.label) for name, finding in read.items()}
+        return bool(told) and all(value in {spoken(name, other) for other in values.get(name, ())} for name, value in told.items())
+
     return "annotator" if agrees(annotated) else "registry" if agrees(registry) else "rule"
 
 # %% ../../nbs/api/75_writing.questions.ipynb #b3195953
@@ -306,16 +335,19 @@ def phenotype_questions(frame: pl.DataFrame,                                    
     rows = []
     for row in patient_splits(frame, validation_share, seed).iter_rows(named=True):
         random = Random(f"phenotype_questions {seed} {row['patient_id']}")
-        asked = sorted(report_questions(row, annotations.get(row["patient_id"], {})), key=lambda asked: (MADE_BY.index(asked["made_by"]), asked["hard"] == "no", random.random()))
+        asked = report_questions(row, annotations.get(row["patient_id"], {}))
+        asked = sorted(asked, key=lambda question: (MADE_BY.index(question["made_by"]), question["hard"] == "no", random.random()))
         kinds: dict[tuple[str, bool], list[dict[str, str]]] = defaultdict(list)
         for question in asked:
             kinds[question["question_key"], question["response"] == NOT_RELEVANT].append(question)
-        said = [question for key in sorted(QUESTIONS, key=lambda key: (not key.startswith("receptor"), key != "stage", random.random())) for question in kinds[key, False][:2]]
+        rare_first = sorted(QUESTIONS, key=lambda key: (not key.startswith("receptor"), key != "stage", random.random()))
+        said = [question for key in rare_first for question in kinds[key, False][:2]]
         silent = [question for key in QUESTIONS for question in kinds[key, True][:1]]
         random.shuffle(silent)
         chosen = said[:per_report // 2]
         for number, question in enumerate(chosen + silent[:per_report - len(chosen)]):
-            rows.append({**question, "example_id": f"phenotype:{row['patient_id']}:{number}", "group": row["patient_id"], "question": QUESTIONS[question["question_key"]], "split": row["split"], "source": "tcga"})
+            rows.append({**question, "example_id": f"phenotype:{row['patient_id']}:{number}", "group": row["patient_id"],
+                         "question": QUESTIONS[question["question_key"]], "split": row["split"], "source": "tcga"})
     return example_frame("phenotype", rows, ("question", "context"), ("question_key", "hard"))
 
 # %% ../../nbs/api/75_writing.questions.ipynb #b922f663
@@ -334,7 +366,8 @@ def balanced_questions(questions: pl.DataFrame,                                 
 
     def drawn(split: str, *others: pl.DataFrame) -> pl.DataFrame:
         wanted = counts[split] // (2 * len(QUESTIONS))
-        pool = questions.filter(pl.col("split") == split).sample(fraction=1.0, shuffle=True, seed=seed).unique(["question_key", "context"], keep="first", maintain_order=True)
+        pool = questions.filter(pl.col("split") == split).sample(fraction=1.0, shuffle=True, seed=seed)
+        pool = pool.unique(["question_key", "context"], keep="first", maintain_order=True)
         if split == "test":
             pool = pool.sort(pl.col("made_by").replace_strict(MADE_BY, range(len(MADE_BY)), return_dtype=pl.Int64), maintain_order=True)
         pool = apart(pool.group_by("question_key", silent.alias("silent"), maintain_order=True).head(2 * wanted).select(questions.columns), others)

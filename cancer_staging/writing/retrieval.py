@@ -242,7 +242,7 @@ RETRIEVERS = (RandomRetriever.name, BM25Retriever.name, *ENCODERS)
 
 # %% ../../nbs/api/83_writing.retrieval.ipynb #477f1478
 def embed_texts(texts: Sequence[str],                                # rows or examples
-                model,                                               # from `backbones.load_backbone`
+                model,                                               # from `models.backbones.load_backbone`
                 tokenizer,                                           # of the model
                 encoder: Encoder,                                    # pooling, length, similarity
                 ends: tuple[str, str] = ("", ""),                    # tokens before and after each text
@@ -253,7 +253,8 @@ def embed_texts(texts: Sequence[str],                                # rows or e
     import torch
     from cancer_staging.models.backbones import longest_window
     from cancer_staging.models.configuration import StagingConfig
-    from cancer_staging.models.network import batch_reports, encode, pad_windows, pool_tokens
+    from cancer_staging.models.encoding import batch_reports, encode, pad_windows
+    from cancer_staging.models.network import pool_tokens
 
     before, after = ([] if not end else tokenizer(end, add_special_tokens=False).input_ids for end in ends)
     if len(before) != bool(ends[0]) or len(after) != bool(ends[1]):

@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..fields import get_field
 from ..evaluate.text import answer_set_scores, generation_scores, icd_accuracy
-from ..optional import optional_module
-from ..models.prompts import field_question, json_question, json_schema
+from ..fields import get_field
+from ..models.prompts import field_question, json_pattern, json_question
 
 # %% auto #0
 __all__ = ['NOT_RELEVANT', 'SOAP_SECTIONS', 'SOAP_HEADINGS', 'QUESTIONS', 'TASKS', 'Parsed', 'parse_text', 'parse_set',
@@ -151,7 +150,7 @@ QUESTIONS: dict[str, str] = {
     "location": "What is the location of the tumor?",
     "grade": "What is the grade?"}
 
-
+# %% ../../nbs/api/72_writing.tasks.ipynb #83373a92
 def phenotype_scores(predictions: Sequence[str | None], references: Sequence[str]) -> dict[str, float]:
     "Text scores, and micro F1 over the parts of the answers."
     sets = [[parse_set(answer or "").value or frozenset() for answer in answers] for answers in (predictions, references)]
@@ -165,25 +164,29 @@ def icd10_scores(predictions: Sequence[str | None], references: Sequence[str]) -
 
 # %% ../../nbs/api/72_writing.tasks.ipynb #19bf874b
 _PHENOTYPE = Task(
-    "phenotype", "Phenotype questions", "Answer the question from the text alone. Write only the answer, with '; ' between several. If the text does not say, write 'Not relevant'.",
+    "phenotype", "Phenotype questions",
+    "Answer the question from the text alone. Write only the answer, with '; ' between several. If the text does not say, write 'Not relevant'.",
     ("question", "context"), "Text: {context}\nQuestion: {question}", parse_set, phenotype_scores, max_new_tokens=48)
 _DIAGNOSIS = Task(
     "diagnosis", "Diagnosis from notes", "Write the diagnosis that these notes support. Write only the diagnosis.",
     ("reason_for_visit", "treatment_site", "subjective", "nursing_review_of_systems", "objective", "laboratory"),
-    "Reason for visit: {reason_for_visit}\nTreatment site: {treatment_site}\nSubjective: {subjective}\nNursing review of systems: {nursing_review_of_systems}\nObjective: {objective}\nLaboratory: {laboratory}",
+    "Reason for visit: {reason_for_visit}\nTreatment site: {treatment_site}\nSubjective: {subjective}\nNursing review of systems: {nursing_review_of_systems}\n"
+    "Objective: {objective}\nLaboratory: {laboratory}",
     required=(), max_new_tokens=64)
 _ICD10_TASK = Task(
     "icd10", "ICD-10 from report", "Which ICD-10 code has the primary tumor of this pathology report? Write only the code, such as C50.9.",
     ("text",), "Report: {text}", parse_icd10, icd10_scores, constraint=r"[CD][0-9][0-9](\.[0-9][0-9]?)?", max_new_tokens=12)
 _SOAP = Task(
-    "soap", "SOAP note", "Write the clinical note of this visit from the conversation alone: what the patient reports (subjective), examination and results (objective), assessment, and plan, each under its heading. "
-    "Add nothing that was not said, and no remarks.", ("dialogue",), "Conversation:\n{dialogue}", parse_soap, max_new_tokens=1024)
+    "soap", "SOAP note",
+    "Write the clinical note of this visit from the conversation alone: what the patient reports (subjective), examination and results (objective), assessment, and plan, each under its heading. "
+    "Add nothing that was not said, and no remarks.",
+    ("dialogue",), "Conversation:\n{dialogue}", parse_soap, max_new_tokens=1024)
 _SECTION = Task(
     "section_note", "Section of a note", "Write the named section of the clinical note from the conversation alone. Write only its text.",
     ("section", "dialogue"), "Conversation:\n{dialogue}\nSection: {section}", max_new_tokens=256)
 TASKS: dict[str, Task] = {task.name: task for task in (_PHENOTYPE, _DIAGNOSIS, _ICD10_TASK, _SOAP, _SECTION)}
 
-
+# %% ../../nbs/api/72_writing.tasks.ipynb #264e9fde
 def get_task(name: str | Task  # such as `soap`, or a declaration
              ) -> Task:
     "The task called `name`; raises ValueError naming the tasks there are."
@@ -205,15 +208,16 @@ def register_task(task: Task  # with a new name
 def field_task(name: str  # a field with labels, such as `t`
                ) -> Task:
     "The task to name the field's label, from a report; the constraint allows nothing else."
-    labels = get_field(name).trained
-    return Task(f"field_{name}", get_field(name).title, f"You read pathology reports. {field_question(name)}", ("text",), "Report: {text}", constraint="|".join(map(re.escape, labels)), max_new_tokens=12)
+    declared = get_field(name)
+    return Task(f"field_{name}", declared.title, f"You read pathology reports. {field_question(name)}", ("text",), "Report: {text}",
+                constraint="|".join(map(re.escape, declared.trained)), max_new_tokens=12)
 
 
 def fields_task(names: Sequence[str]  # fields with labels
                 ) -> Task:
     "The task to write all fields as one JSON object; null where the report does not say. Needs outlines-core."
-    pattern = optional_module("outlines_core", "learn").json_schema.build_regex_from_schema(json.dumps(json_schema(names)), "")
-    return Task("fields", "Fields as JSON", f"You read pathology reports. {json_question(names)}", ("text",), "Report: {text}", parse_json, constraint=pattern, max_new_tokens=32 * len(names))
+    return Task("fields", "Fields as JSON", f"You read pathology reports. {json_question(names)}", ("text",), "Report: {text}", parse_json,
+                constraint=json_pattern(names), max_new_tokens=32 * len(names))
 
 
 def parse_json(answer: str  # a JSON object, perhaps with words around it
@@ -242,10 +246,12 @@ def _harmless(text: str, tokenizer) -> str:
 
 
 def _turns(task: Task, row: Mapping[str, str | None], examples: Sequence[Mapping[str, str | None]], tokenizer) -> list[dict[str, str]]:
-    turns = [{"role": "system", "content": task.instruction}]
-    for example in examples:
-        turns += [{"role": "user", "content": _harmless(task.message(example), tokenizer)}, {"role": "assistant", "content": _harmless((example.get("response") or "").strip(), tokenizer)}]
-    return [*turns, {"role": "user", "content": _harmless(task.message(row), tokenizer)}]
+    "The instruction, each example as a question and its answer, and the row's question."
+    def turn(role: str, text: str) -> dict[str, str]:
+        return {"role": role, "content": _harmless(text, tokenizer)}
+
+    solved = [said for example in examples for said in (turn("user", task.message(example)), turn("assistant", (example.get("response") or "").strip()))]
+    return [{"role": "system", "content": task.instruction}, *solved, turn("user", task.message(row))]
 
 
 def _render(turns: list[dict[str, str]], tokenizer) -> str:

@@ -19,19 +19,19 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ..corpora.tcga import standard_name
-from .dialogues import DIALOGUE_COLUMNS, read_dialogues
 from ..corpora.labelled import read_data, select_rows
+from ..corpora.tcga import standard_name
 from ..evaluate.intervals import bootstrap_interval, Interval
-from ..optional import optional_module
 from ..models.recipes import get_recipe, WritingRecipe
+from ..optional import optional_module
 from ..runs import peak_memory
+from .dialogues import DIALOGUE_COLUMNS, read_dialogues
 from .tasks import build_answer, build_prompt, get_task, Task
 
 # %% auto #0
 __all__ = ['LORA_TARGETS', 'row_tasks', 'read_examples', 'Tokenized', 'tokenize_examples', 'pack_blocks', 'Perplexity',
            'perplexity', 'WritingRun', 'sft_arguments', 'adapter_settings', 'collate', 'answer_loss', 'answer_trainer',
-           'tune', 'training_part', 'make_dataset', 'step_report', 'base_name', 'write_run']
+           'training_part', 'make_dataset', 'step_report', 'base_name', 'write_run', 'tune']
 
 # %% ../../nbs/api/82_writing.tuning.ipynb #644c11a4
 def row_tasks(frame: pl.DataFrame,             # examples
@@ -49,7 +49,7 @@ def row_tasks(frame: pl.DataFrame,             # examples
         one.check_columns(frame.columns)
     return tasks
 
-
+# %% ../../nbs/api/82_writing.tuning.ipynb #f3fa8c0c
 def read_examples(path: str | Path  # examples (csv, tsv, parquet, jsonl), or a published table of dialogues and notes
                   ) -> pl.DataFrame:
     "The table; dialogues and notes become examples of `soap`, or of `section_note` where there are section headers. Raises ValueError when it can't be read."
@@ -59,7 +59,7 @@ def read_examples(path: str | Path  # examples (csv, tsv, parquet, jsonl), or a 
     rows = read_dialogues(path).frame.rename({"note": "response"})
     return rows.with_columns(pl.lit("section_note" if "section" in rows.columns else "soap").alias("task"))
 
-
+# %% ../../nbs/api/82_writing.tuning.ipynb #b27efd29
 @dataclass(frozen=True)
 class Tokenized:
     "Examples as token ids, and what was lost."
@@ -93,7 +93,7 @@ def tokenize_examples(frame: pl.DataFrame,             # examples
         raise ValueError(f"no example can be trained on: {', '.join(f'{count:,} × {reason}' for reason, count in Counter(left_out).items()) or 'the table is empty'}")
     return Tokenized(ids, lengths, cut, tuple(left_out))
 
-
+# %% ../../nbs/api/82_writing.tuning.ipynb #b214365b
 def pack_blocks(texts: Sequence[str],  # reports
                 tokenizer,
                 block: int,            # tokens
@@ -164,24 +164,27 @@ class WritingRun:
     def describe(self) -> str:
         "A line for the screen."
         lost = f", {sum(self.left_out.values()):,} left out" if self.left_out else ""
-        return f"{self.examples:,} examples ({self.cut:,} cut to fit{lost}), {self.steps:,} steps in {self.seconds:,.0f} s, loss {self.loss:.3f}, {self.parameters['trained']:,} of {self.parameters['all']:,} weights trained"
+        weights = f"{self.parameters['trained']:,} of {self.parameters['all']:,} weights trained"
+        return f"{self.examples:,} examples ({self.cut:,} cut to fit{lost}), {self.steps:,} steps in {self.seconds:,.0f} s, loss {self.loss:.3f}, {weights}"
 
 # %% ../../nbs/api/82_writing.tuning.ipynb #9d40f9a1
-LORA_TARGETS = {"attention": ["q_proj", "k_proj", "v_proj", "o_proj"], "query_value": ["q_proj", "v_proj"], "all": "all-linear"}
-
-
 def sft_arguments(recipe: WritingRecipe, folder: Path, steps: int):
     "trl's arguments for the recipe. On a processor without fast bfloat16, everything is float32."
     torch, trl = optional_module("torch", "generate"), optional_module("trl", "generate")
     from cancer_staging.models.backbones import fast_dtype
 
-    micro = min(recipe.micro_batch, recipe.batch)
+    micro, cuda = min(recipe.micro_batch, recipe.batch), torch.cuda.is_available()
     return trl.SFTConfig(
-        output_dir=str(folder), seed=recipe.seed, data_seed=recipe.seed, num_train_epochs=recipe.epochs, per_device_train_batch_size=micro, gradient_accumulation_steps=max(1, recipe.batch // micro),
+        output_dir=str(folder), seed=recipe.seed, data_seed=recipe.seed, num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=micro, gradient_accumulation_steps=max(1, recipe.batch // micro),
         learning_rate=recipe.learning_rate, lr_scheduler_type="cosine", warmup_steps=math.floor(recipe.warmup * steps), weight_decay=recipe.weight_decay, max_grad_norm=recipe.clip_norm,
-        bf16=fast_dtype() == torch.bfloat16, fp16=False, use_cpu=not torch.cuda.is_available(), gradient_checkpointing=recipe.gradient_checkpointing and torch.cuda.is_available(),
-        train_sampling_strategy="group_by_length" if recipe.objective == "instruct" else "random", max_length=None, packing=False, dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False,
-        logging_steps=1, save_strategy="steps", save_steps=max(1, steps // 5), save_total_limit=1, report_to="none", disable_tqdm=True, dataloader_pin_memory=torch.cuda.is_available())
+        bf16=fast_dtype() == torch.bfloat16, fp16=False, use_cpu=not cuda, gradient_checkpointing=recipe.gradient_checkpointing and cuda, dataloader_pin_memory=cuda,
+        train_sampling_strategy="group_by_length" if recipe.objective == "instruct" else "random",
+        max_length=None, packing=False, dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False,
+        logging_steps=1, save_strategy="steps", save_steps=max(1, steps // 5), save_total_limit=1, report_to="none", disable_tqdm=True)
+
+# %% ../../nbs/api/82_writing.tuning.ipynb #841e5661
+LORA_TARGETS = {"attention": ["q_proj", "k_proj", "v_proj", "o_proj"], "query_value": ["q_proj", "v_proj"], "all": "all-linear"}
 
 
 def adapter_settings(recipe: WritingRecipe, model) -> object | None:
@@ -236,52 +239,6 @@ def answer_trainer(**arguments  # of trl's `SFTTrainer`
 
     return AnswerTrainer(**arguments)
 
-# %% ../../nbs/api/82_writing.tuning.ipynb #dbb98edf
-def tune(recipe: str | WritingRecipe,              # a name, or a recipe of your own
-         data: pl.DataFrame | str | Path,          # examples (`instruct`), or a table with a column text (`continue`); rows of split train where it has that column
-         out: str | Path,                          # the folder for the adapter; must not exist, unless `resume`
-         backbone: str | None = None,              # hub name, folder (also of an adapter), or `smollm2`; the recipe's by default
-         task: str | Task | None = None,           # the task of all rows; None: the column `task`
-         resume: bool = False,                     # go on where the run was broken off
-         where: Sequence[str] = (),                # conditions `column=value` that rows must meet
-         limit: int | None = None,                 # at most so many rows, drawn at random
-         text_column: str = "text",                # of reports
-         progress: Callable | None = None,         # called with a `training.TrainingProgress` after every step
-         **overrides,                              # settings of the recipe: epochs, learning_rate, tuning, …
-         ) -> WritingRun:
-    "What the run did; the adapter is in `out`. Raises ValueError for unknown names, bad settings and tables that can't be learnt from. After CancerLLM, arXiv 2406.10459."
-    from cancer_staging.models.backbones import load_causal
-    from cancer_staging.models.trainer import last_checkpoint
-    from cancer_staging.models.training import begin_folder, check_folder, versions
-
-    torch, trl = optional_module("torch", "generate"), optional_module("trl", "generate")
-    recipe = (get_recipe(recipe) if isinstance(recipe, str) else recipe).but(backbone=backbone, **overrides)
-    frame, out = training_part(data if isinstance(data, pl.DataFrame) else read_examples(data), where, limit, recipe.seed), Path(out)
-    if recipe.objective == "continue" and text_column not in frame.columns:
-        raise ValueError(f"continued pre-training needs a column {text_column}: the table has {', '.join(frame.columns)}")
-    fingerprint = str(frame.hash_rows(seed=0).sum())
-    check_folder(out, recipe, fingerprint, resume)
-    if (out / "training.json").is_file():
-        return WritingRun(**json.loads((out / "training.json").read_text(encoding="utf-8")))
-    optional_module("transformers", "generate").set_seed(recipe.seed)
-    model, tokenizer = load_causal(recipe.backbone, quantization="nf4" if recipe.tuning == "qlora" else None)
-    dataset, found = make_dataset(recipe, frame, tokenizer, task, text_column)
-    steps = math.ceil(math.ceil(len(dataset) / recipe.batch) * recipe.epochs)
-    begin_folder(out, recipe, fingerprint)
-    trainer = answer_trainer(model=model, args=sft_arguments(recipe, out / "checkpoints", steps), train_dataset=dataset, processing_class=tokenizer, peft_config=adapter_settings(recipe, model),
-                             data_collator=partial(collate, pad=tokenizer.pad_token_id), callbacks=[step_report(progress)] if progress else None)
-    trainer.remove_callback(optional_module("transformers", "generate").PrinterCallback)
-    began = time.monotonic()
-    with peak_memory() as peak:
-        trainer.train(resume_from_checkpoint=last_checkpoint(out / "checkpoints") if resume else None)
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    run = WritingRun(
-        str(out), asdict(recipe), len(dataset), found.cut, dict(Counter(found.left_out)), trainer.state.global_step, float(trainer.state.epoch or 0), time.monotonic() - began, sum(map(len, found.input_ids)),
-        float(np.mean(losses[-max(1, len(losses) // 10):])), {"all": sum(weights.numel() for weights in trainer.model.parameters()), "trained": sum(weights.numel() for weights in trainer.model.parameters() if weights.requires_grad)},
-        peak.mb, torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu", {**versions(), "trl": trl.__version__})
-    write_run(trainer, tokenizer, run, out)
-    return run
-
 # %% ../../nbs/api/82_writing.tuning.ipynb #a23ada69
 def training_part(frame: pl.DataFrame, where: Sequence[str] = (), limit: int | None = None, seed: int = 0) -> pl.DataFrame:
     "The rows to learn from: of split train where there is that column, then as asked for. Raises ValueError when none is left."
@@ -304,7 +261,7 @@ def make_dataset(recipe: WritingRecipe, frame: pl.DataFrame, tokenizer, task: st
     labels = [[-100] * (len(ids) - answer) + ids[len(ids) - answer:] for ids, answer in zip(found.input_ids, found.answer_tokens)]
     return datasets.Dataset.from_dict({"input_ids": found.input_ids, "labels": labels}), found
 
-
+# %% ../../nbs/api/82_writing.tuning.ipynb #6de58197
 def step_report(progress: Callable):
     "A callback that tells how far the run is."
     from transformers import TrainerCallback
@@ -338,3 +295,54 @@ def write_run(trainer, tokenizer, run: WritingRun, out: Path) -> None:
     (out / "training.json.partial").write_text(json.dumps(asdict(run), indent=1) + "\n", encoding="utf-8")
     os.replace(out / "training.json.partial", out / "training.json")
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
+
+# %% ../../nbs/api/82_writing.tuning.ipynb #dbb98edf
+def tune(recipe: str | WritingRecipe,              # a name, or a recipe of your own
+         data: pl.DataFrame | str | Path,          # examples (`instruct`), or a table with a column text (`continue`); rows of split train where it has that column
+         out: str | Path,                          # the folder for the adapter; must not exist, unless `resume`
+         backbone: str | None = None,              # hub name, folder (also of an adapter), or `smollm2`; the recipe's by default
+         task: str | Task | None = None,           # the task of all rows; None: the column `task`
+         resume: bool = False,                     # go on where the run was broken off
+         where: Sequence[str] = (),                # conditions `column=value` that rows must meet
+         limit: int | None = None,                 # at most so many rows, drawn at random
+         text_column: str = "text",                # of reports
+         progress: Callable | None = None,         # called with a `models.training.TrainingProgress` after every step
+         **overrides,                              # settings of the recipe: epochs, learning_rate, tuning, …
+         ) -> WritingRun:
+    "What the run did; the adapter is in `out`. Raises ValueError for unknown names, bad settings and tables that can't be learnt from. After CancerLLM, arXiv 2406.10459."
+    from cancer_staging.models.backbones import load_causal
+    from cancer_staging.models.trainer import last_checkpoint
+    from cancer_staging.models.training import begin_folder, check_folder, versions
+
+    torch, trl = optional_module("torch", "generate"), optional_module("trl", "generate")
+    recipe = (get_recipe(recipe) if isinstance(recipe, str) else recipe).but(backbone=backbone, **overrides)
+    out = Path(out)
+    frame = training_part(data if isinstance(data, pl.DataFrame) else read_examples(data), where, limit, recipe.seed)
+    if recipe.objective == "continue" and text_column not in frame.columns:
+        raise ValueError(f"continued pre-training needs a column {text_column}: the table has {', '.join(frame.columns)}")
+    fingerprint = str(frame.hash_rows(seed=0).sum())
+    check_folder(out, recipe, fingerprint, resume)
+    if (out / "training.json").is_file():
+        return WritingRun(**json.loads((out / "training.json").read_text(encoding="utf-8")))
+    optional_module("transformers", "generate").set_seed(recipe.seed)
+    model, tokenizer = load_causal(recipe.backbone, quantization="nf4" if recipe.tuning == "qlora" else None)
+    dataset, found = make_dataset(recipe, frame, tokenizer, task, text_column)
+    steps = math.ceil(math.ceil(len(dataset) / recipe.batch) * recipe.epochs)
+    begin_folder(out, recipe, fingerprint)
+    trainer = answer_trainer(
+        model=model, args=sft_arguments(recipe, out / "checkpoints", steps), train_dataset=dataset, processing_class=tokenizer, peft_config=adapter_settings(recipe, model),
+        data_collator=partial(collate, pad=tokenizer.pad_token_id), callbacks=[step_report(progress)] if progress else None)
+    trainer.remove_callback(optional_module("transformers", "generate").PrinterCallback)
+    began = time.monotonic()
+    with peak_memory() as peak:
+        trainer.train(resume_from_checkpoint=last_checkpoint(out / "checkpoints") if resume else None)
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    weights = list(trainer.model.parameters())
+    run = WritingRun(
+        folder=str(out), recipe=asdict(recipe), examples=len(dataset), cut=found.cut, left_out=dict(Counter(found.left_out)),
+        steps=trainer.state.global_step, epochs=float(trainer.state.epoch or 0), seconds=time.monotonic() - began, tokens=sum(map(len, found.input_ids)),
+        loss=float(np.mean(losses[-max(1, len(losses) // 10):])),
+        parameters={"all": sum(weight.numel() for weight in weights), "trained": sum(weight.numel() for weight in weights if weight.requires_grad)},
+        peak_memory_mb=peak.mb, device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu", versions={**versions(), "trl": trl.__version__})
+    write_run(trainer, tokenizer, run, out)
+    return run

@@ -1,6 +1,6 @@
 """Retrievers on the same held-out rows, with 0, 1 and 3 examples: `python nbs/benchmarks/compare_retrievers.py TASK MODEL --train TRAIN.parquet --test TEST.parquet`.
 
-The tables have the columns of `instruct`: example_id, group, split, the task's inputs, response. Examples come from the rows of `--train` whose split is train; `--split` of `--test` is
+The tables have the columns of `writing.examples`: example_id, group, split, the task's inputs, response. Examples come from the rows of `--train` whose split is train; `--split` of `--test` is
 answered (validation unless said otherwise), the same rows by every retriever. Every combination is added to `results/retrieval_TASK.json` as soon as it is done; one that stands there is not
 made again. Beside the model stands the answer of the nearest example, copied: `copy` needs no model.
 """

@@ -40,7 +40,7 @@ ICD10_WORDS = 90  # of the part of the report that carries the diagnosis
 @dataclass(frozen=True)
 class Run:
     "One row of a table."
-    task: str                                               # of `tasks`, or `reports` for continued pre-training
+    task: str                                               # of `writing.tasks`, or `reports` for continued pre-training
     recipe: str | None = None                               # None: nothing is trained
     backbone: str = "smollm2"                               # or the name of another run
     settings: Mapping[str, object] = field(default_factory=dict)  # of `tune`

@@ -1,5 +1,4 @@
-"Bytes, PDFs and scans: what they say comes out, and what is wrong with one page stays on that page."
-
+"PDFs and scans: what they say comes out, and what is wrong with one page stays on that page."
 import io
 import os
 import stat
@@ -8,68 +7,31 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from made_files import LINES, drawn, encoded, pdf, read_bytes
+from made_files import drawn, encoded, LINES, pdf, read_bytes
 
 from cancer_staging.reading import ocr as ocr_module
 from cancer_staging.reading import pdf as pdf_module
-from cancer_staging.reading.encodings import clean_text, decode_text
 from cancer_staging.reading.ocr import available_engines, is_noise
 from cancer_staging.reading.pdf import read_image, read_pdf
-from cancer_staging.runs import InputError
 from cancer_staging.reading.reports import plan_inputs, read_reports
+from cancer_staging.runs import InputError
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
 DATA = Path(os.environ.get("CANCER_STAGING_DATA", PROJECT.parent / "shared" / "data"))
+
+
 needs_engine = pytest.mark.skipif(not available_engines(), reason="no OCR engine on this machine")
+
+
 needs_tesseract = pytest.mark.skipif("tesseract" not in available_engines(), reason="tesseract is not on this machine")
+
+
 needs_rapidocr = pytest.mark.skipif("rapidocr" not in available_engines(), reason="rapidocr is not on this machine")
+
+
 needs_data = pytest.mark.skipif(not (DATA / "pdf").is_dir(), reason=f"the test bed is not at {DATA}")
-
-
-# Text
-
-
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\r\0\ufeff")))
-@settings(max_examples=300, deadline=None)
-def test_utf8_text_is_read_as_it_stands(text):
-    assert decode_text(text.encode("utf-8")) == text
-    assert decode_text(text.encode("utf-8-sig")) == text
-    assert decode_text(text.encode("utf-16")) == text
-
-
-@given(st.binary(max_size=3000))
-@settings(max_examples=300, deadline=None)
-def test_any_bytes_give_text_that_can_be_stored(data):
-    text = decode_text(data)
-    assert text.encode("utf-8").decode("utf-8") == text
-    assert "\0" not in text and "\r" not in text
-
-
-@given(st.text())
-@settings(max_examples=300, deadline=None)
-def test_cleaning_is_done_once(text):
-    assert clean_text(clean_text(text)) == clean_text(text) or text.startswith("\ufeff\ufeff")
-
-
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        ("Größe 2 cm – T2".encode("cp1252"), "Größe 2 cm – T2"),
-        ("tumeur à 5 µm".encode("latin-1"), "tumeur à 5 µm"),
-        (b"pT2\x81N0", "pT2\x81N0"),
-        (b"pT2\x00pN0\r\nM0", "pT2 pN0\nM0"),
-        ("pT2 pN0 ≥ 4 nodes".encode("utf-16-le"), "pT2 pN0 ≥ 4 nodes"),
-    ],
-    ids=["cp1252", "latin-1", "neither", "nul", "utf-16 without a mark"],
-)
-def test_text_files_in_old_encodings(tmp_path, data, text):
-    report = read_bytes(tmp_path, "case.txt", data)
-    assert (report.status, report.error, report.text) == ("ok", None, text)
-
-
-# PDFs and scans
 
 
 def test_a_text_layer_is_read_without_ocr(tmp_path, monkeypatch):
@@ -138,7 +100,7 @@ def test_ocr_never_says_so(tmp_path):
     assert report.status == "error" and report.error == "page 1 of 1: a scan, and OCR is off: use ocr 'auto'"
 
 
-@pytest.mark.parametrize("engine", [pytest.param("tesseract", marks=needs_tesseract), pytest.param("rapidocr", marks=needs_rapidocr)])
+@pytest.mark.parametrize("engine", [pytest.param("tesseract", marks=needs_tesseract), pytest.param("rapidocr", marks=[needs_rapidocr, pytest.mark.slow])])
 def test_scans_are_read_by_each_engine(tmp_path, engine):
     for name, data in (("scan.pdf", pdf(drawn())), ("scan.jpg", encoded(drawn(), "JPEG"))):
         report = read_bytes(tmp_path, name, data, ocr=engine)
@@ -228,6 +190,7 @@ def test_a_tesseract_that_hangs_is_stopped(tmp_path, monkeypatch):
     assert report.status == "error" and "took more than" in report.error
 
 
+@pytest.mark.slow
 @needs_rapidocr
 def test_rapidocr_needs_no_network_and_keeps_quiet(tmp_path):
     (tmp_path / "scan.png").write_bytes(encoded(drawn(), "PNG"))
@@ -235,15 +198,12 @@ def test_rapidocr_needs_no_network_and_keeps_quiet(tmp_path):
 import socket, sys
 def refuse(*given, **named): raise AssertionError("network")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
-from cancer_staging.reports import read_reports
+from cancer_staging.reading.reports import read_reports
 (report,) = read_reports(sys.argv[1], ocr="rapidocr")
 assert report.status == "ok" and "pT3a" in report.text, report
 """
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "scan.png")], capture_output=True, text=True, cwd=PROJECT)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-# The real PDFs
 
 
 @needs_data
@@ -255,6 +215,7 @@ def test_the_real_pdfs_have_a_text_layer_that_is_used():
     assert "Histologic Grade: G3: Poorly differentiated" in found["ovary1"].text
 
 
+@pytest.mark.slow
 @needs_data
 @needs_tesseract
 def test_ocr_of_the_real_pdfs_says_what_their_text_layers_say():

@@ -141,6 +141,7 @@ def test_alike_groups_is_not_fooled_by_a_form():
     assert alike_groups([*texts, "Copy. " + texts[5]])[-1] == 5
 
 
+@pytest.mark.slow
 def test_test_bed_form():
     folder = data_folder()
     if folder is None:
