@@ -118,12 +118,14 @@ def find_growths(document: Document,     # a prepared report
         match = NEOPLASMS.match(lower, word_start(lower, position + (lower[position] == " ")))
         if match is None or match.end() <= position or match.lastgroup == "not_cancer":
             continue
-        done = match.end()
+        done, kind = match.end(), match.lastgroup
+        if kind == "in_situ" and lower.endswith("lobular ", 0, match.start()):
+            kind = "intraepithelial"
         spread = ELSEWHERE_BEFORE.search(lower, max(0, match.start() - 70), match.start()) is not None
-        yield Growth(match.start(), match.end(), match.lastgroup, what_is_said(document, match.start(), match.end()), spread)
+        yield Growth(match.start(), match.end(), kind, what_is_said(document, match.start(), match.end()), spread)
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #f416061e
-LABELS = {"malignant": "3", "in_situ": "2", "uncertain": "1", "benign": "0"}
+LABELS = {"malignant": "3", "in_situ": "2", "intraepithelial": "2", "uncertain": "1", "benign": "0"}
 
 
 def decide(growths: list[Growth],   # words for malignant, in situ and uncertain growths
@@ -140,7 +142,7 @@ def decide(growths: list[Growth],   # words for malignant, in situ and uncertain
         return "3", [], "behavior.category"
     if spread := [growth for growth in asserted if growth.kind == "malignant"]:
         return "6", spread, "behavior.metastatic"
-    for kind in ("in_situ", "uncertain"):
+    for kind in ("in_situ", "intraepithelial", "uncertain"):
         if found := [growth for growth in asserted if growth.kind == kind]:
             return LABELS[kind], found, f"behavior.{kind}"
     if any(growth.said in (Said.ASSERTED, Said.ASKED) for growth in growths):
@@ -166,4 +168,4 @@ def read_behavior(document: Document,             # a prepared report
 
 
 BEHAVIOR = Rule("behavior", ("behavior",), tuple(dict.fromkeys((*CUES, *BENIGN_CUES, *TUMOUR_CUES))), read_behavior,
-                tuple(f"behavior.{kind}" for kind in ("type", "category", "metastatic", "in_situ", "uncertain", "benign", "ordinary", "denied")))
+                tuple(f"behavior.{kind}" for kind in ("type", "category", "metastatic", "in_situ", "intraepithelial", "uncertain", "benign", "ordinary", "denied")))

@@ -14,10 +14,12 @@ __all__ = ['NEOPLASMS', 'DENIES', 'DENIED_AFTER', 'ASKED', 'PAST', 'TALKED', 'NA
 NEOPLASMS = PatternTable(
     "neoplasms.words",
     Pattern("in_situ", r"(?:adeno)?carcinomas?[\s,-]{1,3}(?:\w{1,9}[\s,-]{1,3})?in[\s-]{1,2}situ", ("carcinoma in situ", "carcinoma-in-situ"), ("carcinoma in the situs",)),
+    Pattern("in_situ", r"carcinomas?[\s,(-]{1,3}(?:(?:low|high)[\s-]grade[\s,]{1,2})?non-?\s?invasive", ("carcinoma, noninvasive", "carcinoma, low grade, non-invasive"), ("carcinoma, invasive",)),
     Pattern("in_situ", r"melanoma[\s,-]{1,3}in[\s-]{1,2}situ|lentigo\smaligna(?!\smelanoma)|bowen'?s?\sdisease|erythroplasia\sof\squeyrat", ("melanoma in situ", "bowen's disease"), ("lentigo maligna melanoma",)),
-    Pattern("in_situ", r"in[\s-]situ\s(?:(?:ductal|lobular|squamous|urothelial|melanocytic|component|cell)\s){0,3}(?:adeno)?(?:carcinoma|melanoma)|\b[dl]cis\b|\bcis\b", ("in situ ductal carcinoma", "dcis", "lcis"), ("decis",)),
+    Pattern("in_situ", r"in[\s-]situ\s(?:(?:ductal|squamous|urothelial|melanocytic|component|cell)\s){0,3}(?:adeno)?(?:carcinoma|melanoma)|\bdcis\b|\bcis\b", ("in situ ductal carcinoma", "dcis"), ("decis",)),
     Pattern("in_situ", r"intraductal\s(?:papillary\s)?(?:adeno)?carcinoma|intraepithelial\s(?:adeno)?carcinoma|non-?\s?invasive\s(?:(?:low|high)[\s-]grade\s)?(?:papillary\s)?(?:urothelial\s|transitional\scell\s|ductal\s)?carcinoma", ("intraductal carcinoma", "non-invasive low grade papillary urothelial carcinoma"), ("invasive carcinoma",)),
-    Pattern("in_situ", r"\b(?:cin|vin|vain|ain)[\s-]?(?:3|iii)\b|high[\s-]grade\ssquamous\sintra-?epithelial\slesion|\bhsil\b|intraepithelial\sneoplasia,?\s(?:grade\s)?(?:3|iii)\b|\bp?tis\b", ("cin 3", "hsil", "vin iii", "ptis"), ("cin 1", "lsil")),
+    Pattern("intraepithelial", r"lobular\s(?:carcinoma\s)?in[\s-]situ|\blcis\b|in[\s-]situ\slobular", ("lcis", "in situ lobular carcinoma"), ("dcis",), "no Tis since AJCC 8"),
+    Pattern("intraepithelial", r"\b(?:cin|vin|vain|ain)[\s-]?(?:3|iii)\b|high[\s-]grade\ssquamous\sintra-?epithelial\slesion|\bhsil\b|intraepithelial\sneoplasia,?\s(?:grade\s)?(?:3|iii)\b", ("cin 3", "hsil", "vin iii"), ("cin 1", "lsil")),
     Pattern("not_cancer", r"(?:high[\s-]grade\s)?prostatic\sintraepithelial\sneoplasia|\bhg?-?pin\b|basal\scell\s(?:adenoma|hyperplasia)|sarcoid\w{0,5}|lymphomatoid|carcinoid\ssyndrome", ("high grade prostatic intraepithelial neoplasia", "sarcoidosis"), ("carcinoid tumor",)),
     Pattern("not_cancer", r"carcinomato?us\b|precancer\w{0,4}|pre-?malignan\w{1,3}|carcinoembryonic|carcinogen\w{0,4}|melanoma(?:\sassociated)?\santigen", ("carcinoembryonic antigen", "premalignant"), ("carcinomatosis",)),
     Pattern("uncertain", r"borderline\s(?:(?:serous|mucinous|ovarian|phyllodes|endometrioid|cystic|brenner)\s){0,2}(?:tumou?r|cystadenoma|neoplasm)|(?:serous|mucinous)\s(?:borderline|tumou?r\sof\slow\smalignant)", ("borderline serous tumor", "mucinous borderline tumor"), ("borderline nodes",)),
@@ -34,7 +36,7 @@ NEOPLASMS = PatternTable(
     Pattern("benign", r"\w{0,14}adenom(?:a|as|atous)\b|fibroadenoma\w{0,5}|leiomyom(?:a|as|ata)\b|fibroids?\b|lipomas?\b|h[ae]{1,2}mangiomas?\b|papillomas?\b|osteoma|chondroma|enchondroma|schwannomas?\b|neurofibromas?\b|meningiomas?\b", ("adenoma", "leiomyomata", "fibroadenoma"), ("adenoid",)),
     Pattern("benign", r"\bnev(?:us|i)\b|\bnaev(?:us|i)\b|seborrh\w{2,4}\skeratos[ei]s|dermatofibroma|hamartoma|mature\s(?:cystic\s)?teratoma|dermoid|oncocytoma|cystadenofibroma|pilomatr?ixoma|angiomyolipoma|ganglioneuroma", ("nevus", "oncocytoma"), ("previous",)),
     Pattern("ordinary", r"hyperplas(?:ia|tic)|polyps?\b|\bcysts?\b|inflammation|\w{3,14}itis\b|metaplasia|fibros(?:is|ing)|benign|reactive|endometriosis|adenomyosis|gangrene|necros(?:is|ed)\sbone|normal\b|unremarkable|atroph\w{1,3}|cirrhosis", ("gastritis", "hyperplastic polyp", "benign"), ("abnormal",)),
-    frame=r"(?:(?&in_situ)|(?&not_cancer)|(?&uncertain)|(?&malignant)|(?&generic)|(?&benign)|(?&ordinary))", anchored=True)
+    frame=r"(?:(?&in_situ)|(?&intraepithelial)|(?&not_cancer)|(?&uncertain)|(?&malignant)|(?&generic)|(?&benign)|(?&ordinary))", anchored=True)
 NEOPLASMS
 
 # %% ../../nbs/api/15_rules.neoplasms.ipynb #ed8506b7
