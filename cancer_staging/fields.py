@@ -192,6 +192,8 @@ def read_text(value: str  # any text
 # %% ../nbs/api/00_fields.ipynb #dddb2f0f
 _PRESENT = ("present", "absent")
 FIELDS: dict[str, Field] = {field.name: field for field in (
+    Field("behavior", "Behaviour", "label", ("0", "1", "2", "3", "6"), read=read_text,
+          help="ICD-O-3 behaviour of what is diagnosed: 0 benign, 1 uncertain, 2 in situ, 3 malignant primary, 6 metastatic"),
     Field("t", "T", "label", ("T0", "Tis", "T1", "T2", "T3", "T4"), ("T1", "T2", "T3", "T4"), True, read=read_t,
           help="Primary tumour category, pathologic where given (AJCC)"),
     Field("n", "N", "label", ("N0", "N1", "N2", "N3"), ("N0", "N1", "N2", "N3"), True, read=read_n,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .anatomy import ANATOMY
+from .behavior import BEHAVIOR
 from .grade import GRADE
 from .grammar import Grammar
 from .inference import INFERENCE
@@ -21,4 +22,4 @@ from .tnm import TNM
 __all__ = ['GRAMMAR']
 
 # %% ../../nbs/api/29_rules.assembly.ipynb #54c16320
-GRAMMAR = Grammar([TNM, GRADE, RECEPTORS, NODES, SIZE, INVASION, MARGIN, ANATOMY, INFERENCE, STAGE_GROUPS])
+GRAMMAR = Grammar([TNM, BEHAVIOR, GRADE, RECEPTORS, NODES, SIZE, INVASION, MARGIN, ANATOMY, INFERENCE, STAGE_GROUPS])
