@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache, partial
 from itertools import chain, islice
@@ -25,7 +25,10 @@ from .reading.reports import flag_duplicates, InputPlan, plan_inputs, read_repor
 from .reading.tables import choose_column, ID_COLUMNS, report_id_of, shown_columns, TEXT_COLUMNS
 from .rules.assembly import GRAMMAR
 from .rules.calibration import RuleCalibration
+from .rules.gate import may_be_inferred, STAGING, through_gate
 from .rules.grammar import Basis, Finding
+from .rules.joint_group import AxisBelief, joint_group
+from .rules.stage_groups import read_factor, staging_schema, table_grade
 from .runs import batched, claimed_output, digest, end_with_parent, InputError, Journal, lifeline, shielded
 from .staged import field_columns, LocatedValue, staged_schema, StagedReport, Summary, write_table
 
@@ -111,7 +114,8 @@ class Stager:
 
     def _answer(self, name: str, finding: Finding | None, judgement: Judgement | None) -> LocatedValue | None:
         "One field's answer: the finding's, or the judgement's where a model has judged labels that it knows."
-        if judgement is None or (finding is not None and finding.label is not None and finding.label not in judgement.probabilities):
+        stated_group = name == "stage_group" and finding is not None and finding.basis == Basis.STATED
+        if judgement is None or stated_group or (finding is not None and finding.label is not None and finding.label not in judgement.probabilities):
             if finding is None:
                 return None
             confidence, probs = self._score(finding)
@@ -127,6 +131,34 @@ class Stager:
         if answer.label is not None and self.thresholds[name] > 0 and (answer.confidence is None or answer.confidence < self.thresholds[name]):
             return answer._replace(label=None)
         return answer
+
+    def _row(self, text: str, found: Mapping[str, Finding], judged: Mapping[str, Judgement]) -> dict[str, LocatedValue]:
+        "All answers of one report: no more staging than its behaviour allows, and a stage group that its own T, N and M have."
+        staged = may_be_inferred(found)
+        if not staged:
+            found, judged = through_gate(found), {name: judgement for name, judgement in judged.items() if name not in STAGING}
+        group = found.get("stage_group")
+        answers = {name: answer for name in FIELDS if (answer := self._answer(name, found.get(name), judged.get(name))) is not None}
+        if staged and (group is None or group.label is None or group.basis != Basis.STATED) and (derived := self._group(text, found, answers)) is not None:
+            answers["stage_group"] = derived
+        return answers
+
+    def _group(self, text: str, found: Mapping[str, Finding], answers: Mapping[str, LocatedValue]) -> LocatedValue | None:
+        "The stage group that the table gives the row's own T, N and M; None where no table decides."
+        site, histology = found.get("site"), found.get("histology")
+        schema = staging_schema(site.label, site.detail, histology and histology.detail) if site else None
+        axes = [answers[name] for name in "tnm" if name in answers]
+        if schema is None or not axes:
+            return None
+        beliefs = (AxisBelief(answer and (answer.detail or answer.label), (answer and answer.probs) or {}) for answer in map(answers.get, "tnm"))
+        group = joint_group(schema, *beliefs, table_grade(schema, found.get("grade")), read_factor(GRAMMAR.prepare(text), schema, site.detail))
+        if group is None:
+            return None
+        basis = Basis.DERIVED if all(answer.basis == Basis.STATED for answer in axes) else Basis.INFERRED
+        probs = {label: group.probabilities.get(label, 0.0) for label in FIELDS["stage_group"].labels}
+        confidence = probs[group.label]
+        label = group.label if confidence >= self.thresholds["stage_group"] else None
+        return LocatedValue(label, group.group, basis, confidence, probs, tuple(sorted({span for answer in axes for span in answer.evidence})))
 
     def stage(self,
               text: str,                    # the report
@@ -155,8 +187,7 @@ class Stager:
         readable = [report for report in reports if report.status is Status.OK]
         found = [GRAMMAR.read(report.text) for report in readable]
         judged = self.judge.judge([report.text for report in readable], found) if self.judge and readable else [{}] * len(readable)
-        answered = iter([{name: answer for name in FIELDS if (answer := self._answer(name, findings.get(name), judgements.get(name))) is not None}
-                         for findings, judgements in zip(found, judged, strict=True)])
+        answered = iter([self._row(report.text, findings, judgements) for report, findings, judgements in zip(readable, found, judged, strict=True)])
         return [(next(answered) if report.status is Status.OK else {}, report.status, report.error) for report in reports]
 
     def stage_frame(self,

@@ -296,6 +296,7 @@ def truth_of(case: Case) -> dict[str, Reading]:
         return Reading(str(value), str(value))
     breast = case.cancer.name == "breast"
     truth = {
+        "behavior": Reading("3", "3"),  # every invented case is a malignant primary
         "t": FIELDS["t"].read(case.prefix + case.extent.name), "n": FIELDS["n"].read(case.prefix + case.n), "m": FIELDS["m"].read(case.m),
         "stage_group": FIELDS["stage_group"].read(case.stage), "grade": Reading(case.grade.label, case.grade.detail),
         "er": Reading("positive" if case.er else "negative", f"{case.er}%") if breast else NOTHING,
