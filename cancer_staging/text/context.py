@@ -12,9 +12,9 @@ from .phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['TICK', 'EMPTY', 'ANY_BOX', 'BOX_OPENS', 'EMPTY_OPENS', 'EMPTY_FOLLOWS', 'TICKED_BEFORE', 'EMPTY_BEFORE', 'BOX_STARTS',
-           'NEGATION', 'NEGATION_OF_NAME', 'NEGATION_ENDS', 'DOUBTED_BEFORE', 'UNSAID', 'NOT_ASSESSED', 'HISTORY',
-           'CLAUSE_END', 'BOUNDARY', 'SENTENCE_END', 'blanked', 'without_unticked', 'negation_before', 'clause_around',
-           'clause_start']
+           'NEGATION', 'NEGATION_OF_NAME', 'SEEMING_NEGATION', 'NEGATION_ENDS', 'DOUBTED_BEFORE', 'UNSAID',
+           'NOT_ASSESSED', 'HISTORY', 'CLAUSE_END', 'BOUNDARY', 'SENTENCE_END', 'blanked', 'without_unticked',
+           'negation_before', 'clause_around', 'clause_start']
 
 # %% ../../nbs/api/11_text.context.ipynb #7ca14f74
 TICK = r"(?:\[\s?[xv*]\s?\]|\(\s?[xv*]\s?\)|[\u2611\u2612\u2713\u2714])"       # a ticked box, for patterns that continue
@@ -103,11 +103,29 @@ NEGATION_OF_NAME = PatternTable(
     Pattern("denied", r"\bn[o0]|\bwithout|\bnot\b|\bneither|\bnor\b", ("no vascular", "n0 lymphatic", "not vascular"), ("node ", "another vascular"), "OCR reads o as 0"),
     Pattern("denied", r"\babsence of|\bnegative for|\bfree of|\black of|\bdevoid of", ("absence of vascular", "devoid of any"), ("absence. ",)),
     frame=r"(?&denied)[\s.]{1,3}")
+SEEMING_NEGATION = PatternTable(
+    "context.seeming_negation",
+    Pattern("more", r"not\s(?:only|just|merely|solely|simply)", ("not only lymphatic", "not just focal"), ("not seen", "note"), "both are there"),
+    Pattern("common", r"not\s(?:un\w{4,10}|infrequent\w{0,2}|rare\w{0,2})", ("not uncommon", "not infrequently"), ("not identified", "not common")),
+    Pattern("extent", r"not\s(?:extensive|widespread|marked|massive)", ("not extensive", "not widespread"), ("not present",), "little of it may be there"),
+    Pattern("change", r"no\s(?:increase|decrease|change|progression|difference|further|additional|other|more)\b", ("no increase in perineural", "no further vascular"), ("no evidence of", "no definite"), "something else is denied"),
+    Pattern("sure", r"no\s(?:doubt|question)\b|not\s(?:doubt\w{2,3}|(?:clear|certain|sure|known)\s(?:whether|if|that))\b", ("no doubt about", "not clear whether", "not known if"), ("no clear evidence", "not clearly seen")),
+    Pattern("open", r"not\s(?:been\s|be\s)?(?:\w{3,9}ly\s)?(?:rule\w?\sout|exclude)", ("not ruled out", "not been excluded", "not entirely exclude"), ("not extended",)),
+    anchored=True)
 NEGATION_ENDS = PatternTable(
     "context.negation_ends",
-    Pattern("verb", r"\b(?:identif|seen|detect|observ|noted|present|specif|report|applic)", ("mass identified. vascular", "seen and "), ("unseen",)),
+    Pattern("verb", r"\b(?:identif(?!iable)|seen|detect(?!able)|observ(?!able)|noted|present|specif|report|applic)", ("mass identified. vascular", "seen and "), ("unseen", "identifiable vascular")),
     Pattern("item", r"\b[a-z]\b", ("nodes a vascular",), ("an ",), "a letter of its own numbers the next entry"),
     Pattern("sign", r"[^a-z/\s.,-]", ("mass; vascular", "in 3 nodes"), ("lymph/vascular",)))
+
+
+def _reaches_name(between: str  # what stands between a negation and a name
+                  ) -> bool:
+    "Whether the name is near, or the last item of a list that the negation opens."
+    if len(between.split()) <= 5:
+        return True
+    items = between.split(",")
+    return "." not in between and 1 < len(items) <= 8 and not any(len(item.split()) > 5 for item in items)
 
 
 def negation_before(before: str  # what leads to a name in its clause, folded
@@ -115,8 +133,9 @@ def negation_before(before: str  # what leads to a name in its clause, folded
     "Where the negation of the name begins; None when it is not negated."
     for match in NEGATION_OF_NAME.finditer(before):
         between = before[match.end():]
-        if len(between.split()) <= 5 and not NEGATION_ENDS.search(between):
-            return match.start()
+        if not _reaches_name(between) or NEGATION_ENDS.search(between) or SEEMING_NEGATION.match(before, match.start()):
+            continue
+        return match.start()
     return None
 
 # %% ../../nbs/api/11_text.context.ipynb #62b5f732
@@ -124,10 +143,12 @@ DOUBTED_BEFORE = PatternTable(
     "context.doubted_before",
     Pattern("doubted", r"suspicious for|suspicion of|suggest\w{0,5}(?: of)?|possible|probable|questionable|\?", ("suspicious for focal ", "suggestive of ", "possible "), ("possible; ",)),
     Pattern("doubted", r"cannot exclude|cannot rule out|equivocal for", ("cannot exclude small vessel ",), ("exclude ",)),
+    Pattern("doubted", r"(?:clear|certain|sure|known|cannot be determined|cannot (?:say|tell)) (?:whether|if)(?: there is)?", ("not clear whether ", "cannot be determined whether there is ", "uncertain if "), ("to establish whether ", "if ")),
     frame=r"(?&doubted)\s{1,2}(?:[a-z/-]{2,14}\s){0,3}$")
 UNSAID = PatternTable(
     "context.unsaid",
     Pattern("unsaid", r"not\W{1,3}(?:applicable|specified|reported|stated|given|provided|evaluat\w{0,4}|assess\w{0,4}|known)", ("not specified", "not: assessed"), ("not identified",)),
+    Pattern("unsaid", r"not\W{1,3}otherwise", ("not otherwise specified",), ("not other",)),
     Pattern("unsaid", r"\bn/?a\b|unknown|cannot\sbe\s(?:assess|determin|evaluat)", ("n/a", "cannot be assessed"), ("nasal", "cannot be seen")))
 NOT_ASSESSED = PatternTable(
     "context.not_assessed",
