@@ -1,0 +1,219 @@
+"Margins as hospitals word them: denied subjects, lists, incomplete excision, the circumferential margin, ink and R categories. The reports are invented; what is right follows CAP's and RCPath's protocols."
+import pytest
+
+from cancer_staging.rules.assembly import GRAMMAR
+
+SILENT = "silent"
+
+
+def label(report: str) -> str | None:
+    found = GRAMMAR.read(report)
+    return found["margin"].label if "margin" in found else SILENT
+
+
+DENIED_SUBJECT = [
+    ("None of the margins is involved.", "negative"),
+    ("None of the resection margins are involved by tumor.", "negative"),
+    ("NONE OF THE SURGICAL MARGINS CONTAINS CARCINOMA.", "negative"),
+    ("No margin is positive.", "negative"),
+    ("No surgical margin shows tumour.", "negative"),
+    ("No margin contains carcinoma.", "negative"),
+    ("Neither the proximal nor the distal margin is involved.", "negative"),
+    ("Neither resection margin shows carcinoma.", "negative"),
+    ("Neither margin is involved by tumor.", "negative"),
+    ("Margins involved: none", "negative"),
+    ("Margins involved: 0/6", "negative"),
+    ("Margins positive: 0 of 4", "negative"),
+    ("0 of 4 margins involved.", "negative"),
+    ("0/4 margins positive", "negative"),
+    ("Zero of six margins involved by tumor.", "negative"),
+    ("Not one margin is involved.", "negative"),
+    ("No positive margins.", "negative"),
+    ("No involved margins are seen.", "negative"),
+    ("There is no margin involvement.", "negative"),
+    ("No evidence of margin involvement.", "negative"),
+    ("Positive margins: none", "negative"),
+    ("Involved margins: None", "negative"),
+    ("Margin involvement: none", "negative"),
+    ("Margin involvement by tumor: not identified", "negative"),
+    ("The tumor does not involve any of the margins.", "negative"),
+    ("The resection is without involvement of the margins.", "negative"),
+    ("Margins are not positive.", "negative"),
+    ("1 of 6 margins involved.", "positive"),
+    ("Margins: 2 of 6 involved.", "positive"),
+    ("Only the deep margin is involved.", "positive"),
+    ("Only one margin is positive.", "positive"),
+    ("Involved margins: deep", "positive"),
+    ("Positive margins: anterior and deep.", "positive"),
+    ("Margin involvement: present", "positive"),
+    ("None of the margins is free of tumor.", "positive"),
+    ("No margin is free of tumor.", "positive"),
+    ("No free margin is seen; carcinoma reaches the ink everywhere.", "positive"),
+    ("The margin is not negative.", "positive"),
+    ("There is no node with tumor. The deep margin is involved.", "positive"),
+    ("No lymphovascular invasion. Deep margin is positive.", "positive"),
+]
+
+LISTS = [
+    ("Margins: superior - negative; inferior - POSITIVE; medial - negative.", "positive"),
+    ("Margins - anterior: clear; posterior: involved; deep: clear.", "positive"),
+    ("Margins: medial clear, lateral involved, deep clear.", "positive"),
+    ("Margins: superior: neg; inferior: pos; deep: neg", "positive"),
+    ("Margins:\n  Superior: negative\n  Inferior: positive\n  Deep: negative", "positive"),
+    ("MARGINS:\nProximal: Free of tumor\nDistal: Free of tumor\nRadial: Involved by carcinoma", "positive"),
+    ("Margin status: anterior (-), posterior (+), deep (-)", "positive"),
+    ("Margins: proximal 5 cm, distal 3 cm, radial positive.", "positive"),
+    ("Margins: anterior, posterior and deep negative; medial focally positive.", "positive"),
+    ("Proximal and distal margins clear, radial margin involved.", "positive"),
+    ("All margins are clear except the deep margin.", "positive"),
+    ("All margins are negative except lateral, which is positive.", "positive"),
+    ("Margins: all free of tumor except for the posterior margin, which is involved.", "positive"),
+    ("Margins: proximal - negative; distal - negative; radial - negative.", "negative"),
+    ("Margins - medial: 3 mm; lateral: 5 mm; deep: 2 mm.", "negative"),
+    ("Margins: medial clear, lateral clear, deep close (1 mm).", "negative"),
+    ("Margins:\n  Superior: negative\n  Deep: negative\nLymph nodes: positive (2/12)", "negative"),
+    ("Margins: superior - negative; inferior - negative. ER: positive; PR: positive.", "negative"),
+    ("Margins: deep: negative; lymphovascular invasion: present; ER: positive", "negative"),
+    ("Margins: medial: involved by DCIS; lateral: clear; deep: clear.", "negative"),
+]
+
+EXCISION = [
+    ("Incomplete excision (superior).", "positive"),
+    ("Invasive carcinoma, incompletely excised.", "positive"),
+    ("The tumour is incompletely excised at the deep aspect.", "positive"),
+    ("Excision incomplete at lateral margin.", "positive"),
+    ("Excision appears incomplete.", "positive"),
+    ("EXCISION: INCOMPLETE", "positive"),
+    ("Completeness of excision: incomplete", "positive"),
+    ("Complete excision: No", "positive"),
+    ("The carcinoma is not completely excised.", "positive"),
+    ("The tumour has not been fully excised.", "positive"),
+    ("Basal cell carcinoma, incompletely resected.", "positive"),
+    ("The carcinoma is completely excised.", "negative"),
+    ("Invasive carcinoma, completely excised.", "negative"),
+    ("Completeness of excision: complete", "negative"),
+    ("Excision complete.", "negative"),
+    ("Excision is complete in all planes.", "negative"),
+    ("Complete excision: Yes", "negative"),
+    ("The lesion appears fully excised.", "negative"),
+    ("Total mesorectal excision: incomplete", SILENT),
+    ("Quality of mesorectal excision: incomplete, defects of 5 mm", SILENT),
+    ("Incomplete mesorectal excision.", SILENT),
+    ("Clinical history: carcinoma, incompletely excised in 2009.", SILENT),
+    ("Previously incompletely excised carcinoma; no residual tumour.", SILENT),
+    ("DCIS, incompletely excised.", SILENT),
+    ("Re-excision is advised to ensure complete excision.", SILENT),
+    ("The lymph node capsule is incompletely excised.", SILENT),
+]
+
+CIRCUMFERENTIAL = [
+    ("Rectum: adenocarcinoma pT3. CRM clear by 8 mm.", "negative"),
+    ("Rectum: adenocarcinoma. CRM: negative", "negative"),
+    ("Rectal cancer, CRM not involved (3 mm).", "negative"),
+    ("Rectal adenocarcinoma, CRM uninvolved.", "negative"),
+    ("Rectum, anterior resection. Distance to CRM: 12 mm", "negative"),
+    ("Rectum. CRM 6 mm.", "negative"),
+    ("Rectum: adenocarcinoma. CRM: 0.5 mm", "positive"),
+    ("Rectum: adenocarcinoma. CRM 1 mm", "positive"),
+    ("Rectal carcinoma; distance to CRM: 0.8 mm.", "positive"),
+    ("Rectal carcinoma; distance of tumour to circumferential margin 0.9 mm.", "positive"),
+    ("Rectum: adenocarcinoma. Circumferential (radial) margin: 0.1 cm", "positive"),
+    ("Rectum: CRM < 1 mm", "positive"),
+    ("Rectum: CRM involved.", "positive"),
+    ("Rectum: adenocarcinoma. CRM positive (0 mm).", "positive"),
+    ("CRM: 0 mm", "positive"),
+    ("Tumour is 0.5 mm from the CRM. Rectum, APR.", "positive"),
+    ("Left breast. Deep margin: 0.5 mm", "negative"),
+    ("Rectum: distal margin: 1 mm. CRM: 4 mm", "negative"),
+    ("CRM notes: call the clinic.", SILENT),
+]
+
+INK = [
+    ("Tumour at ink.", "positive"),
+    ("Ink on tumour.", "positive"),
+    ("Ink on tumor: yes", "positive"),
+    ("Tumor on ink, superior.", "positive"),
+    ("Invasive carcinoma extends to ink.", "positive"),
+    ("Carcinoma is present at the inked surface.", "positive"),
+    ("Invasive carcinoma touches ink at the inferior edge.", "positive"),
+    ("No ink on tumor.", "negative"),
+    ("No tumor at ink.", "negative"),
+    ("Tumour does not touch ink.", "negative"),
+    ("Ink on tumor: no", "negative"),
+    ("Closest margin: no tumor on ink", "negative"),
+    ("Tumor is 2 mm from ink.", "negative"),
+    ("DCIS at ink.", SILENT),
+    ("The tumor is inked black.", SILENT),
+    ("Surgical ink is placed on the tumor.", SILENT),
+]
+
+WORDS = [
+    ("Margins free.", "negative"),
+    ("Margins clear by 5 mm.", "negative"),
+    ("Margins uninvolved by 0.4 cm", "negative"),
+    ("Margins: N", SILENT),
+    ("Margins negative by at least 2 mm.", "negative"),
+    ("Margins not involved, nearest 3 mm (deep).", "negative"),
+    ("Nearest margin 4 mm (lateral).", "negative"),
+    ("Nearest margin: 0 mm", "positive"),
+    ("Tumour lies nearest the deep margin, 3 mm.", "negative"),
+    ("Distance to nearest margin: 0 mm", "positive"),
+    ("The deep margin with tumor.", "positive"),
+    ("Lateral margin with invasive carcinoma", "positive"),
+    ("Deep margin with no tumor.", "negative"),
+    ("Deep margin with tumor 3 mm away.", "negative"),
+    ("Margins cannot be evaluated.", None),
+    ("Margins: indeterminate", None),
+    ("Margins: cannot be assessed (fragmented).", None),
+    ("Margins: suspicious", None),
+    ("The margin is suspicious for involvement.", None),
+    ("Involvement of the deep margin cannot be excluded.", None),
+    ("Margin involvement has not been ruled out.", None),
+    ("Carcinoma is not only present at but extends beyond the deep margin.", "positive"),
+    ("The patient presents with a mass at the margin of the scar.", SILENT),
+    ("The margin of the tumor is ill defined.", SILENT),
+    ("Margins of the lesion: irregular.", SILENT),
+    ("Exérèse en marges saines.", "negative"),
+]
+
+CODES = [
+    ("pT3 pN1a (1/18) L1 V0 Pn1 R0", "negative"),
+    ("pT3pN1a(1/18)L1V0Pn1R0G2", "negative"),
+    ("pT3, INFb, Ly1b, V0, Pn0, pPM0, pDM0, pRM0, pN1a(2/18)", "negative"),
+    ("pT3, ly0, v0, pPM0, pDM0, pRM1", "positive"),
+    ("R1 resection.", "positive"),
+    ("R2 resection, macroscopic residual tumour.", "positive"),
+    ("R0 resection.", "negative"),
+    ("Resection status: R1", "positive"),
+    ("Residual tumor (R): R0", "negative"),
+    ("Residual tumour classification: R2", "positive"),
+    ("Margin status: R1", "positive"),
+    ("Conclusion: pT2 N0 R1 (UICC 2017)", "positive"),
+    ("Margins: R0", "negative"),
+    ("pT2 pN0 RX", None),
+    ("Residual tumor: RX", None),
+    ("Cassettes: R1 right ovary, R2 right tube.", SILENT),
+    ("R1: adenocarcinoma of the ovary", SILENT),
+    ("Adenocarcinoma. Block R1 shows fat.", SILENT),
+    ("Lymph nodes: R1 station negative", SILENT),
+]
+
+
+@pytest.mark.parametrize("report, expected", [*DENIED_SUBJECT, *LISTS, *EXCISION, *CIRCUMFERENTIAL, *INK, *WORDS, *CODES])
+def test_the_margin_status_is_what_is_printed(report, expected):
+    assert label(report) == expected
+
+
+EVIDENCE = [
+    ("Carcinoma is present at the medial margin.", "Carcinoma is present at the medial margin"),
+    ("None of the margins is involved.", "None of the margins is involved"),
+    ("Margins: superior - negative; inferior - POSITIVE.", "inferior - POSITIVE"),
+    ("The tumour is incompletely excised.", "incompletely excised"),
+    ("Tumour at ink.", "Tumour at ink"),
+    ("Rectum. CRM: 0.5 mm", "CRM: 0.5 mm"),
+]
+
+
+@pytest.mark.parametrize("report, words", EVIDENCE)
+def test_the_evidence_holds_the_words_that_say_so(report, words):
+    assert [report[start:end] for start, end in GRAMMAR.read(report)["margin"].evidence] == [words]
