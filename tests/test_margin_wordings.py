@@ -101,6 +101,7 @@ EXCISION = [
     ("Incomplete mesorectal excision.", SILENT),
     ("Clinical history: carcinoma, incompletely excised in 2009.", SILENT),
     ("Previously incompletely excised carcinoma; no residual tumour.", SILENT),
+    ("New TCC, clinically muscle invasive. Incomplete resection.", SILENT),
     ("DCIS, incompletely excised.", SILENT),
     ("Re-excision is advised to ensure complete excision.", SILENT),
     ("The lymph node capsule is incompletely excised.", SILENT),
@@ -142,6 +143,8 @@ INK = [
     ("Ink on tumor: no", "negative"),
     ("Closest margin: no tumor on ink", "negative"),
     ("Tumor is 2 mm from ink.", "negative"),
+    ("Carcinoma is present on the inked surface of the disrupted pleura. The stapled margin is clear.", "negative"),
+    ("Tumor is focally present at inked surface. Final margins are uninvolved.", "negative"),
     ("DCIS at ink.", SILENT),
     ("The tumor is inked black.", SILENT),
     ("Surgical ink is placed on the tumor.", SILENT),
@@ -173,7 +176,19 @@ WORDS = [
     ("The patient presents with a mass at the margin of the scar.", SILENT),
     ("The margin of the tumor is ill defined.", SILENT),
     ("Margins of the lesion: irregular.", SILENT),
+]
+
+ABROAD = [
     ("Exérèse en marges saines.", "negative"),
+    ("Sein : carcinome infiltrant. Marges d'exérèse : saines.", "negative"),
+    ("Limites chirurgicales envahies.", "positive"),
+    ("Schnittränder tumorfrei.", "negative"),
+    ("Karzinom, Resektionsränder befallen.", "positive"),
+    ("Márgenes quirúrgicos libres.", "negative"),
+    ("Márgenes afectos por carcinoma.", "positive"),
+    ("Snijvlakken vrij.", "negative"),
+    ("Snijvlakken niet vrij.", "positive"),
+    ("Marges encrées en noir.", SILENT),
 ]
 
 CODES = [
@@ -192,6 +207,8 @@ CODES = [
     ("Margins: R0", "negative"),
     ("pT2 pN0 RX", None),
     ("Residual tumor: RX", None),
+    ("Stage: pTla, RO", "negative"),
+    ("Residual Tumor (R)\n[ } RX cannot be assessed\n[ } R0 No residual tumor\n[ } R1 Microscopic residual tumor", SILENT),
     ("Cassettes: R1 right ovary, R2 right tube.", SILENT),
     ("R1: adenocarcinoma of the ovary", SILENT),
     ("Adenocarcinoma. Block R1 shows fat.", SILENT),
@@ -199,7 +216,7 @@ CODES = [
 ]
 
 
-@pytest.mark.parametrize("report, expected", [*DENIED_SUBJECT, *LISTS, *EXCISION, *CIRCUMFERENTIAL, *INK, *WORDS, *CODES])
+@pytest.mark.parametrize("report, expected", [*DENIED_SUBJECT, *LISTS, *EXCISION, *CIRCUMFERENTIAL, *INK, *WORDS, *ABROAD, *CODES])
 def test_the_margin_status_is_what_is_printed(report, expected):
     assert label(report) == expected
 

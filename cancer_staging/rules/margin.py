@@ -11,7 +11,7 @@ from typing import get_args, Literal, NamedTuple
 
 from .grammar import Finding, Rule
 from .margin_answers import answer_after, answer_before, involvement_answer, list_answers, MARGIN_SIDES, NO_DISTANCE, TUMOR_WORD, turned_by_subject
-from .residual_tumor import EXCISION_CUES, ink_and_excision, INK_CUES, MARGIN_CODE_CUES, R_CUES, residual_code
+from .residual_tumor import EXCISION_CUES, FOREIGN_CUES, foreign_margins, ink_and_excision, INK_CUES, MARGIN_CODE_CUES, R_CUES, residual_code
 from ..text.answers import AnswerValue, EARLY_SECTIONS, StatedAnswer
 from ..text.context import BOX_OPENS, clause_around
 from ..text.document import Document, Span
@@ -258,9 +258,9 @@ def resolve_edges(edges: list[Edge]  # all statements about margins
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e26
 def unnamed_edges(document: Document  # a prepared report
                   ) -> list[Edge]:
-    "The statements about ink and excision."
+    "The statements about ink and excision, and those in another language."
     edges = []
-    for answer in ink_and_excision(document):
+    for answer in (*ink_and_excision(document), *foreign_margins(document)):
         left, right = clause_around(document.text, answer.start, answer.end)
         lower, words = document.lower, document.lower[max(left, answer.start - 60):min(right, answer.end + 60)]
         final = document.section(answer.start) not in EARLY_SECTIONS and not any(word in words for word in GROSS_WORDS)
@@ -297,9 +297,10 @@ def read_margin(document: Document,            # a prepared report
         (early if document.section(position) in EARLY_SECTIONS else later).append(position)
     edges = _edges(document, later) or _edges(document, early)  # what is said early counts when nothing is said later
     unnamed = unnamed_edges(document)
-    status = resolve_edges([*edges, *(edge for edge in unnamed if edge.value == "yes")]) or resolve_edges(unnamed)
+    left = [edge for edge in unnamed if edge.value == "yes" and "inked" not in document.lower[edge.start:edge.end]]  # an inked surface may be no margin
+    status = resolve_edges([*edges, *left]) or resolve_edges(unnamed)
     if status:
         yield Finding("margin", status.label, status.label or "cannot be assessed", (Span(status.edge.start, status.edge.end),), f"margin.{status.evidence}")
     elif code := residual_code(document):
         yield Finding("margin", code.label, code.detail, (Span(code.start, code.end),), "margin.code")
-MARGIN = Rule("margin", ("margin",), (*MARGIN_CUES, *RECTUM_CUES, *INK_CUES, *EXCISION_CUES, *R_CUES, *MARGIN_CODE_CUES, "transected", "irradical"), read_margin, tuple(f"margin.{evidence}" for evidence in get_args(MarginEvidence)))
+MARGIN = Rule("margin", ("margin",), (*MARGIN_CUES, *RECTUM_CUES, *INK_CUES, *EXCISION_CUES, *FOREIGN_CUES, *R_CUES, *MARGIN_CODE_CUES, "transected", "irradical"), read_margin, tuple(f"margin.{evidence}" for evidence in get_args(MarginEvidence)))

@@ -15,8 +15,9 @@ from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['INK_CUES', 'INK', 'EXCISION_CUES', 'EXCISION', 'OTHER_SPECIMEN', 'SUBJECT', 'R_CUES', 'R_WORD', 'MARGIN_CODE_CUES',
-           'ink_and_excision', 'ResidualCode', 'residual_code']
+__all__ = ['INK_CUES', 'INK', 'EXCISION_CUES', 'EXCISION', 'OTHER_SPECIMEN', 'SUBJECT', 'FOREIGN_CUES', 'FOREIGN_MARGIN',
+           'R_CUES', 'R_WORD', 'MARGIN_CODE_CUES', 'ink_and_excision', 'foreign_margins', 'ResidualCode',
+           'residual_code']
 
 # %% ../../nbs/api/21_rules.residual_tumor.ipynb #1a720005
 INK_CUES = ("ink",)
@@ -29,7 +30,7 @@ INK = PatternTable(
     Pattern("yes", r"(?<!no\s)ink\son\s(?:the\s)?(?&tumor)(?!\s?[:=]\s{0,4}(?:no|none|absent|not)\b)", ("ink on tumor", "ink on tumor: yes"), ("ink on tumor: no", "ink is on the tumor", "no ink on tumor")),
     Pattern("yes", r"(?<!no\s)(?&tumor)\s(?:(?:is|are|focally|was|present|seen|identified|extends?|extending|cells)\s){0,4}(?:at|on|to|touche?s|touching|reache?s|reaching|abuts|abutting|transected\sby)\s(?:the\s)?(?&ink)", ("tumour at ink", "carcinoma is present at the inked surface", "tumor extends to ink"), ("tumor is inked", "no tumor at ink", "tumor at inked slide")),
     frame=r"\b(?:(?&no)|(?&distance)|(?&yes))",
-    parts={"tumor": r"tumou?r|(?:adeno)?carcinoma|cancer|melanoma|sarcoma|dcis|in\ssitu", "ink": r"(?:the\s)?(?:surgical\s|black\s|blue\s|\w{3,8}\s)?ink\b|(?:the\s)?inked\s(?:surface|edge|tissue|border|aspect)"})
+    parts={"tumor": r"tumou?r|(?:adeno)?carcinoma|cancer|melanoma|sarcoma|dcis|in\ssitu", "ink": r"(?:the\s)?(?:surgical\s|black\s|blue\s|\w{3,8}\s)?ink\b|(?:the\s)?inked\s(?:surface|edge|tissue|border|aspect)(?!\sof\sthe\s(?:\w{3,10}\s)?(?:pleura|capsule|serosa|ovar))"})
 INK
 
 # %% ../../nbs/api/21_rules.residual_tumor.ipynb #1a720007
@@ -56,7 +57,7 @@ OTHER_SPECIMEN = PatternTable(
 SUBJECT = PatternTable(
     "residual.subject",
     Pattern("tumor", r"tumou?r|carcinoma|cancer|melanoma|sarcoma|lesion|neoplasm|malignan", ("the tumour", "basal cell carcinoma"), ("specimen",)),
-    Pattern("question", r"^\W{0,4}(?:completeness\sof\s)?$|completeness", ("", "completeness of "), ("the mole is ",), "the statement stands alone"))
+    Pattern("question", r"completeness", ("completeness of ",), ("the mole is ",), "the statement is a label's value"))
 OTHER_SPECIMEN
 
 # %% ../../nbs/api/21_rules.residual_tumor.ipynb #1a720009
@@ -68,7 +69,7 @@ def _said_of_tumour(document: Document, match: re.Match) -> bool:
         return False
     if match.lastgroup == "yes" and "no " in before[-25:]:
         return False
-    return SUBJECT.search(before) is not None or SUBJECT.search(after) is not None or match[0].startswith(("excision", "complete ", "incomplete "))
+    return SUBJECT.search(before) is not None or SUBJECT.search(after) is not None or match[0].startswith(("excision", "complete ", "incomplete excision", "incomplete local"))
 
 
 def ink_and_excision(document: Document  # a prepared report
@@ -84,6 +85,32 @@ def ink_and_excision(document: Document  # a prepared report
             done = match.end()
             yield StatedAnswer(match.lastgroup, match.start(), match.end())
 
+# %% ../../nbs/api/21_rules.residual_tumor.ipynb #1a72f002
+FOREIGN_CUES = ("marges", "marge ", "limites d", "limites chir", "schnittr", "resektionsr", "absetzungsr", "márgen", "margenes", "margen ", "snijvlak", "snijrand", "resectierand", "resectievlak", "im gesunden")
+FOREIGN_MARGIN = PatternTable(
+    "residual.foreign_margin",
+    Pattern("yes", r"(?&french)(?:envahies?|atteintes?|positives?|tumorales|non\ssaines?)\b", ("marges envahies", "limites d'exérèse atteintes", "marge profonde : non saine"), ("marges saines", "marges non envahies")),
+    Pattern("yes", r"(?&german)(?:befallen|positiv|infiltriert|nicht\s(?:tumor)?frei)\b", ("schnittränder befallen", "resektionsrand ist nicht tumorfrei"), ("schnittränder nicht befallen", "resektionsrand frei")),
+    Pattern("yes", r"(?&spanish)(?:afect\w{1,4}|compromet\w{2,4}|positiv\w{1,2}|no\slibres?)\b", ("márgenes afectos", "margen profundo comprometido", "márgenes no libres"), ("márgenes libres", "márgenes no afectos")),
+    Pattern("yes", r"(?&dutch)(?:niet\s(?:tumor)?vrij|betrokken|positief)\b", ("snijvlakken niet vrij", "resectierand is betrokken"), ("snijvlakken vrij", "snijvlak niet betrokken")),
+    Pattern("no", r"(?&french)(?:saines?|libres?|négatives?|indemnes?|non\s(?:envahies?|atteintes?|tumorales?))\b", ("marges saines", "marges d'exérèse sont saines", "limites chirurgicales : indemnes"), ("marges non saines", "marges envahies")),
+    Pattern("no", r"(?&german)(?:tumorfrei|frei|negativ|nicht\s(?:befallen|infiltriert))\b|im\sgesunden\s(?:entfernt|reseziert|exzidiert)", ("schnittränder tumorfrei", "resektionsrand ist frei", "tumor im gesunden entfernt"), ("schnittränder nicht frei", "nicht im gesunden entfernt")),
+    Pattern("no", r"(?&spanish)(?:libres?|negativ\w{1,2}|no\s(?:afect\w{1,4}|compromet\w{2,4}))\b", ("márgenes libres", "márgenes quirúrgicos negativos", "margen no afecto"), ("márgenes no libres", "márgenes afectos")),
+    Pattern("no", r"(?&dutch)(?:tumorvrij|vrij|negatief|niet\s(?:betrokken|bereikt))\b", ("snijvlakken vrij", "snijranden zijn tumorvrij"), ("snijvlakken niet vrij",)),
+    frame=r"\b(?<!nicht\s)(?:(?&yes)|(?&no))",
+    parts={"is": r"(?:\s?:\s{0,3}|\s(?:est|sont|sind|ist|waren|están?|son|zijn|is)\s|\s)",
+           "french": r"(?:marges?|limites(?=\s(?:d|chir)))(?:\s(?:d'exérèse|de\srésection|chirurgicales?|profondes?|latérales?)){0,2}(?&is)",
+           "german": r"(?:schnittr|resektionsr|absetzungsr)(?:a|ä|ae)nd\w{0,3}(?&is)", "spanish": r"m[aá]rgen(?:es)?(?:\s(?:quirúrgicos?|de\sresección|profundos?|laterales)){0,2}(?&is)",
+           "dutch": r"(?:snijvlak|snijrand|resectierand|resectievlak)\w{0,3}(?&is)"})
+
+
+def foreign_margins(document: Document  # a prepared report
+                    ) -> Iterator[StatedAnswer]:
+    "What is said of margins in French, German, Spanish and Dutch: yes where tumour reaches them."
+    for position in document.hits(*FOREIGN_CUES):
+        if match := FOREIGN_MARGIN.match(document.lower, position):
+            yield StatedAnswer(match.lastgroup, match.start(), match.end())
+
 # %% ../../nbs/api/21_rules.residual_tumor.ipynb #1a72000c
 class ResidualCode(NamedTuple):
     "What a code says of the margins, and where it stands."
@@ -95,8 +122,8 @@ class ResidualCode(NamedTuple):
 
 R_CUES = (" r0", "r0 ", "r1 ", "r2 ", " ro", " r1", " r2", " rx", " r local", "\nr0", "\nr1", "\nr2", "(r0", "(r1", "(r2", "0r0", "or0", "oro", "0r1", "1r0", "1r1", "v0r", "vor", ",r0", ",r1", ":r0", ":r1")
 _TRANSECTED = re.compile(r"transected\s?[:?]\s{0,3}(?P<answer>yes|no)\b")
-_R_CODE = re.compile(r"(?<![a-z0-9])r\s?(?:local\s)?(?P<r>[o0-2x])(?![a-z0-9])|(?:v\s?[o0-2]|pn[01])\s?r\s?(?P<glued>[o0-2])(?![a-fh-z0-9])")
-_BESIDE_R = re.compile(r"\bp?[tn]\s?[0-4x]|\bp?[tn][o]\b|\bm\s?[01x]\b|v\s?[0o1]|\bpn\s?[01]|n[0-3ox]l[0o1]|locally")
+_R_CODE = re.compile(r"(?<![a-z0-9])(?P<plain>r\s?(?:local\s)?(?P<r>[o0-2x]))(?![a-z0-9])|(?:v\s?[o0-2]|pn[01])(?P<joined>r\s?(?P<glued>[o0-2]))(?![a-fh-z0-9])")
+_BESIDE_R = re.compile(r"\bp[tn]\s?[0-4xil]|\b[tn]\s?[0-4x]|\bp?[tn][o]\b|\bm\s?[01x]\b|v\s?[0o1]|\bpn\s?[01]|n[0-3ox]l[0o1]|locally")
 R_WORD = PatternTable(
     "residual.r_word",
     Pattern("word", r"resect|resekt|residual|margin|r[\s-](?:status|category|classification)", ("r1 resection", "residual tumor (r): ", "margin status: "), ("r1 station", "right")))
@@ -118,12 +145,16 @@ def _r_category(document: Document) -> ResidualCode | None:
     lower = document.lower
     for position in document.hits(*R_CUES):
         match = _R_CODE.search(lower, max(0, position - 4), min(len(lower), position + 13))
-        if not match or document.text[match.start()] == "r":
+        start = match.start("plain" if match["plain"] else "joined") if match else 0
+        if not match or document.text[start] == "r":
             continue
         code = (match["r"] or match["glued"]).replace("o", "0")
-        beside = _BESIDE_R.search(lower, max(0, position - 50), match.start() + 2) or R_WORD.search(lower, max(0, position - 40), min(len(lower), match.end() + 12))
+        others = {(other["r"] or other["glued"]).replace("o", "0") for other in _R_CODE.finditer(lower, max(0, start - 110), min(len(lower), match.end() + 110))}
+        if others - {code}:
+            continue  # the choices of a form: 'RX cannot be assessed  R0 none  R1 microscopic'
+        beside = _BESIDE_R.search(lower, max(0, position - 50), start + 1) or R_WORD.search(lower, max(0, position - 40), min(len(lower), match.end() + 12))
         if beside:
-            return ResidualCode({"0": "negative", "x": None}.get(code, "positive"), "R" + code.upper(), match.start("r") - 1 if match["r"] and match[0].endswith(match["r"]) and len(match[0]) == 2 else match.start(), match.end())
+            return ResidualCode({"0": "negative", "x": None}.get(code, "positive"), "R" + code.upper(), start, match.end())
     return None
 
 
