@@ -31,13 +31,15 @@ class InvasionMention(NamedTuple):
 # %% ../../nbs/api/20_rules.invasion_notation.ipynb #1a700007
 SIGNED = PatternTable(
     "invasion.signed",
-    Pattern("yes", r"\+(?![\d/])|\(\s?\+\s?\)", ("+", ": +", " (+)"), ("2+", "+/-", "+1")),
-    Pattern("yes", r"(?<=[:=|])\s{0,6}y(?![a-z0-9/])", (": y", "= y"), (": yes", ": y/n", " y")),
+    Pattern("yes", r"\+(?![\d/])|\(\s?\+\s?\)", ("+", ": +ve", " (+)"), ("2+", "+/-", "+1")),
+    Pattern("yes", r"(?<=[:=|-])\s{0,6}y(?![a-z0-9/])", (": y", "= y", " - y"), (": yes", ": y/n", " y")),
     Pattern("yes", r"(?<=[:=|])\s{0,6}1(?=\s{0,3}[(=,-]\s{0,2}present)", (": 1 (present)", "= 1 - present"), (": 1. size", ": 1 cm", ": 1", " 1"), "a bare 1 depends on the form's own key"),
-    Pattern("no", r"-(?=\s{0,2}(?:$|[\n;,.)|]))|\(\s?-\s?\)", ("-", ": -", " (-)", "-, pni +"), ("- absent", "-like", "--- ")),
-    Pattern("no", r"(?<=[:=|])\s{0,6}n(?![a-z0-9/])", (": n", "| n"), (": no", ": n/a", ": n0", " n")),
+    Pattern("yes", r"(?<=[:=|])\s{0,6}(?:ly|l|v|pn)\s?[1-3](?![a-z0-9])", (": l1", ": pn1"), (": l0", ": l1a2", " l1")),
+    Pattern("no", r"(?<=[:=|])\s{0,6}(?:ly|l|v|pn)\s?0(?![a-z0-9])", (": v0, lymphatic", ": pn0"), (": v1", " l0")),
+    Pattern("no", r"-(?=\s{0,2}(?:$|[\n;,.)|])|ve\b)|\(\s?-\s?\)", ("-", ": -", " -ve", " (-)", "-, pni +"), ("- absent", "-like", "--- ")),
+    Pattern("no", r"(?<=[:=|-])\s{0,6}n(?![a-z0-9/])", (": n", "| n", " - n"), (": no", ": n/a", ": n0", " n")),
     Pattern("no", r"(?<=[:=|])\s{0,6}0(?!\d|[.,]\d|\s{0,2}(?:mm|cm|of\b|/|%))", (": 0", ": 0. pni", "= 0 (not present)"), (": 0.3", ": 0 mm", ": 0/12", " 0")),
-    frame=r"\s{0,3}(?:\([^()]{1,30}\)\s{0,2})?[:=|]?\s{0,6}(?:(?&yes)|(?&no))", anchored=True)
+    frame=r"\s{0,3}(?:\([^()]{1,30}\)\s{0,2})?(?:[:=|]|-(?=\s{1,3}[yn]\b))?\s{0,6}(?:(?&yes)|(?&no))", anchored=True)
 SIGNED
 
 # %% ../../nbs/api/20_rules.invasion_notation.ipynb #1a70000a
@@ -48,8 +50,9 @@ PAIR_NAME = PatternTable(
 PAIR_ANSWER = PatternTable(
     "invasion.pair_answer",
     Pattern("slash", r"(?&answer)\s?/\s?(?&answer)(?![a-z/])", (": absent/present", ": -/+", " no / yes"), (": present", ": absent / not known")),
+    Pattern("comma", r"(?&answer),\s(?&answer)(?=\s{0,2}(?:[.;\n]|$))", (": absent, present.",), (": present, negative margins", ": absent")),
     Pattern("words", r"(?&answer)\s(?:and|,)\s(?&answer),?\srespectively", (" are absent and present, respectively",), (" are absent and present",)),
-    frame=r"\s?[:=-]?\s{0,3}(?:(?:is|are|was|were)\s)?(?:(?&slash)|(?&words))", anchored=True,
+    frame=r"\s?[:=-]?\s{0,3}(?:(?:is|are|was|were)\s)?(?:(?&slash)|(?&comma)|(?&words))", anchored=True,
     parts={"answer": r"not\s(?:identified|seen|present|detected)|absent|present|identified|yes|no|negative|positive|neg|pos|\+|-"})
 _PAIRED = re.compile(r"not\s\w{4,10}|absent|present|identified|yes|negative|positive|neg|pos|no|\+|-")
 _DENIES = ("not ", "absent", "no", "neg", "-")
@@ -69,10 +72,11 @@ def paired_values(lower: str,  # a folded report
     return dict(zip(names, values)), answers.end()
 
 # %% ../../nbs/api/20_rules.invasion_notation.ipynb #1a70000d
-CODE_CUES = ("pt", "pn", " l0", " l1", " lo", "l1,", " n0", " n1", " n2", " n3", "(l0", "(l1", "(lo", "(li", "l0v", "l1v", "lov", "livo", "liv0", "liv1", "ly0", "ly1", "ly2", "ly3", " v1", " v2")
+CODE_CUES = ("pt", "pn", " l0", " l1", " lo", "l1,", " n0", " n1", " n2", " n3", "(l0", "(l1", "(lo", "(li", "l0v", "l1v", "lov", "livo", "liv0", "liv1", "ly0", "ly1", "ly2", "ly3", "ly(", "ly (", " v1", " v2")
 # 'L1 V0', 'LOVO', 'pN1aL1V0': L and V with their numbers, glued to the N category at most; OCR reads 0 as o, 1 as i, l or |
-_CODE = re.compile(r"l(?:(?<![a-z0-9]l)|(?<=n[0-3ox]l)|(?<=n[0-3][abc]l))\s?(?P<l>[o0-2il|]{1,2})[\s,.;/|()]{0,4}(?:1\s)?v\s?(?P<v>[o0-3il|])(?:(?![a-qs-z])|(?=pn[01]))")
+_CODE = re.compile(r"l(?:(?<![a-z0-9]l)|(?<=n[0-3ox]l)|(?<=n[0-3][abc]l)|(?<=m[01x]l))\s?(?P<l>[o0-2il|]{1,2})[\s,.;/|()]{0,4}(?:1\s)?v\s?(?P<v>[o0-3il|])(?:(?![a-qs-z])|(?=pn[01]))")
 _LY_CODE = re.compile(r"(?<![a-z0-9])ly\s?(?P<l>[0-3])[a-c]?(?![a-z0-9])(?:[\s,;/|()]{1,4}v\s?(?P<v>[0-3])[a-c]?(?![a-z0-9]))?")
+_LY_SIGN = re.compile(r"(?<![a-z0-9])ly\s?\(\s?(?P<l>[+-])\s?\)[\s,;/]{1,3}v\s?\(\s?(?P<v>[+-])\s?\)")
 _ONE_CODE = re.compile(r"(?<=[\s,;])(?:L\s?1|V\s?[12])(?=[\s,;/]{1,3}(?:Pn|R|G|c?p?M|[LV])\s?[0-4OoXx])")
 _PN_CODE = re.compile(r"Pn\s?([oO01Il])[ab]?(?![a-z0-9])")
 _BESIDE_PN = re.compile(r"p?[TN]\s?[0-4OoX]|V\s?[0-2OoIl]")
@@ -93,6 +97,8 @@ def _vessel_codes(document: Document) -> Iterator[InvasionMention]:
         elif match := _LY_CODE.match(lower, position):
             if match["l"] != "0" or match["v"]:
                 yield InvasionMention(match.start(), match.end(), "no" if match["l"] == "0" and match["v"] == "0" else "yes", "code")
+        elif match := _LY_SIGN.match(lower, position):
+            yield InvasionMention(match.start(), match.end(), "yes" if "+" in (match["l"], match["v"]) else "no", "code")
         else:
             match = _ONE_CODE.search(document.text, position, min(len(document.text), position + 12))
             if match and _CODE_BEFORE.search(document.text, max(0, match.start() - 24), match.start()):

@@ -19,8 +19,8 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU_WORD', 'IN_SITU_NAME', 'INVASIVE', 'DIRECT', 'VERB_BEFORE',
-           'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'EXCEPTION', 'RECTUM_CUES', 'MARGIN_NAMES', 'RENEWED',
-           'MarginEvidence', 'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ', 'read_edge', 'read_edges',
+           'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'EXCEPTION', 'RECTUM_CUES', 'MARGIN_NAMES',
+           'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ', 'read_edge', 'read_edges',
            'within_one_millimetre', 'in_rectum', 'names_of', 'MarginStatus', 'resolve_edges', 'unnamed_edges',
            'read_margin']
 
@@ -32,7 +32,7 @@ MARGIN_WORD = PatternTable(
     Pattern("margin", r"margin(?:s|\(s\)|es)?(?=[^a-z]|of|and|is|are)", ("margin:", "margins ", "margin(s) ", "marginsare free"), ("marginal zone", "margined "), "OCR drops the space behind it"),
     Pattern("line", r"(?:resection|incision|excision|surgical|cut)\W{1,2}(?:lines?|edges?|ends?|planes?|borders?)\b", ("resection lines", "surgical. borders", "cut edge"), ("resection specimen", "cut lineage")),
     Pattern("line", r"lines?\sof\s(?:resection|excision)", ("line of resection",), ("line of cells",)),
-    Pattern("short", r"\bcrm\b", ("crm: 4 mm", "the crm is clear"), ("acrm",), "circumferential resection margin"),
+    Pattern("short", r"(?<![a-oq-z0-9])crm\b", ("crm: 4 mm", "pcrm clear", "the crm is clear"), ("acrm",), "circumferential resection margin"),
     Pattern("end", r"(?:intestine|bowel|specimen)\W(?:ends?|edges?)\b", ("bowel ends", "specimen edge"), ("bowel wall",)))
 MARGIN_WORD
 
@@ -86,7 +86,7 @@ def is_in_situ(words: str  # what is said of a margin, folded
 DIRECT = PatternTable(
     "margin.direct",
     Pattern("verb", r"is|are|was|were|appears?|remains?", (" is free", " of resection are clear", "(s) appear free"), (" near tumor", " of the skin are")),
-    Pattern("sign", r"[:=-]|\.{2,6}", (": free", " (inked) - free", " ...... free"), (". free",)),
+    Pattern("sign", r"[:=?|-]|\.{2,6}", (": free", " (inked) - free", " ...... free"), (". free",)),
     Pattern("answer", r"[a-z]{0,3}negative|positive|free|clear|uninvolved|involved|not\Winvolved|widely|tumou?r[\s-]free", (" free of tumor", " uninvolved", " tumor-free"), (" closest", " inked")),
     Pattern("answer", r"can(?:not|\snot)\sbe|show|contain|with\s(?:no|tumou?r)", (" cannot be assessed", " shows tumor", " with tumor"), (" with ink",)),
     frame=r"[\s.,]{0,3}(?:\([^()]{0,60}\)[\s.,]{0,3})?(?:(?&of)[\s.,]{0,3})?(?:status\W{1,3})?(?:(?&verb)|(?&sign)|(?=(?&answer)))", anchored=True,
@@ -101,6 +101,7 @@ VERB_BEFORE = PatternTable(
 VERB_BEFORE
 
 # %% ../../nbs/api/22_rules.margin.ipynb #776058b2
+GLUED_SIGN = re.compile(r"\s?(?P<sign>\+|-(?=\s{0,2}(?:$|[\n;,.)])))")  # 'CRM+'
 DISTANCE_BEFORE = re.compile(r"\d\s{0,2}[cm]m\s(?:away\s)?from\W{1,2}[a-z\s.]{0,30}$")  # '1 cm from the line of resection shows tumour'
 
 
@@ -112,6 +113,8 @@ def _is_direct(lower: str, start: int, end: int, right: int, answer: StatedAnswe
 
 def _answer_at(lower: str, start: int, end: int, left: int, right: int) -> StatedAnswer | None:
     "What the clause `left:right` says of the margin at `start:end`."
+    if lower.endswith("crm", start, end) and (sign := GLUED_SIGN.match(lower, end, right)):
+        return StatedAnswer("yes" if sign["sign"] == "+" else "no", sign.start(), sign.end())
     if involvement := involvement_answer(lower, left, start, end, right):
         return involvement
     answer = answer_after(lower, end, right)
@@ -150,8 +153,8 @@ def read_edge(document: Document,  # a prepared report
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e21
 EXCEPTION = PatternTable(
     "margin.exception",
-    Pattern("reached", "|".join(MARGIN_SIDES), ("except the deep margin", "except for the posterior margin, which is involved", "apart from lateral"), ("except the deep margin, which is close", "except for cautery", "except dcis at the deep margin")),
-    frame=r"\b(?:except|apart from|with the exception of|other than)\s(?:for\s|at\s){0,2}(?:the\s)?(?&reached)(?:\s(?:surgical\s|resection\s)?(?:margin|one))?(?=\s{0,2}(?:[.;]|$)|,?\s(?:which|that)\s(?:is|was)\s(?:focally\s)?(?:positive|involved))")
+    Pattern("reached", "|".join(MARGIN_SIDES), ("except the deep margin", "except for the posterior margin, which is involved", "apart from lateral", "except medial (positive)"), ("except the deep margin, which is close", "except for cautery", "except dcis at the deep margin")),
+    frame=r"\b(?:except|apart from|with the exception of|other than)\s(?:for\s|at\s){0,2}(?:the\s)?(?&reached)(?:\s(?:surgical\s|resection\s)?(?:margin|one))?(?=\s{0,2}(?:[.;]|$|\((?:positive|involved))|,?\s(?:which|that)\s(?:is|was)\s(?:focally\s)?(?:positive|involved))")
 
 
 def read_edges(document: Document,  # a prepared report
@@ -176,7 +179,7 @@ RECTUM_CUES = ("rectum", "rectal", "rectosigmoid")
 _CIRCUMFERENTIAL = r"(?:crm|circumferential\s(?:\(radial\)\s)?(?:resection\s)?margin)"
 _LENGTH = r"(?P<{0}>\d{{1,3}}(?:[.,]\d{{1,2}})?)\s?(?P<{0}_unit>mm|cm)\b"
 _CLOSE_BEHIND = re.compile(_CIRCUMFERENTIAL + r"(?:[^.;,\d<>]{0,25}?)(?P<more>>|more than|at least|over|greater than)?[\s<]{0,3}" + _LENGTH.format("behind"))
-_CLOSE_BEFORE = re.compile(_LENGTH.format("before") + r"\s(?:away\s)?(?:from|to)\s(?:the\s)?" + _CIRCUMFERENTIAL)
+_CLOSE_BEFORE = re.compile(_LENGTH.format("before") + r"\s(?:away\s)?(?:from|to|of)\s(?:the\s)?" + _CIRCUMFERENTIAL)
 
 
 def within_one_millimetre(words: str  # what is said of a margin, folded

@@ -14,8 +14,8 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['TUMOR_WORD', 'TUMOR', 'LENGTH', 'MARGIN_ANSWER', 'NOT_FREE', 'UNSTATED', 'OTHER_SUBJECT', 'NO_DISTANCE', 'LABEL_END',
            'MARGIN_SIDES', 'SIDE_LIST', 'SUB_LABEL', 'OTHER_QUESTION', 'SPECIMEN', 'LEADING', 'ELSEWHERE', 'PLACED',
-           'DENIED_SUBJECT', 'INVOLVEMENT', 'LIST_ITEM', 'LIST_OPENS', 'MOST_ITEMS', 'judge', 'answer_after',
-           'answer_before', 'turned_by_subject', 'involvement_answer', 'list_answers']
+           'DENIED_SUBJECT', 'INVOLVEMENT', 'OTHER_SIDES', 'LIST_ITEM', 'LIST_OPENS', 'MOST_ITEMS', 'judge',
+           'answer_after', 'answer_before', 'turned_by_subject', 'involvement_answer', 'list_answers']
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f05
 TUMOR_WORD = PatternTable(
@@ -36,8 +36,9 @@ MARGIN_ANSWER = PatternTable(
     "margin.answer",
     *NOTHING_KNOWN,
     Pattern("perhaps", r"can(?:not|\snot)\s?be\s|see\s(?:comment|note|below|above)", ("cannot be assessed", "see comment"), ("can be", "see the")),
-    Pattern("perhaps", r"suspicious|equivocal", ("suspicious for involvement", "equivocal"), ("suspended",)),
+    Pattern("perhaps", r"suspicious|equivocal|(?:possib|probab|questionab)l[ey]", ("suspicious for involvement", "equivocal", "possibly involved"), ("suspended", "impossible")),
     Pattern("no", r"(?:positive|involved)(?:\sby\s\w{3,10})?\W{1,3}(?:0|zero)\s?(?:/|of|out\sof)\s?\w{1,5}\b", ("involved: 0/6", "positive: 0 of 4"), ("involved: 2/6", "positive: 0.2 cm")),
+    Pattern("no", r"(?:positive|involved)\W{1,3}(?:0|zero)(?![\d.,/]|\s?(?:mm|cm|of|out))|(?:(?<=involved\smargins:\s)|(?<=positive\smargins:\s))0(?![\d.,/])", ("involved: 0", "involved margins: 0"), ("involved: 0.2 cm", "margins: 0")),
     Pattern("no", r"(?:0|zero|none)\s?(?:/|of|out\sof)\s?\w{1,5}\s(?:is\s|are\s)?(?:involved|positive)", ("0 of 6 involved", "none of six are positive"), ("2 of 6 involved", "0 of 6 nodes positive")),
     Pattern("no", r"not\W{1,3}(?:(?!only)\w{1,12}ly\W)?positive", ("not positive",), ("positive", "not only positive")),
     Pattern("no", r"neg(?:ative)?\b|un\W{0,2}involved", ("negative", "uninvolved", "un-involved"), ("negligible", "involved")),
@@ -176,6 +177,10 @@ def _value_behind(lower: str, end: int, label: re.Match) -> re.Match | None:
     return None if match.lastgroup == "yes" and SPECIMEN.search(lower, end, label.end()) else match
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #b1d8a511
+_CHAIN = re.compile(r"(?:\s?[,/]\s?(?:negative|neg|clear|free|uninvolved|positive|pos|involved)\b(?!\s\w)){1,8}")  # 'negative / negative / positive', an answer for each of the sides named before
+_CHAIN_YES = re.compile(r"\b(?:pos|involved)")
+
+
 def answer_after(lower: str,  # a folded report
                  end: int,    # where the word margin ends
                  right: int,  # where its clause ends
@@ -189,7 +194,9 @@ def answer_after(lower: str,  # a folded report
         if match and match.lastgroup == "yes" and SIDE_LIST.match(lower, label.end()):
             return StatedAnswer("yes", match.start(), label.end())
         match = _value_behind(lower, end, label)
-    return judge(lower, match, end) if match else None
+    answer = judge(lower, match, end) if match else None
+    chain = _CHAIN.match(lower, answer.end) if answer and answer.value == "no" else None
+    return StatedAnswer("yes", answer.start, chain.end()) if chain and _CHAIN_YES.search(chain[0]) else answer
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f17
 LEADING = PatternTable(
@@ -258,8 +265,8 @@ DENIED_SUBJECT = PatternTable(
     Pattern("denied", r"none\sof\s|not\s(?:one|any|a\ssingle)\s(?:of\s)?|no\s(?:one\sof\s)?", ("none of the ", "no surgical ", "not one "), ("no tumor; ", "no residual tumor ", "note the ")),
     Pattern("denied", r"neither\s(?:of\s)?", ("neither the proximal nor the distal ", "neither resection "), ("neither nodes nor ",)),
     Pattern("denied", r"(?:0|zero)\s?(?:/|of|out\sof)\s?\w{1,5}\s", ("0 of 4 ", "zero of six surgical ", "0/4 "), ("10 of 12 ", "0 of 4 nodes; ")),
-    frame=r"(?<![a-z0-9:/.])(?&denied)(?:(?&word)[\s,/-]{1,2}){0,7}$",
-    parts={"word": r"the|these|its|all|other|remaining|and|or|nor|of|surgical|resection|excision|specimen|inked|painted|final|true|six|four|two|three|five|(?&side)",
+    frame=r"(?<![a-z0-9:/.])(?&denied)(?:(?&word)\b|[\s,/-]){0,18}$",
+    parts={"word": r"(?:the|these|its|all|other|remaining|and|or|nor|of|surgical|resection|excision|specimen|inked|painted|final|true|six|four|two|three|five|(?&side))",
            "side": "|".join((*MARGIN_SIDES, "soft tissue", "skin", "bronchial", "vascular", "ureteral", "urethral", "mucosal"))})
 DENIED_SUBJECT
 
@@ -307,16 +314,18 @@ def involvement_answer(lower: str,  # a folded report
     return answer or read_shared(lower, name.end(), right)
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f39
+OTHER_SIDES = ("apex", "cranial", "caudal", "ventral", "dorsal", "oral", "aboral", "crm", "peripheral", r"\d\d?\so'?clock", "bladder neck", r"ureter(?:al|ic)?", "urethral", "soft tissue", "vaginal", "parametrial", r"(?:ecto|endo|para)cervical",
+               "bronchial", "vascular", "parenchymal", "mesenteric", "mucosal", "skin", r"o?esophageal", "gastric", "duodenal", "pancreatic neck", "bile duct", "uncinate", r"seminal vesicles?", "hilar", "renal vein")
 LIST_ITEM = PatternTable(
     "margin.list_item",
     Pattern("names", r"(?&name)(?:(?&join)(?&name)){0,6}", ("superior - ", "; inferior margin: ", "anterior, posterior and deep ", "\n  radial: "), ("lymph nodes: ", "tumor deep ")),
     frame=r"[\s*•.,;|()-]{0,14}(?:(?:and|but|the|with)\s){0,2}(?&names)(?:\s(?:surgical\s|resection\s)?margins?)?(?&gap)", anchored=True,
-    parts={"name": r"(?:antero|postero|supero|infero)?-?(?:" + "|".join((*MARGIN_SIDES, "apex", "cranial", "caudal", "ventral", "dorsal", "oral", "aboral", "crm")) + r")\b",
+    parts={"name": r"(?:antero|postero|supero|infero)?-?(?:" + "|".join((*MARGIN_SIDES, *OTHER_SIDES)) + r")\b",
            "join": r"\s?[,/&]\s?(?:and\s)?|\sand\s", "gap": r"\s?(?:\((?!\s?[+-]\s?\))[^()\n]{0,40}\)\s?)?(?:[:=|]|is|are|was)?[\s.|-]{0,20}(?:(?:\w{3,12}ly|all|both)\s)?"})
 LIST_ITEM
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f3a
-LIST_OPENS = re.compile(r"(?:\sstatus|\sof\s(?:resection|excision))?\s?(?:\([^()]{0,40}\)\s?)?(?:[:;.|-]|are)?")
+LIST_OPENS = re.compile(r"(?:\s(?:\|\s)?status|\sof\s(?:resection|excision))?\s?(?:\([^()]{0,40}\)\s?)?(?:[:;.|-]|are)?")
 _ITEM_REST = re.compile(r"(?:[^;,\n.]|[.,](?=\d)){0,90}")
 MOST_ITEMS = 16  # more sides than a specimen has
 

@@ -69,7 +69,7 @@ def _said_of_tumour(document: Document, match: re.Match) -> bool:
         return False
     if match.lastgroup == "yes" and "no " in before[-25:]:
         return False
-    return SUBJECT.search(before) is not None or SUBJECT.search(after) is not None or match[0].startswith(("excision", "complete ", "incomplete excision", "incomplete local"))
+    return SUBJECT.search(before) is not None or SUBJECT.search(after) is not None or not before.strip(" \n-.:*") and match.lastgroup == "no" or match[0].startswith(("excision", "complete ", "incomplete excision", "incomplete local"))
 
 
 def ink_and_excision(document: Document  # a prepared report
@@ -120,10 +120,10 @@ class ResidualCode(NamedTuple):
     end: int
 
 
-R_CUES = (" r0", "r0 ", "r1 ", "r2 ", " ro", " r1", " r2", " rx", " r local", "\nr0", "\nr1", "\nr2", "(r0", "(r1", "(r2", "0r0", "or0", "oro", "0r1", "1r0", "1r1", "v0r", "vor", ",r0", ",r1", ":r0", ":r1")
+R_CUES = (" r0", "r0 ", "r1 ", "r2 ", "r0-", "r1-", "r2-", " ro", " r1", " r2", " rx", " r local", "\nr0", "\nr1", "\nr2", "(r0", "(r1", "(r2", "0r0", "or0", "oro", "0r1", "1r0", "1r1", "v0r", "vor", ",r0", ",r1", ":r0", ":r1")
 _TRANSECTED = re.compile(r"transected\s?[:?]\s{0,3}(?P<answer>yes|no)\b")
 _R_CODE = re.compile(r"(?<![a-z0-9])(?P<plain>r\s?(?:local\s)?(?P<r>[o0-2x]))(?![a-z0-9])|(?:v\s?[o0-2]|pn[01])(?P<joined>r\s?(?P<glued>[o0-2]))(?![a-fh-z0-9])")
-_BESIDE_R = re.compile(r"\bp[tn]\s?[0-4xil]|\b[tn]\s?[0-4x]|\bp?[tn][o]\b|\bm\s?[01x]\b|v\s?[0o1]|\bpn\s?[01]|n[0-3ox]l[0o1]|locally")
+_BESIDE_R = re.compile(r"\b[yra]{0,2}p[tn]\s?[0-4xil]|\b[ycra]{0,2}[tn]\s?[0-4x]|\b[yra]{0,2}p?[tn][o]\b|\bm\s?[01x]\b|v\s?[0o1]|\bpn\s?[01]|n[0-3ox]l[0o1]|locally")
 R_WORD = PatternTable(
     "residual.r_word",
     Pattern("word", r"resect|resekt|residual|margin|r[\s-](?:status|category|classification)", ("r1 resection", "residual tumor (r): ", "margin status: "), ("r1 station", "right")))

@@ -38,7 +38,7 @@ NOTHING_KNOWN = (
     Pattern("perhaps", r"indeterminate|unknown|n/?a\b|difficult to|could\snot\sbe\s", ("indeterminate", "n/a", "could not be assessed", "difficult to assess"), ("nasal", "determined")),
 )
 PLAIN_NO = (
-    Pattern("no", r"none\b|no\b|without\b|absent|absence", ("none", "no", "without invasion", "absent"), ("node", "nonessential", "northern")),
+    Pattern("no", r"none\b|no\b(?!\s(?:longer|doubt|question|fewer|less)\b)|without\b|(?<!not\s)absent|absence", ("none", "no", "without invasion", "absent"), ("not absent", "no longer in doubt", "node", "nonessential", "northern")),
 )
 PLAIN_YES = (
     Pattern("yes", r"yes\b|positive", ("yes", "positive"), ("eyes", "posterior")),
@@ -64,7 +64,7 @@ FOUND_ANSWER = PatternTable(
     Pattern("no", r"not?(?:identified|seen)", ("notidentified", "noseen"), ("notified",), "OCR drops the space"),
     *PLAIN_NO,
     Pattern("no", r"negative|neg\b|nil\b|free\b", ("negative", "neg.", "nil"), ("negligible", "freely")),
-    Pattern("no", r"not\b(?!\W(?:only|just|merely|solely|simply|un\w{4,10}|infrequent|rare|extensive|widespread))", ("is not a feature",), ("note", "is not only", "not uncommon", "not extensive")),
+    Pattern("no", r"not\b(?!\W(?:only|just|merely|solely|simply|un\w{4,10}|infrequent|rare|extensive|widespread|absent|limited|confined|restricted|a\W(?:prominent|major|dominant)))", ("is not a feature",), ("not absent", "not limited to", "note", "is not only", "not uncommon", "not extensive")),
     Pattern("no", r"(?<!be\s)ruled\Wout\b|(?<!be\s)excluded\b", ("is ruled out", "has been excluded"), ("not ruled out", "cannot be excluded", "may be excluded")),
     Pattern("no", r"unidentified|undetected|unseen|inconspicuous", ("unidentified",), ("identified",)),
     *PLAIN_YES,
@@ -170,7 +170,7 @@ def read_answer(lower: str,          # a folded report
 # %% ../../nbs/api/14_text.answers.ipynb #5e1d0c02
 LIST_REST = PatternTable(
     "answers.list_rest",
-    Pattern("items", r"(?:(?&comma)(?&item)){0,6}(?:(?&comma)|\s{1,2})(?:and|or|nor|and/or|as well as)\s(?&item)", (", necrosis and perineural invasion are absent", " and necrosis: absent"), (", margins free", " and no necrosis", " and margins free", " present and necrosis"), "the items after the first"),
+    Pattern("items", r"(?:(?&comma)(?&item)){0,4}(?:(?&comma)|\s{1,2})(?:and|or|nor|and/or|as well as)\s(?&item)", (", necrosis and perineural invasion are absent", " and necrosis: absent"), (", margins free", " and no necrosis", " and margins free", " present and necrosis"), "the items after the first"),
     frame=r"(?&items)\s?(?::|(?&verb)|(?=not\W|n[o0]t\W))\s{0,3}(?:both\s|all\s)?", anchored=True,
     parts={"comma": r"\s?,\s{1,2}", "item": r"(?&word)(?:\s(?&word)){0,4}", "verb": r"\s(?:is|are|was|were)\b(?:\s(?:also|both|all)\b)?",
            "word": r"(?!(?:is|are|was|were|has|have|with|and|or|nor|no|not|without|but|shows?|present|absent|identified|seen|the|which|margins?(?!\sinv))\b)[a-z][a-z/-]{1,20}"})

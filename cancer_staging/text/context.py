@@ -108,7 +108,7 @@ SEEMING_NEGATION = PatternTable(
     Pattern("more", r"not\s(?:only|just|merely|solely|simply)", ("not only lymphatic", "not just focal"), ("not seen", "note"), "both are there"),
     Pattern("common", r"not\s(?:un\w{4,10}|infrequent\w{0,2}|rare\w{0,2})", ("not uncommon", "not infrequently"), ("not identified", "not common")),
     Pattern("extent", r"not\s(?:extensive|widespread|marked|massive)", ("not extensive", "not widespread"), ("not present",), "little of it may be there"),
-    Pattern("change", r"no\s(?:increase|decrease|change|progression|difference|further|additional|other|more)\b", ("no increase in perineural", "no further vascular"), ("no evidence of", "no definite"), "something else is denied"),
+    Pattern("change", r"no\s(?:increase|decrease|change|progression|difference|further|additional|other|more|fewer|less)\b", ("no increase in perineural", "no further vascular", "no fewer than"), ("no evidence of", "no definite"), "something else is denied"),
     Pattern("sure", r"no\s(?:doubt|question)\b|not\s(?:doubt\w{2,3}|(?:clear|certain|sure|known)\s(?:whether|if|that))\b", ("no doubt about", "not clear whether", "not known if"), ("no clear evidence", "not clearly seen")),
     Pattern("open", r"not\s(?:been\s|be\s)?(?:\w{3,9}ly\s)?(?:rule\w?\sout|exclude)", ("not ruled out", "not been excluded", "not entirely exclude"), ("not extended",)),
     anchored=True)
