@@ -12,15 +12,15 @@ from typing import get_args, NamedTuple
 from .grammar import Finding, Rule
 from .invasion_notation import CODE_CUES, coded_mentions, HowMentioned, InvasionMention, paired_values, SIGNED
 from ..text.answers import AnswerValue, EARLY_SECTIONS, read_answer, read_shared, StatedAnswer
-from ..text.context import clause_start, DOUBTED_BEFORE, negation_before, UNSAID
+from ..text.context import clause_start, DOUBTED_BEFORE, negation_before, SEEMING_NEGATION, UNSAID
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['HEAD', 'ROOT', 'STRUCTURE_WORD', 'OTHER_VESSEL', 'BETWEEN', 'NEXT_FINDING', 'CAPTION', 'AFFIRMED', 'HEAD_CUES',
-           'INSIDE', 'OTHER_NAME', 'VESSEL_CUES', 'LISTED', 'SHORT_CUES', 'SHORT_NAME', 'WITHIN_CUES', 'TUMOR_WITHIN',
-           'SPREAD_CUES', 'VESSEL_SPREAD', 'INVASION', 'NamedStructure', 'find_structure', 'belongs', 'answer_named',
-           'read_invasion']
+__all__ = ['HEAD', 'ROOT', 'STRUCTURE_WORD', 'OTHER_VESSEL', 'BETWEEN', 'NEXT_FINDING', 'CAPTION', 'AFFIRMED', 'ITEM_BEFORE',
+           'OTHER_ITEMS', 'NEW_CLAUSE', 'ASIDE', 'HEAD_CUES', 'INSIDE', 'OTHER_NAME', 'VESSEL_CUES', 'LISTED',
+           'SHORT_CUES', 'SHORT_NAME', 'WITHIN_CUES', 'TUMOR_WITHIN', 'SPREAD_CUES', 'VESSEL_SPREAD', 'INVASION',
+           'NamedStructure', 'find_structure', 'belongs', 'answer_named', 'read_invasion']
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #21a0c001
 HEAD = PatternTable(
@@ -97,7 +97,7 @@ def find_structure(lower: str,  # a folded report
 BETWEEN = PatternTable(
     "invasion.between",
     Pattern("verb", r"is|are|was|were|has|have|be|been|seen", (" is ", " has been "), (" shows ",)),
-    Pattern("link", r"by|of|in|into|within|with|the|this|and|either|both|also|clearly|focally|definite|definitely|status|outside", (" of the ", " status ", " also "), (" or ", " but ")),
+    Pattern("link", r"by|of|in|into|within|with|the|this|and|either|both|also|clearly|focally|definite|definitely|status|outside|readily|easily|widely", (" of the ", " status ", " also "), (" or ", " but ")),
     Pattern("tumor", r"tumou?r|neoplas(?:m|tic)|(?:adeno)?carcinoma|cells?|invasive|metastatic|microscopic|foci", (" tumor ", " invasive carcinoma cells "), (" adenoma ",)),
     Pattern("place", r"spaces?|vessels?|lymphatics?|small|large|capillary|specimen|nerves?", (" small vessels ", " (lvi) lymphatics "), (" seminal vesicle ", " margin ")),
     Pattern("seeming", r"not\W(?:only|just|merely|solely|simply)|not\Wun(?:common|usual)\sin\sth(?:is|ese|at)\s(?:tumou?rs?|entity|type|lesion|cancer|setting)\sand", (" is not only ", " is not uncommon in this tumour and is "), (" is not ",), "what follows is there"),
@@ -162,9 +162,17 @@ def _words_before(document: Document, start: int, width: int = 120) -> str:
     return before
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #e04bfea8
+ITEM_BEFORE = re.compile(r"\b(?:invasion|involvement|involved|extension|necrosis|metastas[ei]s|spread|nodes),\s$")  # a finding of its own, not 'no pleural, …'
+OTHER_ITEMS = re.compile(r",|\bn?or\b")
+NEW_CLAUSE = re.compile(r"\s(?:is|are|was|were)\s(?:present|identified|seen|noted|found|extensive)|\spresent")
+
+
 def _denied_or_doubted(lower: str, structure: NamedStructure, before: str, answer: StatedAnswer | None) -> InvasionMention | None:
     "The mention when a negation or a doubt leads to the name."
     negated = negation_before(before)
+    if negated is not None and answer is not None and answer.value == "yes" and NEW_CLAUSE.match(lower, structure.end, answer.end):
+        if ITEM_BEFORE.search(before) and not OTHER_ITEMS.search(lower, structure.start, structure.end):
+            return InvasionMention(structure.start, answer.end, "yes", "prose")  # 'no nodes involved, vascular invasion is present'
     if negated is not None:
         start = structure.start - len(before) + negated
         if answer is not None and answer.value == "perhaps" and "." not in lower[structure.end:answer.start]:
@@ -173,13 +181,18 @@ def _denied_or_doubted(lower: str, structure: NamedStructure, before: str, answe
     return InvasionMention(structure.start, structure.end, "perhaps", "prose") if DOUBTED_BEFORE.search(before) else None
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #fb7d70f7
+ASIDE = re.compile(r"\s?,\s(?:although|though|while|if|whether|which|as|when|where|despite|however|is|was|are|were)\b")  # the sentence goes on behind the comma
+
+
 def _affirmed(lower: str, structure: NamedStructure, before: str) -> InvasionMention | None:
     "The mention when the words before the name say that it was found, or when it is an item of a list."
     after = lower[structure.end:structure.end + 3].lstrip(" )")[:1]
     affirmed = AFFIRMED.search(before)
+    if (seeming := SEEMING_NEGATION.search(before)) and seeming.lastgroup == "change":  # 'no additional foci of …'
+        return None
     if affirmed and after != ":":
         return InvasionMention(structure.start - len(before) + affirmed.start(), structure.end, "yes", "prose")
-    if after in (".", ",", ";") and before.removesuffix("tumor ").removesuffix("tumour ").strip(" -\n")[-1:] in ("", ".", ",", ";", ")"):
+    if after in (".", ",", ";") and not ASIDE.match(lower, structure.end) and before.removesuffix("tumor ").removesuffix("tumour ").strip(" -\n")[-1:] in ("", ".", ",", ";", ")"):
         return InvasionMention(structure.start, structure.end, "yes", "bare")
     return None
 
@@ -295,7 +308,7 @@ def _listed(document: Document) -> Iterator[tuple[str, InvasionMention]]:
         match = LISTED.match(lower, start)
         if not match or not (match["sure"] or match["loose"]):
             continue
-        if not match["sure"] and lower[start - 1:start] != "\n" and "invasion" not in lower[max(0, start - 120):start]:
+        if not match["sure"] and start and lower[start - 1] != "\n" and "invasion" not in lower[max(0, start - 120):start]:
             continue
         answer = read_answer(lower, match.end(), min(len(lower), match.end() + 25), "inva")
         if answer and answer.start - match.end() < 4 and not UNSAID.match(lower, answer.start):
@@ -373,7 +386,11 @@ def _pictured(document: Document) -> Iterator[tuple[str, InvasionMention]]:
         if match:
             before = _words_before(document, match.start(), 45)
             value = "perhaps" if DOUBTED_BEFORE.search(before) else "no" if negation_before(before) is not None else "yes"
-            yield "lymphovascular_invasion", InvasionMention(match.start(), match.end(), value, "prose")
+            answer = read_answer(lower, match.end(), min(len(lower), match.end() + 60), "inva") if value == "yes" else None
+            if answer and belongs(lower, match.end(), answer):
+                yield "lymphovascular_invasion", InvasionMention(match.start(), answer.end, answer.value, "prose")
+            else:
+                yield "lymphovascular_invasion", InvasionMention(match.start(), match.end(), value, "prose")
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #6df539c3
 _RANK: dict[AnswerValue, int] = {"no": 0, "perhaps": 1, "yes": 2}

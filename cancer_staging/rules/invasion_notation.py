@@ -31,12 +31,12 @@ class InvasionMention(NamedTuple):
 # %% ../../nbs/api/20_rules.invasion_notation.ipynb #1a700007
 SIGNED = PatternTable(
     "invasion.signed",
-    Pattern("yes", r"\+(?![\d/])|\(\s?\+\s?\)", ("+", ": +ve", " (+)"), ("2+", "+/-", "+1")),
+    Pattern("yes", r"\+(?!\d|/\s?-\s?(?:$|[\n;,.]))|\(\s?\+\s?\)", ("+", "+/pni-", ": +ve", " (+)"), ("2+", "+/-", "+1")),
     Pattern("yes", r"(?<=[:=|-])\s{0,6}y(?![a-z0-9/])", (": y", "= y", " - y"), (": yes", ": y/n", " y")),
     Pattern("yes", r"(?<=[:=|])\s{0,6}1(?=\s{0,3}[(=,-]\s{0,2}present)", (": 1 (present)", "= 1 - present"), (": 1. size", ": 1 cm", ": 1", " 1"), "a bare 1 depends on the form's own key"),
     Pattern("yes", r"(?<=[:=|])\s{0,6}(?:ly|l|v|pn)\s?[1-3](?![a-z0-9])", (": l1", ": pn1"), (": l0", ": l1a2", " l1")),
     Pattern("no", r"(?<=[:=|])\s{0,6}(?:ly|l|v|pn)\s?0(?![a-z0-9])", (": v0, lymphatic", ": pn0"), (": v1", " l0")),
-    Pattern("no", r"-(?=\s{0,2}(?:$|[\n;,.)|])|ve\b)|\(\s?-\s?\)", ("-", ": -", " -ve", " (-)", "-, pni +"), ("- absent", "-like", "--- ")),
+    Pattern("no", r"-(?=\s{0,2}(?:$|[\n;,.)|]|/\s?[lp])|ve\b)|\(\s?-\s?\)", ("-", ": -", " -ve", " (-)", "-, pni +"), ("- absent", "-like", "--- ")),
     Pattern("no", r"(?<=[:=|-])\s{0,6}n(?![a-z0-9/])", (": n", "| n", " - n"), (": no", ": n/a", ": n0", " n")),
     Pattern("no", r"(?<=[:=|])\s{0,6}0(?!\d|[.,]\d|\s{0,2}(?:mm|cm|of\b|/|%))", (": 0", ": 0. pni", "= 0 (not present)"), (": 0.3", ": 0 mm", ": 0/12", " 0")),
     frame=r"\s{0,3}(?:\([^()]{1,30}\)\s{0,2})?(?:[:=|]|-(?=\s{1,3}[yn]\b))?\s{0,6}(?:(?&yes)|(?&no))", anchored=True)

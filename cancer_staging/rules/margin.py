@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import get_args, Literal, NamedTuple
 
 from .grammar import Finding, Rule
-from .margin_answers import answer_after, answer_before, involvement_answer, list_answers, MARGIN_SIDES, NO_DISTANCE, TUMOR_WORD, turned_by_subject
+from .margin_answers import answer_after, answer_before, involvement_answer, list_answers, MARGIN_SIDES, NO_DISTANCE, TUMOR_WORD, turned_by_subject, UNSURE
 from .residual_tumor import EXCISION_CUES, FOREIGN_CUES, foreign_margins, ink_and_excision, INK_CUES, MARGIN_CODE_CUES, R_CUES, residual_code
 from ..text.answers import AnswerValue, EARLY_SECTIONS, StatedAnswer
 from ..text.context import BOX_OPENS, clause_around
@@ -19,7 +19,7 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU_WORD', 'IN_SITU_NAME', 'INVASIVE', 'DIRECT', 'VERB_BEFORE',
-           'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'EXCEPTION', 'RECTUM_CUES', 'MARGIN_NAMES',
+           'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'SOME', 'EXCEPTION', 'RECTUM_CUES', 'MARGIN_NAMES',
            'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ', 'read_edge', 'read_edges',
            'within_one_millimetre', 'in_rectum', 'names_of', 'MarginStatus', 'resolve_edges', 'unnamed_edges',
            'read_margin']
@@ -29,7 +29,7 @@ MARGIN_CUES = ("margin", "resection line", "incision line", "excision line", "re
                "line of resection", "lines of resection", "line of excision", "lines of excision", "surgical border", "surgical. border", "resection border", "resection. line", "incision. line", "excision. line", "specimen edge", "surgical line", "cut end", "excision edge", "resection plane", "crm")
 MARGIN_WORD = PatternTable(
     "margin.word",
-    Pattern("margin", r"margin(?:s|\(s\)|es)?(?=[^a-z]|of|and|is|are)", ("margin:", "margins ", "margin(s) ", "marginsare free"), ("marginal zone", "margined "), "OCR drops the space behind it"),
+    Pattern("margin", r"margin(?:s|\(s\)|es)?(?:(?![a-z])|(?=of|and|is|are))", ("margin:", "margins ", "margin(s) ", "marginsare free"), ("marginal zone", "margined "), "OCR drops the space behind it"),
     Pattern("line", r"(?:resection|incision|excision|surgical|cut)\W{1,2}(?:lines?|edges?|ends?|planes?|borders?)\b", ("resection lines", "surgical. borders", "cut edge"), ("resection specimen", "cut lineage")),
     Pattern("line", r"lines?\sof\s(?:resection|excision)", ("line of resection",), ("line of cells",)),
     Pattern("short", r"(?<![a-oq-z0-9])crm\b", ("crm: 4 mm", "pcrm clear", "the crm is clear"), ("acrm",), "circumferential resection margin"),
@@ -101,7 +101,7 @@ VERB_BEFORE = PatternTable(
 VERB_BEFORE
 
 # %% ../../nbs/api/22_rules.margin.ipynb #776058b2
-GLUED_SIGN = re.compile(r"\s?(?P<sign>\+|-(?=\s{0,2}(?:$|[\n;,.)])))")  # 'CRM+'
+GLUED_SIGN = re.compile(r"\s?:?\s?(?P<sign>[+-]ve\b|[+-](?=\s{0,2}(?:$|[\n;,.)])))")  # 'CRM+', 'margins: -ve'; a dash alone may lead to a list
 DISTANCE_BEFORE = re.compile(r"\d\s{0,2}[cm]m\s(?:away\s)?from\W{1,2}[a-z\s.]{0,30}$")  # '1 cm from the line of resection shows tumour'
 
 
@@ -113,21 +113,30 @@ def _is_direct(lower: str, start: int, end: int, right: int, answer: StatedAnswe
 
 def _answer_at(lower: str, start: int, end: int, left: int, right: int) -> StatedAnswer | None:
     "What the clause `left:right` says of the margin at `start:end`."
-    if lower.endswith("crm", start, end) and (sign := GLUED_SIGN.match(lower, end, right)):
-        return StatedAnswer("yes" if sign["sign"] == "+" else "no", sign.start(), sign.end())
+    sign = GLUED_SIGN.match(lower, end, right)
+    if sign and (sign["sign"] != "-" or lower.endswith("crm", start, end)):
+        return StatedAnswer("yes" if sign["sign"][0] == "+" else "no", sign.start(), sign.end())
     if involvement := involvement_answer(lower, left, start, end, right):
         return involvement
     answer = answer_after(lower, end, right)
     if answer is not None and answer.start - end < 60 and (turned := turned_by_subject(lower, left, start, end, answer)):
         return turned
+    if answer is not None and answer.start - end < 25 and NO_DISTANCE.match(lower, answer.start):
+        return answer
     if answer is not None and _is_direct(lower, start, end, right, answer) or BOX_OPENS.match(lower, end, right):
         return answer
-    return answer_before(lower, left, start) or (answer if answer and answer.start - end < 60 else None)
+    before = answer_before(lower, left, start)
+    if before and before.value == "yes" and (doubt := UNSURE.match(lower, end + 1, right)):  # 'carcinoma at the deep margin cannot be excluded'
+        return StatedAnswer("perhaps", before.start, doubt.end())
+    return before or (answer if answer and answer.start - end < 60 else None)
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e06
 GROSS_WORDS = ("grossly", "cut section", "sectioning", "serially", "submitted", "cassette", "white-tan", "tan-white", "is inked", "are inked", "inked bl", "inked red",
                "inked gr", "inked ye", "inked or", "specimen is", "stitch", "suture")
 BLOCK = re.compile(r"\W{0,3}(?:[a-z]{1,2}\d{1,2}|\d{1,2}[a-z])\b\s?[-:=&,a]")  # the legend of blocks: 'A3: deep margin'
+
+
+SOME = re.compile(r"\b(?:most|some|several|many)\s(?:of\sthe\s|other\s|surgical\s|resection\s)?$")  # 'most margins are free' is not all
 
 
 def read_edge(document: Document,  # a prepared report
@@ -140,7 +149,7 @@ def read_edge(document: Document,  # a prepared report
         return None
     left, right = clause_around(document.text, start, end)
     answer = _answer_at(lower, start, end, left, right)
-    if not answer:
+    if not answer or answer.value == "no" and SOME.search(lower, max(left, start - 40), start):
         return None
     value, clause, words = answer.value, lower[left:right], lower[max(left, start - 60):right]
     if value in ("yes", "no") and not NO_DISTANCE.match(lower, answer.start) and lower[end:end + 2].lstrip(" ")[:1] == ":" and "distance" in lower[max(left, start - 60):start]:
@@ -176,7 +185,7 @@ def read_edges(document: Document,  # a prepared report
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e24
 RECTUM_CUES = ("rectum", "rectal", "rectosigmoid")
-_CIRCUMFERENTIAL = r"(?:crm|circumferential\s(?:\(radial\)\s)?(?:resection\s)?margin)"
+_CIRCUMFERENTIAL = r"(?:crm|radial\s(?:resection\s)?margin|circumferential\s(?:\(radial\)\s)?(?:resection\s)?margin)"
 _LENGTH = r"(?P<{0}>\d{{1,3}}(?:[.,]\d{{1,2}})?)\s?(?P<{0}_unit>mm|cm)\b"
 _CLOSE_BEHIND = re.compile(_CIRCUMFERENTIAL + r"(?:[^.;,\d<>]{0,25}?)(?P<more>>|more than|at least|over|greater than)?[\s<]{0,3}" + _LENGTH.format("behind"))
 _CLOSE_BEFORE = re.compile(_LENGTH.format("before") + r"\s(?:away\s)?(?:from|to|of)\s(?:the\s)?" + _CIRCUMFERENTIAL)

@@ -14,7 +14,7 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['TUMOR_WORD', 'TUMOR', 'LENGTH', 'MARGIN_ANSWER', 'NOT_FREE', 'UNSTATED', 'OTHER_SUBJECT', 'NO_DISTANCE', 'LABEL_END',
            'MARGIN_SIDES', 'SIDE_LIST', 'SUB_LABEL', 'OTHER_QUESTION', 'SPECIMEN', 'LEADING', 'ELSEWHERE', 'PLACED',
-           'DENIED_SUBJECT', 'INVOLVEMENT', 'OTHER_SIDES', 'LIST_ITEM', 'LIST_OPENS', 'MOST_ITEMS', 'judge',
+           'UNSURE', 'DENIED_SUBJECT', 'INVOLVEMENT', 'OTHER_SIDES', 'LIST_ITEM', 'LIST_OPENS', 'MOST_ITEMS', 'judge',
            'answer_after', 'answer_before', 'turned_by_subject', 'involvement_answer', 'list_answers']
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f05
@@ -36,7 +36,7 @@ MARGIN_ANSWER = PatternTable(
     "margin.answer",
     *NOTHING_KNOWN,
     Pattern("perhaps", r"can(?:not|\snot)\s?be\s|see\s(?:comment|note|below|above)", ("cannot be assessed", "see comment"), ("can be", "see the")),
-    Pattern("perhaps", r"suspicious|equivocal|(?:possib|probab|questionab)l[ey]", ("suspicious for involvement", "equivocal", "possibly involved"), ("suspended", "impossible")),
+    Pattern("perhaps", r"suspicious|equivocal|(?:possib|probab|questionab)l(?:y\s(?:involved|positive)|e\sinvolvement)", ("suspicious for involvement", "equivocal", "possibly involved"), ("suspended", "possible tip", "(if possible)")),
     Pattern("no", r"(?:positive|involved)(?:\sby\s\w{3,10})?\W{1,3}(?:0|zero)\s?(?:/|of|out\sof)\s?\w{1,5}\b", ("involved: 0/6", "positive: 0 of 4"), ("involved: 2/6", "positive: 0.2 cm")),
     Pattern("no", r"(?:positive|involved)\W{1,3}(?:0|zero)(?![\d.,/]|\s?(?:mm|cm|of|out))|(?:(?<=involved\smargins:\s)|(?<=positive\smargins:\s))0(?![\d.,/])", ("involved: 0", "involved margins: 0"), ("involved: 0.2 cm", "margins: 0")),
     Pattern("no", r"(?:0|zero|none)\s?(?:/|of|out\sof)\s?\w{1,5}\s(?:is\s|are\s)?(?:involved|positive)", ("0 of 6 involved", "none of six are positive"), ("2 of 6 involved", "0 of 6 nodes positive")),
@@ -122,7 +122,7 @@ MARGIN_SIDES = ("anterior", "posterior", "deep", "superior", "inferior", "medial
 SIDE_LIST = PatternTable(
     "margin.side_list",
     Pattern("side", "|".join((*MARGIN_SIDES, "apex")), ("posterior, deep", "inferior margin"), ("deep: 2 mm", "lateral margin: free", "deep negative", "deep margin negative"), "a list of sides, none with an answer of its own"),
-    frame=r"(?&side)(?:\s(?:surgical\s)?margin)?(?![^:\n.;]{0,12}:)(?!(?:\s(?:surgical\s)?margin)?\W{1,3}(?:negative|free|clear|uninv|no\b|not\b))", anchored=True)
+    frame=r"(?:(?:right|left)\s)?(?&side)(?:\s(?:surgical\s)?margin)?(?![^:\n.;]{0,12}:)(?!(?:\s(?:surgical\s)?margin)?\W{1,3}(?:negative|free|clear|uninv|no\b|not\b))", anchored=True)
 SIDE_LIST
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #6e2bab11
@@ -221,6 +221,14 @@ ELSEWHERE
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f30
 PLACED = frozenset(("present", "identified", "seen", "at"))  # verbs that say nothing without their subject: it belongs to the evidence
 
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f41
+UNSURE = PatternTable(
+    "margin.unsure",
+    Pattern("open", r"(?:cannot|can\snot|could\snot|not)\s(?:be\s|been\s)?(?:\w{3,9}ly\s)?(?:exclude|rule)", ("cannot be excluded", "has not been ruled out", "cannot be entirely excluded"), ("ruled out", "not seen")),
+    Pattern("doubt", r"suspicious|suspicion|possibl[ey]|questionabl[ey]|equivocal", ("suspicious for carcinoma at the ", "possible tumor at the "), ("impossible", "unequivocal")),
+    frame=r"\b(?:(?&open)|(?&doubt))")
+UNSURE
+
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f18
 def _reached_from(lower: str, left: int, match: re.Match, start: int) -> int | None:
     "Where the words begin that say that tumour reaches the margin at `start`, by the verb at `match`; None when they don't say so."
@@ -257,6 +265,8 @@ def answer_before(lower: str,  # a folded report
         value, last = "no" if denied and kind == "yes" else kind, match.end()
     if value == "no" and NOT_FREE.search(lower, first if denied else max(left, first - 4), start):
         value = "yes"
+    if value == "yes" and (doubt := UNSURE.search(lower, max(left, first - 45), start)):
+        return StatedAnswer("perhaps", min(first, doubt.start()), last)
     return StatedAnswer(value, first, last) if value else None
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f32
@@ -314,19 +324,19 @@ def involvement_answer(lower: str,  # a folded report
     return answer or read_shared(lower, name.end(), right)
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f39
-OTHER_SIDES = ("apex", "cranial", "caudal", "ventral", "dorsal", "oral", "aboral", "crm", "peripheral", r"\d\d?\so'?clock", "bladder neck", r"ureter(?:al|ic)?", "urethral", "soft tissue", "vaginal", "parametrial", r"(?:ecto|endo|para)cervical",
+OTHER_SIDES = ("apex", "cranial", "caudal", "ventral", "dorsal", "oral", "aboral", "crm", "peripheral", r"(?:sup|inf|ant|post|med|lat|prox|dist|circ)\b\.?", r"\d\d?\so'?clock", "bladder neck", r"ureter(?:al|ic)?", "urethral", "soft tissue", "vaginal", "parametrial", r"(?:ecto|endo|para)cervical",
                "bronchial", "vascular", "parenchymal", "mesenteric", "mucosal", "skin", r"o?esophageal", "gastric", "duodenal", "pancreatic neck", "bile duct", "uncinate", r"seminal vesicles?", "hilar", "renal vein")
 LIST_ITEM = PatternTable(
     "margin.list_item",
     Pattern("names", r"(?&name)(?:(?&join)(?&name)){0,6}", ("superior - ", "; inferior margin: ", "anterior, posterior and deep ", "\n  radial: "), ("lymph nodes: ", "tumor deep ")),
-    frame=r"[\s*•.,;|()-]{0,14}(?:(?:and|but|the|with)\s){0,2}(?&names)(?:\s(?:surgical\s|resection\s)?margins?)?(?&gap)", anchored=True,
-    parts={"name": r"(?:antero|postero|supero|infero)?-?(?:" + "|".join((*MARGIN_SIDES, *OTHER_SIDES)) + r")\b",
+    frame=r"[\s*•.,;|()-]{0,14}(?:[a-h1-9][.)]\s?)?(?:(?:and|but|the|with)\s){0,2}(?&names)(?:\s(?:surgical\s|resection\s)?margins?)?(?&gap)", anchored=True,
+    parts={"name": r"(?:antero|postero|supero|infero)?-?(?:" + "|".join((*MARGIN_SIDES, *OTHER_SIDES)) + r")(?![a-z])",
            "join": r"\s?[,/&]\s?(?:and\s)?|\sand\s", "gap": r"\s?(?:\((?!\s?[+-]\s?\))[^()\n]{0,40}\)\s?)?(?:[:=|]|is|are|was)?[\s.|-]{0,20}(?:(?:\w{3,12}ly|all|both)\s)?"})
 LIST_ITEM
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f3a
 LIST_OPENS = re.compile(r"(?:\s(?:\|\s)?status|\sof\s(?:resection|excision))?\s?(?:\([^()]{0,40}\)\s?)?(?:[:;.|-]|are)?")
-_ITEM_REST = re.compile(r"(?:[^;,\n.]|[.,](?=\d)){0,90}")
+_ITEM_REST = re.compile(r"(?:(?!\s\(?[a-h1-9][.)]\s)(?:[^;,\n.]|[.,](?=\d))){0,90}")
 MOST_ITEMS = 16  # more sides than a specimen has
 
 
@@ -341,7 +351,7 @@ def list_answers(lower: str,  # a folded report
             break
         match = MARGIN_ANSWER.match(lower, item.end(), min(len(lower), item.end() + 60))
         place = _ITEM_REST.match(lower, match.end() if match else item.end()).end()
-        answer = judge(lower, match, item.end()) if match else None
+        answer = judge(lower, match, item.end()) if match and not match[0].startswith("involvement") else None
         if answer:
             items.append((item.start("names"), place, answer))
     return items if len(items) > 1 else []

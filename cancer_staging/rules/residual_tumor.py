@@ -34,15 +34,15 @@ INK = PatternTable(
 INK
 
 # %% ../../nbs/api/21_rules.residual_tumor.ipynb #1a720007
-EXCISION_CUES = ("incomplete", "completely", "complete exci", "complete resec", "excision complete", "excision is complete", "excision appears complete", "excision: complete", "completeness of", "fully excised", "fully resected", "entirely excised", "totally excised")
+EXCISION_CUES = ("incomplete", "completely", "complete exci", "complete resec", "excision complete", "excision is complete", "excision appears complete", "excision: complete", "completeness of", "excised completely", "fully excised", "fully resected", "entirely excised", "totally excised")
 EXCISION = PatternTable(
     "residual.excision",
     Pattern("yes", r"incomplete(?:ly)?\s(?:local\s|surgical\s)?(?:excis|resect|remov)\w{2,4}", ("incompletely excised", "incomplete excision", "incomplete local excision"), ("incomplete mesorectal excision", "completely excised")),
-    Pattern("yes", r"(?:excision|resection|removal)(?:\s(?:is|was|appears|seems))?\s?[:-]?\s{0,3}incomplete", ("excision incomplete", "excision appears incomplete", "excision: incomplete"), ("excision complete",)),
+    Pattern("yes", r"(?:excision|resection|removal)(?:\sof\s(?:the\s)?(?:tumou?r|carcinoma|lesion))?(?:\s(?:is|was|appears|seems))?\s?[:-]?\s{0,3}incomplete", ("excision incomplete", "excision appears incomplete", "excision: incomplete"), ("excision complete",)),
     Pattern("yes", r"(?:not|nor)\s(?:been\s|appear\s|be\s)?(?:(?&whole)ly)\s(?:excised|resected|removed)", ("not completely excised", "not been fully excised"), ("completely excised",)),
     Pattern("yes", r"complete\s(?:excision|resection|removal)\s?[:?]\s{0,3}no\b", ("complete excision: no",), ("complete excision: not assessable", "complete excision: yes")),
     Pattern("no", r"(?<!not\s)(?<!been\s)(?<!in)(?:(?&whole)ly)\s(?:excised|resected|removed)|been\s(?&whole)ly\s(?:excised|resected|removed)(?<!not\s)", ("completely excised", "has been fully excised"), ("not completely excised", "incompletely excised")),
-    Pattern("no", r"(?:excision|resection)(?:\s(?:is|was|appears))?\s?[:-]?\s{0,3}complete\b", ("excision complete", "excision is complete", "completeness of excision: complete"), ("excision incomplete", "excision completed")),
+    Pattern("no", r"(?:excision|resection)(?:\s(?:is|was|appears))?\s?[:-]?\s{0,3}complete\b|excised\scompletely", ("excised completely", "excision complete", "excision is complete", "completeness of excision: complete"), ("excision incomplete", "excision completed")),
     Pattern("no", r"complete\s(?:excision|resection)\s?[:?]\s{0,3}yes\b", ("complete excision: yes",), ("complete excision", "complete excision: no")),
     frame=r"\b(?:(?&yes)|(?&no))", parts={"whole": "complete|ful|entire|total"})
 EXCISION
@@ -69,7 +69,7 @@ def _said_of_tumour(document: Document, match: re.Match) -> bool:
         return False
     if match.lastgroup == "yes" and "no " in before[-25:]:
         return False
-    return SUBJECT.search(before) is not None or SUBJECT.search(after) is not None or not before.strip(" \n-.:*") and match.lastgroup == "no" or match[0].startswith(("excision", "complete ", "incomplete excision", "incomplete local"))
+    return SUBJECT.search(before) is not None or SUBJECT.search(after) is not None or not before.strip(" \n-.:*").removesuffix("appears") and "excised" in match[0] or match[0].startswith(("excision", "complete ", "incomplete excision", "incomplete local"))
 
 
 def ink_and_excision(document: Document  # a prepared report
@@ -126,7 +126,8 @@ _R_CODE = re.compile(r"(?<![a-z0-9])(?P<plain>r\s?(?:local\s)?(?P<r>[o0-2x]))(?!
 _BESIDE_R = re.compile(r"\b[yra]{0,2}p[tn]\s?[0-4xil]|\b[ycra]{0,2}[tn]\s?[0-4x]|\b[yra]{0,2}p?[tn][o]\b|\bm\s?[01x]\b|v\s?[0o1]|\bpn\s?[01]|n[0-3ox]l[0o1]|locally")
 R_WORD = PatternTable(
     "residual.r_word",
-    Pattern("word", r"resect|resekt|residual|margin|r[\s-](?:status|category|classification)", ("r1 resection", "residual tumor (r): ", "margin status: "), ("r1 station", "right")))
+    Pattern("word", r"resect|resekt|residual|r[\s-](?:status|category|classification)", ("r1 resection", "residual tumor (r): "), ("r1 station", "right")),
+    Pattern("margin", r"margins?(?:\sstatus)?\s?[:=-]?\s{0,3}(?=r\s?[0-2x])", ("margin status: r1", "margins r0"), ("r1 margin, inked", "margin. blocks r1")))
 _MARGIN_CODES = re.compile(r"p?(?:pm|dm|rm|hm|vm)\s?[01x](?:\s?\([^()]{0,20}\))?(?:[\s,;/]{1,3}p?(?:pm|dm|rm|hm|vm)\s?[01x](?:\s?\([^()]{0,20}\))?){1,3}(?![a-z0-9])")
 MARGIN_CODE_CUES = ("pm0", "pm1", "hm0", "hm1", "dm0", "dm1")
 

@@ -38,7 +38,7 @@ NOTHING_KNOWN = (
     Pattern("perhaps", r"indeterminate|unknown|n/?a\b|difficult to|could\snot\sbe\s", ("indeterminate", "n/a", "could not be assessed", "difficult to assess"), ("nasal", "determined")),
 )
 PLAIN_NO = (
-    Pattern("no", r"none\b|no\b(?!\s(?:longer|doubt|question|fewer|less)\b)|without\b|(?<!not\s)absent|absence", ("none", "no", "without invasion", "absent"), ("not absent", "no longer in doubt", "node", "nonessential", "northern")),
+    Pattern("no", r"none\b|no\b(?!\s(?:longer|doubt|question|fewer|less|means)\b)|without\b|(?<!not\s)absent|absence", ("none", "no", "without invasion", "absent"), ("not absent", "no longer in doubt", "node", "nonessential", "northern")),
 )
 PLAIN_YES = (
     Pattern("yes", r"yes\b|positive", ("yes", "positive"), ("eyes", "posterior")),
@@ -65,12 +65,12 @@ FOUND_ANSWER = PatternTable(
     *PLAIN_NO,
     Pattern("no", r"negative|neg\b|nil\b|free\b", ("negative", "neg.", "nil"), ("negligible", "freely")),
     Pattern("no", r"not\b(?!\W(?:only|just|merely|solely|simply|un\w{4,10}|infrequent|rare|extensive|widespread|absent|limited|confined|restricted|a\W(?:prominent|major|dominant)))", ("is not a feature",), ("not absent", "not limited to", "note", "is not only", "not uncommon", "not extensive")),
-    Pattern("no", r"(?<!be\s)ruled\Wout\b|(?<!be\s)excluded\b", ("is ruled out", "has been excluded"), ("not ruled out", "cannot be excluded", "may be excluded")),
+    Pattern("no", r"(?<!be\s)ruled\Wout\b|(?<!be\s)excluded\b|lacking\b", ("is lacking", "is ruled out", "has been excluded"), ("not ruled out", "cannot be excluded", "may be excluded")),
     Pattern("no", r"unidentified|undetected|unseen|inconspicuous", ("unidentified",), ("identified",)),
     *PLAIN_YES,
     Pattern("yes", r"presen(?!ts\b|ted\b)\w{1,3}\b|pr[!1]{1,2}sent|exists?\b", ("present", "presence", "pr!sent", "exists"), ("presents with", "presented", "represents", "coexists"), "OCR reads e as ! or 1"),
     Pattern("yes", r"identified|seen\b|noted\b|found\b|observed|detected|demonstrated|evident|prominent", ("identified", "is noted"), ("not identified", "unseen", "foundation")),
-    Pattern("yes", r"extensive\w{0,2}|focal\w{0,2}|multifocal|massive|substantial|marked\b|moderate\b|focus\b|foci\b", ("extensively", "focal", "one focus"), ("foreign", "markedly")),
+    Pattern("yes", r"extensive\w{0,2}|widespread|focal\w{0,2}|multifocal|massive|substantial|marked\b|moderate\b|focus\b|foci\b", ("extensively", "focal", "one focus"), ("foreign", "markedly")),
     Pattern("yes", r"minimal|rare\b|few\b|single\b|several\b|numerous|multiple\b|pos\b", ("rare", "a few small vessels", "pos"), ("rarely", "post")),
     *SIGNS,
     frame=rf"\b(?:(?&perhaps)|(?&no)|(?&yes))|{SIGN_FRAME}", parts={"not": r"n[o0]t?\W{1,4}(?:(?!(?:on|mere|sole|simp)ly\b)\w{1,12}ly\W{1,3}|been\W|be\W)?"})

@@ -101,6 +101,7 @@ NEGATION
 NEGATION_OF_NAME = PatternTable(
     "context.negation_of_name",
     Pattern("denied", r"\bn[o0]|\bwithout|\bnot\b|\bneither|\bnor\b", ("no vascular", "n0 lymphatic", "not vascular"), ("node ", "another vascular"), "OCR reads o as 0"),
+    Pattern("denied", r"\black(?:s|ing)\b", ("lacks vascular", "lacking any"), ("black ",)),
     Pattern("denied", r"\babsence of|\bnegative for|\bfree of|\black of|\bdevoid of", ("absence of vascular", "devoid of any"), ("absence. ",)),
     frame=r"(?&denied)[\s.]{1,3}")
 SEEMING_NEGATION = PatternTable(
@@ -108,8 +109,9 @@ SEEMING_NEGATION = PatternTable(
     Pattern("more", r"not\s(?:only|just|merely|solely|simply)", ("not only lymphatic", "not just focal"), ("not seen", "note"), "both are there"),
     Pattern("common", r"not\s(?:un\w{4,10}|infrequent\w{0,2}|rare\w{0,2})", ("not uncommon", "not infrequently"), ("not identified", "not common")),
     Pattern("extent", r"not\s(?:extensive|widespread|marked|massive)", ("not extensive", "not widespread"), ("not present",), "little of it may be there"),
-    Pattern("change", r"no\s(?:increase|decrease|change|progression|difference|further|additional|other|more|fewer|less)\b", ("no increase in perineural", "no further vascular", "no fewer than"), ("no evidence of", "no definite"), "something else is denied"),
-    Pattern("sure", r"no\s(?:doubt|question)\b|not\s(?:doubt\w{2,3}|(?:clear|certain|sure|known)\s(?:whether|if|that))\b", ("no doubt about", "not clear whether", "not known if"), ("no clear evidence", "not clearly seen")),
+    Pattern("change", r"no\s(?:increase|decrease|change|progression|difference|further|additional|other|more)\b", ("no increase in perineural", "no further vascular"), ("no evidence of", "no definite"), "something else is denied"),
+    Pattern("count", r"no\s(?:fewer|less)\sthan", ("no fewer than",), ("no fewer",), "many are there"),
+    Pattern("sure", r"(?:no|without|beyond)\s(?:a\s)?(?:doubt|question)\b|not\s(?:doubt\w{2,3}|(?:clear|certain|sure|known)\s(?:whether|if|that))\b", ("no doubt about", "not clear whether", "not known if"), ("no clear evidence", "not clearly seen")),
     Pattern("open", r"not\s(?:been\s|be\s)?(?:\w{3,9}ly\s)?(?:rule\w?\sout|exclude)", ("not ruled out", "not been excluded", "not entirely exclude"), ("not extended",)),
     anchored=True)
 NEGATION_ENDS = PatternTable(
