@@ -28,6 +28,10 @@ DENIED_SUBJECT = [
     ("0/4 margins positive", "negative"),
     ("Zero of six margins involved by tumor.", "negative"),
     ("Not one margin is involved.", "negative"),
+    ("Neither the ureter nor the vascular margin is involved by tumor.", "negative"),
+    ("None of the above margins is involved.", "negative"),
+    ("The tumor involves neither margin.", "negative"),
+    ("Tumour reaches none of the margins.", "negative"),
     ("No positive margins.", "negative"),
     ("No involved margins are seen.", "negative"),
     ("There is no margin involvement.", "negative"),
@@ -115,6 +119,7 @@ EXCISION = [
     ("Clinical history: carcinoma, incompletely excised in 2009.", SILENT),
     ("Previously incompletely excised carcinoma; no residual tumour.", SILENT),
     ("New TCC, clinically muscle invasive. Incomplete resection.", SILENT),
+    ("Incomplete excision would leave disease.", SILENT),
     ("DCIS, incompletely excised.", SILENT),
     ("Re-excision is advised to ensure complete excision.", SILENT),
     ("The lymph node capsule is incompletely excised.", SILENT),
@@ -164,6 +169,7 @@ INK = [
     ("Tumor is focally present at inked surface. Final margins are uninvolved.", "negative"),
     ("DCIS at ink.", SILENT),
     ("The tumor is inked black.", SILENT),
+    ("Blue ink on tumor bed.", SILENT),
     ("Surgical ink is placed on the tumor.", SILENT),
 ]
 
@@ -196,6 +202,9 @@ WORDS = [
     ("Margins: -ve", "negative"),
     ("Margins +ve", "positive"),
     ("Closest margin 0 cm", "positive"),
+    ("History of positive margins. Now: no residual tumor. Margins clear.", "negative"),
+    ("Prior margin was positive. Re-excision: no residual carcinoma; margins free.", "negative"),
+    ("Positive margins on previous excision.", SILENT),
     ("Most margins are free, see below.", SILENT),
     ("No involvement by tumor of the margins", "negative"),
     ("Tumor at 1.5 cm form surgical margin.", "negative"),
@@ -240,6 +249,8 @@ CODES = [
     ("Cassettes: R1 right ovary, R2 right tube.", SILENT),
     ("R1: adenocarcinoma of the ovary", SILENT),
     ("Adenocarcinoma. Block R1 shows fat.", SILENT),
+    ("Slides R1-R4 resection margin", SILENT),
+    ("T2N0M0R0", "negative"),
     ("Lymph nodes: R1 station negative", SILENT),
 ]
 

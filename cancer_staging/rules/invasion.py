@@ -101,7 +101,7 @@ BETWEEN = PatternTable(
     Pattern("tumor", r"tumou?r|neoplas(?:m|tic)|(?:adeno)?carcinoma|cells?|invasive|metastatic|microscopic|foci", (" tumor ", " invasive carcinoma cells "), (" adenoma ",)),
     Pattern("place", r"spaces?|vessels?|lymphatics?|small|large|capillary|specimen|nerves?", (" small vessels ", " (lvi) lymphatics "), (" seminal vesicle ", " margin ")),
     Pattern("seeming", r"not\W(?:only|just|merely|solely|simply)|not\Wun(?:common|usual)\sin\sth(?:is|ese|at)\s(?:tumou?rs?|entity|type|lesion|cancer|setting)\sand", (" is not only ", " is not uncommon in this tumour and is "), (" is not ",), "what follows is there"),
-    frame=r"[\s.,|=\-]{0,4}(?:\([^()]{0,40}\)[\s.|]{0,3})?(?:(?:(?&verb)|(?&link)|(?&tumor)|(?&place)|(?&seeming))\b|[\s.,]){0,18}", anchored=True)
+    frame=r"[\s.,|=\-]{0,4}(?:\([^()]{0,40}\)[\s.|-]{0,3})?(?:(?:(?&verb)|(?&link)|(?&tumor)|(?&place)|(?&seeming))\b|[\s.,]){0,18}", anchored=True)
 BETWEEN
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #1a71f002

@@ -19,10 +19,10 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU_WORD', 'IN_SITU_NAME', 'INVASIVE', 'DIRECT', 'VERB_BEFORE',
-           'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'SOME', 'EXCEPTION', 'RECTUM_CUES', 'MARGIN_NAMES',
-           'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ', 'read_edge', 'read_edges',
-           'within_one_millimetre', 'in_rectum', 'names_of', 'MarginStatus', 'resolve_edges', 'unnamed_edges',
-           'read_margin']
+           'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'SOME', 'PAST', 'EXCEPTION', 'RECTUM_CUES',
+           'MARGIN_NAMES', 'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ', 'read_edge',
+           'read_edges', 'within_one_millimetre', 'in_rectum', 'names_of', 'MarginStatus', 'resolve_edges',
+           'unnamed_edges', 'read_margin']
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e02
 MARGIN_CUES = ("margin", "resection line", "incision line", "excision line", "resection edge", "surgical edge", "cut edge", "resection end", "intestine end", "bowel end",
@@ -139,6 +139,12 @@ BLOCK = re.compile(r"\W{0,3}(?:[a-z]{1,2}\d{1,2}|\d{1,2}[a-z])\b\s?[-:=&,a]")  #
 SOME = re.compile(r"\b(?:most|some|several|many)\s(?:of\sthe\s|other\s|surgical\s|resection\s)?$")  # 'most margins are free' is not all
 
 
+PAST = PatternTable(
+    "margin.past",
+    Pattern("before", r"(?:history\sof|previous|prior|known|outside|s/p|status\spost)\s(?:(?:positive|involved|close|negative|resection|surgical|deep)\s){0,2}$", ("history of positive ", "prior "), ("proximal ", "prior biopsy; the deep ")),
+    Pattern("behind", r"^.{0,24}\b(?:on|at|in|from|of)\s(?:the\s|an?\s)?(?:previous|prior|outside|earlier)\s(?:excision|biops|lumpectomy|specimen|resection)", (" on previous excision", " in the prior specimen"), (" on the deep side",)))
+
+
 def read_edge(document: Document,  # a prepared report
               start: int,          # where the word margin begins
               end: int,            # where it ends
@@ -148,6 +154,8 @@ def read_edge(document: Document,  # a prepared report
     if TUMOR_EDGE.search(lower, max(0, start - 18), start):
         return None
     left, right = clause_around(document.text, start, end)
+    if PAST.search(lower, max(left, start - 40), start) or PAST.match(lower[end:min(right, end + 70)]):
+        return None
     answer = _answer_at(lower, start, end, left, right)
     if not answer or answer.value == "no" and SOME.search(lower, max(left, start - 40), start):
         return None

@@ -206,7 +206,7 @@ LEADING = PatternTable(
     Pattern("distance", r"(?:close to|adjacent|approach\w{0,3}|near\w{0,3}|within|less than|closest|distance|away|towards)\b", ("close to the ", "approaches the ", "nearest ", "adjacent to the "), ("disclosed ", "closed ")),
     Pattern("yes", r"present|identified|seen|at|extend\w{0,3}|extension|reach\w{0,3}|abut\w{0,4}|touch\w{0,3}", ("extends to the ", "is present at the ", "reaches the "), ("presented ", "overreaches ")),
     Pattern("yes", r"involv\w{0,5}|transect\w{0,3}|invades|invading|infiltrates|positive", ("involves the ", "positive deep ", "transected at the "), ("uninvolved ", "infiltrating ")),
-    Pattern("denial", r"(?:no|not|without|absen(?:ce|t)|nor)(?!\W(?:only|just|merely|solely|simply)\b)", ("no tumor at any ", "does not reach the "), ("node at the ", "notes ", "not only at the ")),
+    Pattern("denial", r"(?:no|not|without|absen(?:ce|t)|nor|none|neither)(?!\W(?:only|just|merely|solely|simply)\b)", ("no tumor at any ", "does not reach the "), ("node at the ", "notes ", "not only at the ")),
     frame=r"\b(?:(?&no)\b|(?&distance)|(?&yes)\b|(?&denial)\b)", parts={"length": LENGTH})
 LEADING
 
@@ -254,7 +254,10 @@ def answer_before(lower: str,  # a folded report
     for match in LEADING.finditer(lower, left, start):
         kind, begins = match.lastgroup, match.start()
         if kind == "denial":
-            denied, first, last = True, begins, match.end()
+            if value == "yes" and match[0] in ("none", "neither"):  # 'reaches none of the margins'
+                value, last = "no", match.end()
+            else:
+                denied, first, last = True, begins, match.end()
             continue
         if kind == "yes":
             begins = _reached_from(lower, left, match, start)
@@ -273,10 +276,11 @@ def answer_before(lower: str,  # a folded report
 DENIED_SUBJECT = PatternTable(
     "margin.denied_subject",
     Pattern("denied", r"none\sof\s|not\s(?:one|any|a\ssingle)\s(?:of\s)?|no\s(?:one\sof\s)?", ("none of the ", "no surgical ", "not one "), ("no tumor; ", "no residual tumor ", "note the ")),
-    Pattern("denied", r"neither\s(?:of\s)?", ("neither the proximal nor the distal ", "neither resection "), ("neither nodes nor ",)),
+    Pattern("denied", r"neither\s(?:of\s)?", ("neither resection ", "neither of the "), ("either ",)),
+    Pattern("denied", r"neither\s(?:[a-z-]{2,14}\s){1,4}nor\s", ("neither the ureter nor the vascular ", "neither nodes nor "), ("either the ureter or the ", "neither of the nodes; ")),
     Pattern("denied", r"(?:0|zero)\s?(?:/|of|out\sof)\s?\w{1,5}\s", ("0 of 4 ", "zero of six surgical ", "0/4 "), ("10 of 12 ", "0 of 4 nodes; ")),
     frame=r"(?<![a-z0-9:/.])(?&denied)(?:(?&word)\b|[\s,/-]){0,18}$",
-    parts={"word": r"(?:the|these|its|all|other|remaining|and|or|nor|of|surgical|resection|excision|specimen|inked|painted|final|true|six|four|two|three|five|(?&side))",
+    parts={"word": r"(?:the|these|its|all|other|remaining|and|or|nor|of|surgical|resection|excision|specimen|inked|painted|final|true|above|sampled|submitted|shaved?|six|four|two|three|five|(?&side))",
            "side": "|".join((*MARGIN_SIDES, "soft tissue", "skin", "bronchial", "vascular", "ureteral", "urethral", "mucosal"))})
 DENIED_SUBJECT
 

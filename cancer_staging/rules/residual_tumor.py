@@ -27,7 +27,7 @@ INK = PatternTable(
     Pattern("no", r"no\sink\s(?:on|at)\s(?:the\s)?(?&tumor)|ink\son\s(?:the\s)?(?&tumor)\s?[:=]\s{0,4}(?:no|none|absent|not)\b", ("no ink on tumor", "ink on tumor: no"), ("ink on tumor", "ink on tumor: yes")),
     Pattern("no", r"(?&tumor)\s(?:does|do|is|are)\snot\s(?:\w{2,9}\s){0,2}(?:touch|reach|extend\sto|at|abut|on)\s(?:the\s)?(?&ink)", ("tumour does not touch ink", "carcinoma is not present at ink"), ("tumor touches ink",)),
     Pattern("distance", r"\d\s?mm\s(?:away\s)?(?:from|to|of)\s(?:the\s)?(?&ink)", ("2 mm from ink", "1 mm from the inked surface"), ("2 mm, inked",)),
-    Pattern("yes", r"(?<!no\s)ink\son\s(?:the\s)?(?&tumor)(?!\s?[:=]\s{0,4}(?:no|none|absent|not)\b)", ("ink on tumor", "ink on tumor: yes"), ("ink on tumor: no", "ink is on the tumor", "no ink on tumor")),
+    Pattern("yes", r"(?<!no\s)ink\son\s(?:the\s)?(?&tumor)\b(?!\s(?:bed|surface|side|capsule))(?!\s?[:=]\s{0,4}(?:no|none|absent|not)\b)", ("ink on tumor", "ink on tumor: yes"), ("ink on tumor bed", "ink on tumor: no", "ink is on the tumor", "no ink on tumor")),
     Pattern("yes", r"(?<!no\s)(?&tumor)\s(?:(?:is|are|focally|was|present|seen|identified|extends?|extending|cells)\s){0,4}(?:at|on|to|touche?s|touching|reache?s|reaching|abuts|abutting|transected\sby)\s(?:the\s)?(?&ink)", ("tumour at ink", "carcinoma is present at the inked surface", "tumor extends to ink"), ("tumor is inked", "no tumor at ink", "tumor at inked slide")),
     frame=r"\b(?:(?&no)|(?&distance)|(?&yes))",
     parts={"tumor": r"tumou?r|(?:adeno)?carcinoma|cancer|melanoma|sarcoma|dcis|in\ssitu", "ink": r"(?:the\s)?(?:surgical\s|black\s|blue\s|\w{3,8}\s)?ink\b|(?:the\s)?inked\s(?:surface|edge|tissue|border|aspect)(?!\sof\sthe\s(?:\w{3,10}\s)?(?:pleura|capsule|serosa|ovar))"})
@@ -52,7 +52,7 @@ OTHER_SPECIMEN = PatternTable(
     "residual.other_specimen",
     Pattern("organ", r"mesorect|mesocolic|capsule|lymph\snode|polyp|nev[iu]|naev|cyst\b|thyroid|gland\b", ("total mesorectal excision", "lymph node capsule"), ("rectal tumor",)),
     Pattern("early", r"previous|prior|history|\bhx\b|earlier|\b(?:19|20)\d\d\b|in\sthe\spast|outside", ("previously incompletely excised", "excised in 2009"), ("present",)),
-    Pattern("advice", r"recommend|advis|ensure|if\b|whether|in\sorder|to\sachieve|should|may\b|cannot|unless|suggest|submitted|received", ("advised to ensure complete excision", "whether completely excised"), ("the tumor",)),
+    Pattern("advice", r"recommend|advis|ensure|if\b|whether|in\sorder|to\sachieve|should|would|could|may\b|cannot|unless|suggest|submitted|received", ("advised to ensure complete excision", "whether completely excised"), ("the tumor",)),
     Pattern("in_situ", r"\bdcis\b|in[\s-]situ|adenoma\b|dysplas|\blcis\b|intraepithelial", ("dcis, incompletely excised", "tubular adenoma, completely excised"), ("adenocarcinoma",)))
 SUBJECT = PatternTable(
     "residual.subject",
@@ -122,7 +122,7 @@ class ResidualCode(NamedTuple):
 
 R_CUES = (" r0", "r0 ", "r1 ", "r2 ", "r0-", "r1-", "r2-", " ro", " r1", " r2", " rx", " r local", "\nr0", "\nr1", "\nr2", "(r0", "(r1", "(r2", "0r0", "or0", "oro", "0r1", "1r0", "1r1", "v0r", "vor", ",r0", ",r1", ":r0", ":r1")
 _TRANSECTED = re.compile(r"transected\s?[:?]\s{0,3}(?P<answer>yes|no)\b")
-_R_CODE = re.compile(r"(?<![a-z0-9])(?P<plain>r\s?(?:local\s)?(?P<r>[o0-2x]))(?![a-z0-9])|(?:v\s?[o0-2]|pn[01])(?P<joined>r\s?(?P<glued>[o0-2]))(?![a-fh-z0-9])")
+_R_CODE = re.compile(r"(?<![a-z0-9])(?P<plain>r\s?(?:local\s)?(?P<r>[o0-2x]))(?![a-z0-9]|\s?(?:-|to|through|&)\s?r?\d)|(?:v\s?[o0-2]|pn[01]|m[0x])(?P<joined>r\s?(?P<glued>[o0-2]))(?![a-fh-z0-9])")
 _BESIDE_R = re.compile(r"\b[yra]{0,2}p[tn]\s?[0-4xil]|\b[ycra]{0,2}[tn]\s?[0-4x]|\b[yra]{0,2}p?[tn][o]\b|\bm\s?[01x]\b|v\s?[0o1]|\bpn\s?[01]|n[0-3ox]l[0o1]|locally")
 R_WORD = PatternTable(
     "residual.r_word",
@@ -153,7 +153,7 @@ def _r_category(document: Document) -> ResidualCode | None:
         others = {(other["r"] or other["glued"]).replace("o", "0") for other in _R_CODE.finditer(lower, max(0, start - 110), min(len(lower), match.end() + 110))}
         if others - {code}:
             continue  # the choices of a form: 'RX cannot be assessed  R0 none  R1 microscopic'
-        beside = _BESIDE_R.search(lower, max(0, position - 50), start + 1) or R_WORD.search(lower, max(0, position - 40), min(len(lower), match.end() + 12))
+        beside = _BESIDE_R.search(lower, max(0, position - 50), start + 1) or R_WORD.search(lower, max(0, position - 40), min(len(lower), match.end() + 16))
         if beside:
             return ResidualCode({"0": "negative", "x": None}.get(code, "positive"), "R" + code.upper(), start, match.end())
     return None
