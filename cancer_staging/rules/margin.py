@@ -142,6 +142,7 @@ SOME = re.compile(r"\b(?:most|some|several|many)\s(?:of\sthe\s|other\s|surgical\
 PAST = PatternTable(
     "margin.past",
     Pattern("before", r"(?:history\sof|previous|prior|known|outside|s/p|status\spost)\s(?:(?:positive|involved|close|negative|resection|surgical|deep)\s){0,2}$", ("history of positive ", "prior "), ("proximal ", "prior biopsy; the deep ")),
+    Pattern("before", r"history\s?:[^\n.]{0,50}$", ("clinical history: ca breast, ",), ("clinical history: ca breast. ",)),
     Pattern("behind", r"^.{0,24}\b(?:on|at|in|from|of)\s(?:the\s|an?\s)?(?:previous|prior|outside|earlier)\s(?:excision|biops|lumpectomy|specimen|resection)", (" on previous excision", " in the prior specimen"), (" on the deep side",)))
 
 
@@ -154,7 +155,7 @@ def read_edge(document: Document,  # a prepared report
     if TUMOR_EDGE.search(lower, max(0, start - 18), start):
         return None
     left, right = clause_around(document.text, start, end)
-    if PAST.search(lower, max(left, start - 40), start) or PAST.match(lower[end:min(right, end + 70)]):
+    if PAST.search(lower, max(0, start - 70), start) or PAST.match(lower[end:min(right, end + 70)]):
         return None
     answer = _answer_at(lower, start, end, left, right)
     if not answer or answer.value == "no" and SOME.search(lower, max(left, start - 40), start):
