@@ -38,7 +38,7 @@ MARGIN_ANSWER = PatternTable(
     Pattern("perhaps", r"can(?:not|\snot)\s?be\s|see\s(?:comment|note|below|above)", ("cannot be assessed", "see comment"), ("can be", "see the")),
     Pattern("perhaps", r"suspicious|equivocal|(?:possib|probab|questionab)l(?:y\s(?:involved|positive)|e\sinvolvement)", ("suspicious for involvement", "equivocal", "possibly involved"), ("suspended", "possible tip", "(if possible)")),
     Pattern("no", r"(?:positive|involved)(?:\sby\s\w{3,10})?\W{1,3}(?:0|zero)\s?(?:/|of|out\sof)\s?\w{1,5}\b", ("involved: 0/6", "positive: 0 of 4"), ("involved: 2/6", "positive: 0.2 cm")),
-    Pattern("no", r"(?:positive|involved)\W{1,3}(?:0|zero)(?![\d.,/]|\s?(?:mm|cm|of|out))|(?:(?<=involved\smargins:\s)|(?<=positive\smargins:\s))0(?![\d.,/])", ("involved: 0", "involved margins: 0"), ("involved: 0.2 cm", "margins: 0")),
+    Pattern("no", r"(?:positive|involved)\W{1,3}(?:0|zero)(?![\d.,/]|\s?(?:mm|cm|of|out))|(?:(?<=involved\smargins:\s)|(?<=positive\smargins:\s))0(?!\d|[.,]\d)", ("involved: 0", "involved margins: 0"), ("involved: 0.2 cm", "margins: 0")),
     Pattern("no", r"(?:0|zero|none)\s?(?:/|of|out\sof)\s?\w{1,5}\s(?:is\s|are\s)?(?:involved|positive)", ("0 of 6 involved", "none of six are positive"), ("2 of 6 involved", "0 of 6 nodes positive")),
     Pattern("no", r"not\W{1,3}(?:(?!only)\w{1,12}ly\W)?positive", ("not positive",), ("positive", "not only positive")),
     Pattern("no", r"neg(?:ative)?\b|un\W{0,2}involved", ("negative", "uninvolved", "un-involved"), ("negligible", "involved")),
@@ -166,6 +166,10 @@ def _label_before_value(lower: str, end: int, right: int, match: re.Match | None
     return label if match.lastgroup == "distance" and "\n" not in lower[end:label.end()] else None
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #ad94e89a
+_SIDES_END = re.compile(r"(?:(?:right|left|and|" + "|".join(MARGIN_SIDES) + r")[\s,]?){1,12}\.\s{1,2}")  # 'positive margins: inferior. Negative …': the answer is that of the next sentence
+_REACHED_NAME = re.compile(r"\b(?:positive|involved)\s(?:surgical\s|resection\s)?margins?(?:\(s\))?$")
+
+
 def _value_behind(lower: str, end: int, label: re.Match) -> re.Match | None:
     "The answer in the label's value; None when the label has none of its own."
     match = MARGIN_ANSWER.search(lower, label.end(), min(len(lower), label.end() + 75))
@@ -174,10 +178,13 @@ def _value_behind(lower: str, end: int, label: re.Match) -> re.Match | None:
     sub_label = SUB_LABEL.match(lower, label.end())
     if OTHER_QUESTION.search(lower, sub_label.end() if sub_label else label.end(), match.end() + 1):
         return None
+    if _SIDES_END.fullmatch(lower, label.end(), match.start()) and _REACHED_NAME.search(lower, max(0, end - 40), end):
+        return None
     return None if match.lastgroup == "yes" and SPECIMEN.search(lower, end, label.end()) else match
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #b1d8a511
-_CHAIN = re.compile(r"(?:\s?[,/]\s?(?:negative|neg|clear|free|uninvolved|positive|pos|involved)\b(?!\s\w)){1,8}")  # 'negative / negative / positive', an answer for each of the sides named before
+_CHAIN = re.compile(r"(?:(?:\s?\([^()]{0,60}\))?\s?[,/]\s?(?:negative|neg|clear|free|uninvolved|positive|pos|involved)\b(?!\s\w)){1,4}")  # 'negative / negative / positive', an answer for each of the sides named before
+_THEN_INVOLVED = re.compile(r"[^.;\n]{0,60};\s?(?:margins?\s)?(?:involved|positive)\s?:\s?(?:" + "|".join(MARGIN_SIDES) + ")")  # 'uninvolved: proximal; involved: radial'
 _CHAIN_YES = re.compile(r"\b(?:pos|involved)")
 
 
@@ -195,7 +202,7 @@ def answer_after(lower: str,  # a folded report
             return StatedAnswer("yes", match.start(), label.end())
         match = _value_behind(lower, end, label)
     answer = judge(lower, match, end) if match else None
-    chain = _CHAIN.match(lower, answer.end) if answer and answer.value == "no" else None
+    chain = (_CHAIN.match(lower, answer.end) or _THEN_INVOLVED.match(lower, answer.end)) if answer and answer.value == "no" else None
     return StatedAnswer("yes", answer.start, chain.end()) if chain and _CHAIN_YES.search(chain[0]) else answer
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f17
@@ -205,7 +212,7 @@ LEADING = PatternTable(
     Pattern("distance", r"(?&length)(?=[^;:]{0,40}\b(?:fr[a-z]m|form|to|away|off|of the|free)\b)", ("2 mm from the ", "3.5 cm frcm the distal ", "0.4 cm to the closest "), ("tumor 2 mm, the ",), "a length without *from* is the tumour's own"),
     Pattern("distance", r"(?:close to|adjacent|approach\w{0,3}|near\w{0,3}|within|less than|closest|distance|away|towards)\b", ("close to the ", "approaches the ", "nearest ", "adjacent to the "), ("disclosed ", "closed ")),
     Pattern("yes", r"present|identified|seen|at|extend\w{0,3}|extension|reach\w{0,3}|abut\w{0,4}|touch\w{0,3}", ("extends to the ", "is present at the ", "reaches the "), ("presented ", "overreaches ")),
-    Pattern("yes", r"involv\w{0,5}|transect\w{0,3}|invades|invading|infiltrates|positive", ("involves the ", "positive deep ", "transected at the "), ("uninvolved ", "infiltrating ")),
+    Pattern("yes", r"involv\w{0,5}|transect\w{0,3}|invades|invading|infiltrates|positive|incomplete(?=\sat\s)", ("incomplete at the superior ", "involves the ", "positive deep ", "transected at the "), ("uninvolved ", "infiltrating ")),
     Pattern("denial", r"(?:no|not|without|absen(?:ce|t)|nor|none|neither)(?!\W(?:only|just|merely|solely|simply)\b)", ("no tumor at any ", "does not reach the "), ("node at the ", "notes ", "not only at the ")),
     frame=r"\b(?:(?&no)\b|(?&distance)|(?&yes)\b|(?&denial)\b)", parts={"length": LENGTH})
 LEADING
@@ -234,7 +241,7 @@ def _reached_from(lower: str, left: int, match: re.Match, start: int) -> int | N
     "Where the words begin that say that tumour reaches the margin at `start`, by the verb at `match`; None when they don't say so."
     if ELSEWHERE.search(lower, match.end(), start):
         return None
-    if match[0].startswith(("involv", "positive")):
+    if match[0].startswith(("involv", "positive", "incomplete")):
         return match.start()
     first = max(left, match.start() - (35 if match[0] == "at" else 95))
     subjects = list(TUMOR_WORD.finditer(lower, first, match.start()))
@@ -279,6 +286,7 @@ DENIED_SUBJECT = PatternTable(
     Pattern("denied", r"neither\s(?:of\s)?", ("neither resection ", "neither of the "), ("either ",)),
     Pattern("denied", r"neither\s(?:[a-z-]{2,14}\s){1,4}nor\s", ("neither the ureter nor the vascular ", "neither nodes nor "), ("either the ureter or the ", "neither of the nodes; ")),
     Pattern("denied", r"(?:0|zero)\s?(?:/|of|out\sof)\s?\w{1,5}\s", ("0 of 4 ", "zero of six surgical ", "0/4 "), ("10 of 12 ", "0 of 4 nodes; ")),
+    Pattern("denied", r"zero\s|(?<=\.\s)0\s", ("zero ", "excision. 0 "), ("n0 ", "m 0 ")),
     frame=r"(?<![a-z0-9:/.])(?&denied)(?:(?&word)\b|[\s,/-]){0,18}$",
     parts={"word": r"(?:the|these|its|all|other|remaining|and|or|nor|of|surgical|resection|excision|specimen|inked|painted|final|true|above|sampled|submitted|shaved?|six|four|two|three|five|(?&side))",
            "side": "|".join((*MARGIN_SIDES, "soft tissue", "skin", "bronchial", "vascular", "ureteral", "urethral", "mucosal"))})
@@ -341,6 +349,8 @@ LIST_ITEM
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f3a
 LIST_OPENS = re.compile(r"(?:\s(?:\|\s)?status|\sof\s(?:resection|excision))?\s?(?:\([^()]{0,40}\)\s?)?(?:[:;.|-]|are)?")
 _ITEM_REST = re.compile(r"(?:(?!\s\(?[a-h1-9][.)]\s)(?:[^;,\n.]|[.,](?=\d))){0,90}")
+_ITEM_MORE = re.compile(r",\s(?:(?P<reached>involved|positive)|uninvolved|negative|free|clear|close)\b(?:[^;,\n.]|[.,](?=\d)){0,60}")  # ': 4 cm, uninvolved;'
+_TUMOUR_THERE = re.compile(r"(?:invasive\s)?(?:tumou?r|(?:adeno)?carcinoma)\s(?:is\s)?(?:focally\s)?(?:present|identified|seen|at\s(?:the\s)?(?:margin|ink|edge))\b")
 MOST_ITEMS = 16  # more sides than a specimen has
 
 
@@ -348,14 +358,25 @@ def list_answers(lower: str,  # a folded report
                  end: int,    # where the word margin ends
                  ) -> list[tuple[int, int, StatedAnswer]]:
     "The items of the list behind the word margin: where each begins and ends, and its answer. None unless two items have answers."
-    items, place = [], LIST_OPENS.match(lower, end).end()
+    items: list[tuple[int, int, StatedAnswer]] = []
+    place = LIST_OPENS.match(lower, end).end()
     for _ in range(MOST_ITEMS):
         item = LIST_ITEM.match(lower, place, min(len(lower), place + 160))
         if not item:
-            break
-        match = MARGIN_ANSWER.match(lower, item.end(), min(len(lower), item.end() + 60))
+            more = _ITEM_MORE.match(lower, place) if items else None
+            if not more:
+                break
+            if more["reached"]:
+                first, _, answer = items[-1]
+                items[-1] = (first, more.end(), StatedAnswer("yes", answer.start, more.end()))
+            place = more.end()
+            continue
+        match = MARGIN_ANSWER.match(lower, item.end(), min(len(lower), item.end() + 60)) or _TUMOUR_THERE.match(lower, item.end())
         place = _ITEM_REST.match(lower, match.end() if match else item.end()).end()
-        answer = judge(lower, match, item.end()) if match and not match[0].startswith("involvement") else None
+        if match and match.re is _TUMOUR_THERE:
+            answer = StatedAnswer("yes", match.start(), match.end())
+        else:
+            answer = judge(lower, match, item.end()) if match and not match[0].startswith("involvement") else None
         if answer:
             items.append((item.start("names"), place, answer))
     return items if len(items) > 1 else []

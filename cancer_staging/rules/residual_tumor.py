@@ -34,15 +34,15 @@ INK = PatternTable(
 INK
 
 # %% ../../nbs/api/21_rules.residual_tumor.ipynb #1a720007
-EXCISION_CUES = ("incomplete", "completely", "complete exci", "complete resec", "excision complete", "excision is complete", "excision appears complete", "excision: complete", "completeness of", "excised completely", "fully excised", "fully resected", "entirely excised", "totally excised")
+EXCISION_CUES = ("incomplete", "completely", "lesion is complete", "tumor is complete", "tumour is complete", "carcinoma is complete", "complete exci", "complete resec", "excision complete", "excision is complete", "excision appears complete", "excision: complete", "completeness of", "excised completely", "fully excised", "fully resected", "entirely excised", "totally excised")
 EXCISION = PatternTable(
     "residual.excision",
     Pattern("yes", r"incomplete(?:ly)?\s(?:local\s|surgical\s)?(?:excis|resect|remov)\w{2,4}", ("incompletely excised", "incomplete excision", "incomplete local excision"), ("incomplete mesorectal excision", "completely excised")),
-    Pattern("yes", r"(?:excision|resection|removal)(?:\sof\s(?:the\s)?(?:tumou?r|carcinoma|lesion))?(?:\s(?:is|was|appears|seems))?\s?[:-]?\s{0,3}incomplete", ("excision incomplete", "excision appears incomplete", "excision: incomplete"), ("excision complete",)),
+    Pattern("yes", r"(?:excision|resection|removal)(?:\sof\s(?:the\s)?(?:tumou?r|carcinoma|lesion))?(?:\s(?:is|was|appears|seems))?\s?[:-]?\s{0,3}incomplete|excised\sincompletely", ("excised incompletely", "excision incomplete", "excision appears incomplete", "excision: incomplete"), ("excision complete",)),
     Pattern("yes", r"(?:not|nor)\s(?:been\s|appear\s|be\s)?(?:(?&whole)ly)\s(?:excised|resected|removed)", ("not completely excised", "not been fully excised"), ("completely excised",)),
     Pattern("yes", r"complete\s(?:excision|resection|removal)\s?[:?]\s{0,3}no\b", ("complete excision: no",), ("complete excision: not assessable", "complete excision: yes")),
     Pattern("no", r"(?<!not\s)(?<!been\s)(?<!in)(?:(?&whole)ly)\s(?:excised|resected|removed)|been\s(?&whole)ly\s(?:excised|resected|removed)(?<!not\s)", ("completely excised", "has been fully excised"), ("not completely excised", "incompletely excised")),
-    Pattern("no", r"(?:excision|resection)(?:\s(?:is|was|appears))?\s?[:-]?\s{0,3}complete\b|excised\scompletely", ("excised completely", "excision complete", "excision is complete", "completeness of excision: complete"), ("excision incomplete", "excision completed")),
+    Pattern("no", r"(?:excision|resection)(?:\s(?:is|was|appears))?\s?[:-]?\s{0,3}complete\b|(?:excision|resection)\sof\sthe\s(?:tumou?r|carcinoma|lesion)\sis\scomplete\b|excised\scompletely", ("excised completely", "excision complete", "excision is complete", "completeness of excision: complete"), ("excision incomplete", "excision completed")),
     Pattern("no", r"complete\s(?:excision|resection)\s?[:?]\s{0,3}yes\b", ("complete excision: yes",), ("complete excision", "complete excision: no")),
     frame=r"\b(?:(?&yes)|(?&no))", parts={"whole": "complete|ful|entire|total"})
 EXCISION

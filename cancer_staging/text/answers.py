@@ -34,8 +34,8 @@ NOTHING_KNOWN = (
     Pattern("perhaps", r"not\W{1,3}(?:applicable|specified|reported|assess\w{0,4}|evaluat\w{0,4}|known|determined|stated|given|provided)",
             ("not specified", "not assessed", "not: applicable"), ("not identified", "noted")),
     Pattern("perhaps", r"not\W{1,3}otherwise", ("not otherwise specified",), ("not other",)),
-    Pattern("perhaps", r"not\W(?:been\W|be\W)?(?:\w{3,9}ly\W)?(?:ruled\Wout|excluded)", ("has not been ruled out", "is not excluded", "not entirely excluded"), ("ruled out", "not extended")),
-    Pattern("perhaps", r"indeterminate|unknown|n/?a\b|difficult to|could\snot\sbe\s", ("indeterminate", "n/a", "could not be assessed", "difficult to assess"), ("nasal", "determined")),
+    Pattern("perhaps", r"not\W(?:been\W|be\W|to\sbe\W)?(?:\w{3,9}ly\W)?(?:ruled\Wout|excluded)", ("has not been ruled out", "is not excluded", "not entirely excluded"), ("ruled out", "not extended")),
+    Pattern("perhaps", r"indeterminate|unknown|n/?a\b|(?:difficult|hard) to|could\snot\sbe\s", ("indeterminate", "n/a", "could not be assessed", "difficult to assess"), ("nasal", "determined")),
 )
 PLAIN_NO = (
     Pattern("no", r"none\b|no\b(?!\s(?:longer|doubt|question|fewer|less|means)\b)|without\b|(?<!not\s)absent|absence", ("none", "no", "without invasion", "absent"), ("not absent", "no longer in doubt", "node", "nonessential", "northern")),
@@ -64,14 +64,14 @@ FOUND_ANSWER = PatternTable(
     Pattern("no", r"not?(?:identified|seen)", ("notidentified", "noseen"), ("notified",), "OCR drops the space"),
     *PLAIN_NO,
     Pattern("no", r"negative|neg\b|nil\b|free\b", ("negative", "neg.", "nil"), ("negligible", "freely")),
-    Pattern("no", r"not\b(?!\W(?:only|just|merely|solely|simply|un\w{4,10}|infrequent|rare|extensive|widespread|absent|limited|confined|restricted|a\W(?:prominent|major|dominant)))", ("is not a feature",), ("not absent", "not limited to", "note", "is not only", "not uncommon", "not extensive")),
+    Pattern("no", r"not\b(?!\W(?:only|just|merely|solely|simply|un\w{4,10}|infrequent|rare|extensive|widespread|absent|limited|confined|restricted|increased|changed|a\W(?:prominent|major|dominant)))", ("is not a feature",), ("not absent", "not limited to", "note", "is not only", "not uncommon", "not extensive")),
     Pattern("no", r"(?<!be\s)ruled\Wout\b|(?<!be\s)excluded\b|lacking\b", ("is lacking", "is ruled out", "has been excluded"), ("not ruled out", "cannot be excluded", "may be excluded")),
     Pattern("no", r"unidentified|undetected|unseen|inconspicuous", ("unidentified",), ("identified",)),
     *PLAIN_YES,
     Pattern("yes", r"presen(?!ts\b|ted\b)\w{1,3}\b|pr[!1]{1,2}sent|exists?\b", ("present", "presence", "pr!sent", "exists"), ("presents with", "presented", "represents", "coexists"), "OCR reads e as ! or 1"),
     Pattern("yes", r"identified|seen\b|noted\b|found\b|observed|detected|demonstrated|evident|prominent", ("identified", "is noted"), ("not identified", "unseen", "foundation")),
     Pattern("yes", r"extensive\w{0,2}|widespread|focal\w{0,2}|multifocal|massive|substantial|marked\b|moderate\b|focus\b|foci\b", ("extensively", "focal", "one focus"), ("foreign", "markedly")),
-    Pattern("yes", r"minimal|rare\b|few\b|single\b|several\b|numerous|multiple\b|pos\b", ("rare", "a few small vessels", "pos"), ("rarely", "post")),
+    Pattern("yes", r"minimal|(?<!not\s)rare\b|few\b|single\b|several\b|numerous|multiple\b|pos\b", ("rare", "a few small vessels", "pos"), ("rarely", "post")),
     *SIGNS,
     frame=rf"\b(?:(?&perhaps)|(?&no)|(?&yes))|{SIGN_FRAME}", parts={"not": r"n[o0]t?\W{1,4}(?:(?!(?:on|mere|sole|simp)ly\b)\w{1,12}ly\W{1,3}|been\W|be\W)?"})
 FOUND_ANSWER

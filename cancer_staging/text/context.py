@@ -112,11 +112,12 @@ SEEMING_NEGATION = PatternTable(
     Pattern("change", r"no\s(?:increase|decrease|change|progression|difference|further|additional|other|more)\b", ("no increase in perineural", "no further vascular"), ("no evidence of", "no definite"), "something else is denied"),
     Pattern("count", r"no\s(?:fewer|less)\sthan", ("no fewer than",), ("no fewer",), "many are there"),
     Pattern("sure", r"(?:no|without|beyond)\s(?:a\s)?(?:doubt|question)\b|not\s(?:doubt\w{2,3}|(?:clear|certain|sure|known)\s(?:whether|if|that))\b", ("no doubt about", "not clear whether", "not known if"), ("no clear evidence", "not clearly seen")),
-    Pattern("open", r"not\s(?:been\s|be\s)?(?:\w{3,9}ly\s)?(?:rule\w?\sout|exclude)", ("not ruled out", "not been excluded", "not entirely exclude"), ("not extended",)),
+    Pattern("open", r"not\s(?:been\s|be\s|possible\sto\s)?(?:\w{3,9}ly\s)?(?:rule\w?\sout|exclude)", ("not ruled out", "not been excluded", "not entirely exclude"), ("not extended",)),
     anchored=True)
 NEGATION_ENDS = PatternTable(
     "context.negation_ends",
     Pattern("verb", r"\b(?:identif(?!iable)|seen|detect(?!able)|observ(?!able)|noted|present|specif|report|applic)", ("mass identified. vascular", "seen and "), ("unseen", "identifiable vascular")),
+    Pattern("turn", r"\b(?:al)?though\b|\bwhile\b|\bwhereas\b", ("perineural invasion although ",), ("thought",)),
     Pattern("item", r"\b[a-z]\b", ("nodes a vascular",), ("an ",), "a letter of its own numbers the next entry"),
     Pattern("sign", r"[^a-z/\s.,-]", ("mass; vascular", "in 3 nodes"), ("lymph/vascular",)))
 
@@ -144,7 +145,7 @@ def negation_before(before: str  # what leads to a name in its clause, folded
 DOUBTED_BEFORE = PatternTable(
     "context.doubted_before",
     Pattern("doubted", r"suspicious for|suspicion of|suggest\w{0,5}(?: of)?|possible|probable|questionable|\?", ("suspicious for focal ", "suggestive of ", "possible "), ("possible; ",)),
-    Pattern("doubted", r"cannot exclude|cannot rule out|equivocal for", ("cannot exclude small vessel ",), ("exclude ",)),
+    Pattern("doubted", r"cannot exclude|cannot rule out|equivocal for|possible to exclude|(?:hard|difficult) to exclude", ("not possible to exclude ", "cannot exclude small vessel ",), ("exclude ",)),
     Pattern("doubted", r"(?:clear|certain|sure|known|cannot be determined|cannot (?:say|tell)) (?:whether|if)(?: there is)?", ("not clear whether ", "cannot be determined whether there is ", "uncertain if "), ("to establish whether ", "if ")),
     frame=r"(?&doubted)\s{1,2}(?:[a-z/-]{2,14}\s){0,3}$")
 UNSAID = PatternTable(
