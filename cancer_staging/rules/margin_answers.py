@@ -286,7 +286,7 @@ DENIED_SUBJECT = PatternTable(
     Pattern("denied", r"neither\s(?:of\s)?", ("neither resection ", "neither of the "), ("either ",)),
     Pattern("denied", r"neither\s(?:[a-z-]{2,14}\s){1,4}nor\s", ("neither the ureter nor the vascular ", "neither nodes nor "), ("either the ureter or the ", "neither of the nodes; ")),
     Pattern("denied", r"(?:0|zero)\s?(?:/|of|out\sof)\s?\w{1,5}\s", ("0 of 4 ", "zero of six surgical ", "0/4 "), ("10 of 12 ", "0 of 4 nodes; ")),
-    Pattern("denied", r"zero\s|(?<=\.\s)0\s", ("zero ", "excision. 0 "), ("n0 ", "m 0 ")),
+    Pattern("denied", r"zero\s|^0\s|(?<=\.\s)0\s", ("zero ", "excision. 0 "), ("n0 ", "m 0 ")),
     frame=r"(?<![a-z0-9:/.])(?&denied)(?:(?&word)\b|[\s,/-]){0,18}$",
     parts={"word": r"(?:the|these|its|all|other|remaining|and|or|nor|of|surgical|resection|excision|specimen|inked|painted|final|true|above|sampled|submitted|shaved?|six|four|two|three|five|(?&side))",
            "side": "|".join((*MARGIN_SIDES, "soft tissue", "skin", "bronchial", "vascular", "ureteral", "urethral", "mucosal"))})
