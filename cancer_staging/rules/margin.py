@@ -155,10 +155,10 @@ def read_edge(document: Document,  # a prepared report
     if TUMOR_EDGE.search(lower, max(0, start - 18), start):
         return None
     left, right = clause_around(document.text, start, end)
-    if PAST.search(lower, max(0, start - 70), start) or PAST.match(lower[end:min(right, end + 70)]):
-        return None
     answer = _answer_at(lower, start, end, left, right)
-    if not answer or answer.value == "no" and SOME.search(lower, max(left, start - 40), start):
+    if not answer or PAST.search(lower, max(0, start - 70), start) or PAST.match(lower[end:min(right, end + 70)]):
+        return None
+    if answer.value == "no" and SOME.search(lower, max(left, start - 40), start):
         return None
     value, clause, words = answer.value, lower[left:right], lower[max(left, start - 60):right]
     if value in ("yes", "no") and not NO_DISTANCE.match(lower, answer.start) and lower[end:end + 2].lstrip(" ")[:1] == ":" and "distance" in lower[max(left, start - 60):start]:

@@ -72,6 +72,9 @@ def _said_of_tumour(document: Document, match: re.Match) -> bool:
     return SUBJECT.search(before) is not None or SUBJECT.search(after) is not None or not before.strip(" \n-.:*").removesuffix("appears") and "excised" in match[0] or match[0].startswith(("excision", "complete ", "incomplete excision", "incomplete local"))
 
 
+_INK_NAMED = re.compile(r"ink\b|inked\s(?:surface|edge|tissue|border|aspect)")  # a quick look before the table
+
+
 def ink_and_excision(document: Document  # a prepared report
                      ) -> Iterator[StatedAnswer]:
     "What is said of tumour at ink and of an incomplete or complete excision, in order of place: yes where tumour is left."
@@ -80,6 +83,8 @@ def ink_and_excision(document: Document  # a prepared report
         if position < done:
             continue
         table = INK if lower.startswith("ink", position) else EXCISION
+        if table is INK and (lower[position - 1:position].isalpha() or not _INK_NAMED.match(lower, position)):  # 'pink', 'is inked'
+            continue
         match = table.search(lower, max(0, position - 75), min(len(lower), position + 40))
         if match and match.end() > max(position, done) and match.start() >= done and (table is INK or _said_of_tumour(document, match)):
             done = match.end()
