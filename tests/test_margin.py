@@ -10,7 +10,7 @@ REPORTS = [  # report, label, kind of evidence, the words that decide
     ("Proximal margin: free of tumor. Radial margin: involved by carcinoma.", "positive", "margin.stated", "margin: involved"),
     ("Radial margin: involved by carcinoma. Proximal margin: free of tumor.", "positive", "margin.stated", "margin: involved"),
     ("Carcinoma is present at the medial margin. Additional medial margin: negative for carcinoma.", "negative", "margin.stated", "margin: negative"),
-    ("Carcinoma is present at the medial margin. Additional lateral margin: negative for carcinoma.", "positive", "margin.stated", "at the medial margin"),
+    ("Carcinoma is present at the medial margin. Additional lateral margin: negative for carcinoma.", "positive", "margin.stated", "Carcinoma is present at the medial margin"),
     ("Carcinoma is present at the medial margin. Final margins are free of tumor.", "negative", "margin.stated", "margins are free"),
     ("DCIS is present at the medial margin. All margins are free of invasive carcinoma.", "negative", "margin.stated", "margins are free"),
     ("Closest margin: 4 mm.", "negative", "margin.distance", "margin: 4 mm"),

@@ -77,6 +77,7 @@ def test_the_check_refuses_a_pattern_that_backtracks():
 UNITS = ["pT", "pt ", "1/", "(", "no ", "lymph node ", "grade ", "margin ", "er pr her2 ", "stage i", "0", "3 x ", "positive ", "\n", "invasion: ", "(1/9) node ", "12/12 lymph nodes ",
          "number of lymph nodes ", "tumor size 1 x 1 x ", "1 cm tumor ", "node (((((", "one of ", "invasion lymphovascular ", "no no no lymphovascular ", "involves anterior margin; ",
          "new deep margin negative; ", "(((((invasion", "l0 v0 pt ", "stage grouping (ajcc 7th edition) is: ", "figo iv ", "stage (", "1 year ", "left kidney right kidney ", "carcinoma of the colon ",
+         "margins: deep - negative; ", "no ink on tumor ", "rectum crm 1 mm ", "incompletely excised ", "neither margin ", "lvi/pni ", "lymphovascular invasion, ", "ly0 v0 ", "marges ",
          "invades the submucosa ", "estrogen receptor 1% ", "gleason 3+4 ", "pT1 [ ] pT2 [ ]\n", "er (clone a) "]
 HOSTILE = [(unit * 12_000)[:12_000] for unit in UNITS]
 

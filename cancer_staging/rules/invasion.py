@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import get_args, Literal, NamedTuple
+from typing import get_args, NamedTuple
 
 from .grammar import Finding, Rule
-from ..text.answers import AnswerValue, EARLY_SECTIONS, read_answer, StatedAnswer
-from ..text.context import clause_start, DOUBTED_BEFORE, negation_before, UNSAID
+from .invasion_notation import CODE_CUES, coded_mentions, HowMentioned, InvasionMention, paired_values, SIGNED
+from ..text.answers import AnswerValue, EARLY_SECTIONS, read_answer, read_shared, StatedAnswer
+from ..text.context import clause_start, DOUBTED_BEFORE, negation_before, SEEMING_NEGATION, UNSAID
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['HEAD', 'ROOT', 'STRUCTURE_WORD', 'OTHER_VESSEL', 'BETWEEN', 'CAPTION', 'AFFIRMED', 'HowMentioned', 'HEAD_CUES',
-           'INSIDE', 'VESSEL_CUES', 'LISTED', 'WITHIN_CUES', 'TUMOR_WITHIN', 'SPREAD_CUES', 'VESSEL_SPREAD',
-           'CODE_CUES', 'INVASION', 'NamedStructure', 'find_structure', 'belongs', 'InvasionMention', 'answer_named',
-           'read_invasion']
+__all__ = ['HEAD', 'ROOT', 'STRUCTURE_WORD', 'OTHER_VESSEL', 'BETWEEN', 'NEXT_FINDING', 'CAPTION', 'AFFIRMED', 'ITEM_BEFORE',
+           'OTHER_ITEMS', 'NEW_CLAUSE', 'DENIED_LIST', 'ASIDE', 'HEAD_CUES', 'INSIDE', 'OTHER_NAME', 'VESSEL_CUES',
+           'LISTED', 'SHORT_CUES', 'SHORT_NAME', 'WITHIN_CUES', 'TUMOR_WITHIN', 'SPREAD_CUES', 'VESSEL_SPREAD',
+           'INVASION', 'NamedStructure', 'find_structure', 'belongs', 'answer_named', 'read_invasion']
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #21a0c001
 HEAD = PatternTable(
@@ -34,7 +35,7 @@ HEAD
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #bf35852a
 _WORD = re.compile(r"[^\W_]{1,30}|[^\s\w]")
-_LINKS = frozenset("space spaces or and small large blood channel channels tumor tumour tumoral extramural intramural extratumoral intratumoral peritumoral nor sinus like duct microvascular microscopic carcinoma neoplastic cell".split())
+_LINKS = frozenset("space spaces or and small large blood channel channels tumor tumour tumoral extramural intramural extratumoral intratumoral peritumoral nor sheath sheaths sinus like duct microvascular microscopic carcinoma neoplastic cell".split())
 ROOT = PatternTable(
     "invasion.root",
     Pattern("structure", r"vas[ce]|ascular|cu[l1]ar|lymph|phat|angio|vess|ve[ni]|capillar|arter|lvs?i", ("vaseular", "lymphatic", "vessel", "venous", "lvi"), ("stromal", "capsule"), "a quick look, before the words are read"),
@@ -88,7 +89,7 @@ def find_structure(lower: str,  # a folded report
             vessel = True
         else:
             nerve = True
-    if not (vessel or nerve) or (vessel and not nerve and OTHER_VESSEL.search(lower, max(0, start - 20), head)):
+    if not (vessel or nerve) or "sheath tumo" in lower[start:head] or (vessel and not nerve and OTHER_VESSEL.search(lower, max(0, start - 20), head)):
         return None
     return NamedStructure(start, end, vessel, nerve)
 
@@ -96,11 +97,19 @@ def find_structure(lower: str,  # a folded report
 BETWEEN = PatternTable(
     "invasion.between",
     Pattern("verb", r"is|are|was|were|has|have|be|been|seen", (" is ", " has been "), (" shows ",)),
-    Pattern("link", r"by|of|in|into|within|with|the|this|and|either|both|also|clearly|focally|definite|definitely|status|outside", (" of the ", " status ", " also "), (" or ", " but ")),
+    Pattern("link", r"by|of|in|into|within|with|the|this|and|either|both|also|clearly|focally|definite|definitely|status|outside|readily|easily|widely", (" of the ", " status ", " also "), (" or ", " but ")),
     Pattern("tumor", r"tumou?r|neoplas(?:m|tic)|(?:adeno)?carcinoma|cells?|invasive|metastatic|microscopic|foci", (" tumor ", " invasive carcinoma cells "), (" adenoma ",)),
     Pattern("place", r"spaces?|vessels?|lymphatics?|small|large|capillary|specimen|nerves?", (" small vessels ", " (lvi) lymphatics "), (" seminal vesicle ", " margin ")),
-    frame=r"[\s.,\-]{0,4}(?:\([^()]{0,40}\)[\s.]{0,3})?(?:(?:(?&verb)|(?&link)|(?&tumor)|(?&place))\b|[\s.,]){0,18}", anchored=True)
+    Pattern("seeming", r"not\W(?:only|just|merely|solely|simply)|not\Wun(?:common|usual)\sin\sth(?:is|ese|at)\s(?:tumou?rs?|entity|type|lesion|cancer|setting)\sand", (" is not only ", " is not uncommon in this tumour and is "), (" is not ",), "what follows is there"),
+    frame=r"[\s.,|=\-]{0,4}(?:\([^()]{0,40}\)[\s.|-]{0,3})?(?:(?:(?&verb)|(?&link)|(?&tumor)|(?&place)|(?&seeming))\b|[\s.,]){0,18}", anchored=True)
 BETWEEN
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #1a71f002
+NEXT_FINDING = PatternTable(
+    "invasion.next_finding",
+    Pattern("denied", r"no\s|without\s|absence of|absent\s|negative\s(?!for\b)|neither|not\s(?!identified|seen|present|detected|noted|observed|found|evident)", (" and no lymphovascular invasion", ", and without necrosis", " but not perineural"), (" and not identified", ", none", " is not seen")),
+    frame=r"\s?,?\s(?:and|but|or|with)\s(?&denied)|,\s(?:no|without)\s[a-z]", anchored=True)
+NEXT_FINDING
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #d0ff7817
 # a label's end: ' (LVSI) of the tumor:', then leaders, and few words before the answer
@@ -113,6 +122,8 @@ def belongs(lower: str,      # a folded report
             ) -> bool:
     "Whether `answer` is given to the name that ends at `end`."
     gap = lower[end:answer.start]
+    if answer.value == "no" and NEXT_FINDING.match(lower, end):
+        return False
     if not gap or lower[answer.start] in "[(":
         return True
     caption = CAPTION.match(lower, end, answer.start)
@@ -131,6 +142,7 @@ AFFIRMED = PatternTable(
     Pattern("found", r"with|shows?|showing|showed|demonstrat\w{1,4}|exhibit\w{0,4}|contains?|has|there is|including|suggests?|identified|present", ("carcinoma with ", "shows definite "), ("showered ", "with a tumor three words off ")),
     Pattern("found", r"evidence of|presence of|positive for|foci of|focus of|areas of", ("evidence of small ", "foci of "), ("evidence for ",)),
     Pattern("found", r"extensive|focal|focally|multifocal|prominent|marked|massive|definite|minimal|rare|scattered|abundant", ("extensive ", "focal small vessel "), ("markedly ",)),
+    Pattern("found", r"not only", ("not only ",), ("only ",)),
     Pattern("found", r"both|intramural|extramural", ("extramural ", "both "), ("mural ",)),
     Pattern("joined", r"and|also", ("necrosis and ",), ("brand ", "and very "), "what stands before it was found"),
     frame=r"\b(?&found)[\s.:-]{1,3}(?:[a-z/-]{2,14}[\s.]{1,2}){0,2}$|\b(?&joined)\s$")
@@ -140,28 +152,27 @@ AFFIRMED
 _GLUED_NO = re.compile(r"no(?=lymph|vasc|angio|perin|venous)")  # OCR: 'NOLYMPHOVASCULAR INVASION'
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #21a0c007
-HowMentioned = Literal["label", "prose", "code", "bare"]  # a form's label, a sentence, `L1 V0`, an item of a list that is only a name
-
-
-class InvasionMention(NamedTuple):
-    "One answered mention: where it stands, what it says, and how it says so."
-    start: int
-    end: int
-    value: AnswerValue
-    how: HowMentioned
-
-
-def _words_before(document: Document, start: int, width: int = 70) -> str:
+def _words_before(document: Document, start: int, width: int = 120) -> str:
     "What leads to `start` in its clause, folded."
     before = document.lower[clause_start(document.text, start, width):start]
     for stop in (";", ":", "\n\n", " but "):
         before = before[before.rfind(stop) + 1:] if stop in before else before
+    if "|" in before:  # the row of a table
+        before = before[before.rfind("\n") + 1:]
     return before
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #e04bfea8
+ITEM_BEFORE = re.compile(r"\b(?:invasion|involvement|involved|extension|necrosis|metastas[ei]s|spread|nodes),\s$")  # a finding of its own, not 'no pleural, …'
+OTHER_ITEMS = re.compile(r",|\bn?or\b")
+NEW_CLAUSE = re.compile(r"\s(?:is|are|was|were)\s(?:present|identified|seen|noted|found|extensive)|\spresent")
+
+
 def _denied_or_doubted(lower: str, structure: NamedStructure, before: str, answer: StatedAnswer | None) -> InvasionMention | None:
     "The mention when a negation or a doubt leads to the name."
     negated = negation_before(before)
+    if negated is not None and answer is not None and answer.value == "yes" and NEW_CLAUSE.match(lower, structure.end, answer.end):
+        if ITEM_BEFORE.search(before) and not OTHER_ITEMS.search(lower, structure.start, structure.end):
+            return InvasionMention(structure.start, answer.end, "yes", "prose")  # 'no nodes involved, vascular invasion is present'
     if negated is not None:
         start = structure.start - len(before) + negated
         if answer is not None and answer.value == "perhaps" and "." not in lower[structure.end:answer.start]:
@@ -170,15 +181,34 @@ def _denied_or_doubted(lower: str, structure: NamedStructure, before: str, answe
     return InvasionMention(structure.start, structure.end, "perhaps", "prose") if DOUBTED_BEFORE.search(before) else None
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #fb7d70f7
+DENIED_LIST = re.compile(r"(?:\bnot\s(?:identified|seen|present|detected)|\babsent|\bnegative(?:\sfor)?)\s?:[^.;:\n]{0,90}$")  # 'not identified: necrosis, …'
+ASIDE = re.compile(r"\s?,\s(?:although|though|while|if|whether|which|as|when|where|despite|however|is|was|are|were)\b")  # the sentence goes on behind the comma
+
+
 def _affirmed(lower: str, structure: NamedStructure, before: str) -> InvasionMention | None:
     "The mention when the words before the name say that it was found, or when it is an item of a list."
     after = lower[structure.end:structure.end + 3].lstrip(" )")[:1]
     affirmed = AFFIRMED.search(before)
+    if (seeming := SEEMING_NEGATION.search(before)) and seeming.lastgroup == "change":  # 'no additional foci of …'
+        return None
     if affirmed and after != ":":
         return InvasionMention(structure.start - len(before) + affirmed.start(), structure.end, "yes", "prose")
-    if after in (".", ",", ";") and before.removesuffix("tumor ").removesuffix("tumour ").strip(" -\n")[-1:] in ("", ".", ",", ";", ")"):
-        return InvasionMention(structure.start, structure.end, "yes", "bare")
+    if after in (".", ",", ";") and not ASIDE.match(lower, structure.end) and before.removesuffix("tumor ").removesuffix("tumour ").strip(" -\n")[-1:] in ("", ".", ",", ";", ")"):
+        denied = DENIED_LIST.search(lower, max(0, structure.start - 110), structure.start)
+        return InvasionMention(denied.start() if denied else structure.start, structure.end, "no" if denied else "yes", "bare")
     return None
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #1a71f004
+def _signed(lower: str, structure: NamedStructure) -> InvasionMention | None:
+    "The mention when a sign, a letter or a code stands right behind the name."
+    sign = SIGNED.match(lower, structure.end)
+    return InvasionMention(structure.start, sign.end(), sign.lastgroup, "label") if sign else None
+
+
+def _shared(lower: str, structure: NamedStructure, before: str) -> InvasionMention | None:
+    "The mention when the name is an item of a list with one answer."
+    answer = None if AFFIRMED.search(before) else read_shared(lower, structure.end, min(len(lower), structure.end + 160))
+    return InvasionMention(structure.start, answer.end, answer.value, "prose") if answer else None
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #72733129
 def answer_named(document: Document,         # a prepared report
@@ -195,7 +225,7 @@ def answer_named(document: Document,         # a prepared report
         return InvasionMention(start, end, "no", "prose")
     mention = _denied_or_doubted(lower, structure, before, answer)
     if mention or not answer:
-        return mention or _affirmed(lower, structure, before)
+        return mention or _signed(lower, structure) or _shared(lower, structure, before) or _affirmed(lower, structure, before)
     return None if UNSAID.match(lower, answer.start) else InvasionMention(start, answer.end, answer.value, "label" if ":" in lower[end:answer.start] else "prose")
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #9c6ca783
@@ -203,7 +233,7 @@ HEAD_CUES = ("invasi", "nvasion", "invas1", "invasl", "inva si", "invas i", "per
 INSIDE = PatternTable(
     "invasion.inside",
     Pattern("vessel", r"vessels?|lymphatics?|vascular|vasculature|veins?|capillar\w{1,4}|vasorum|blood", (" of blood vessels", " into small thin walled veins"), (" of lymph nodes", " of the vesicle")),
-    Pattern("nerve", r"nerves?|(?:peri)?neur\w{1,4}", (" of nerves", " into the perineurium"), (" of the innervation",)),
+    Pattern("nerve", r"nerves?(?:\ssheaths?)?|(?:peri)?neur\w{1,4}", (" of nerves", " of nerve sheaths", " into the perineurium"), (" of the innervation",)),
     frame=r"[\s.]{1,3}(?=(?&into))(?:(?&into)|[\s.,/-]){2,16}(?:(?&vessel)|(?&nerve))\b", anchored=True,
     parts={"into": r"(?:(?&preposition)|(?&what)|(?&which))\b", "preposition": "of|in|into|within|by|the|and|or|both",
            "what": "tumou?r|cancer|neoplastic|lymph|blood|vascular|lymphatic|dermal|endothelial|lined|extramural|intramural|peritumoral",
@@ -211,6 +241,9 @@ INSIDE = PatternTable(
 INSIDE
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #21a0c010
+OTHER_NAME = re.compile(r"(?:,\s|\sand\s|,\sand\s|\s?/\s?)(?:lymph-?\s?vascular|perineural|vascular|angiolymphatic)\sinvasion|(?:,\s|\sand\s|\s?/\s?)(?:pni|lvs?i)\b")  # the second of two names
+
+
 def _structure_at(lower: str, head: re.Match) -> NamedStructure | None:
     "The vessels or nerves that stand before the word invasion, or behind it."
     structure = find_structure(lower, head.start(), head.end())
@@ -218,6 +251,16 @@ def _structure_at(lower: str, head: re.Match) -> NamedStructure | None:
         return structure
     inside = INSIDE.match(lower, head.end())
     return NamedStructure(head.start(), inside.end(), inside["vessel"] is not None, inside["nerve"] is not None) if inside else None
+
+
+def _paired(document: Document, structure: NamedStructure) -> list[tuple[str, InvasionMention]]:
+    "The mentions of vessels and nerves when two names have two answers; none otherwise."
+    lower = document.lower
+    pair = paired_values(lower, structure.start, structure.end)
+    if not pair and lower.startswith((" and ", ", ", "/", " / "), structure.end) and (second := OTHER_NAME.match(lower, structure.end)):
+        pair = paired_values(lower, structure.start, second.end())
+    fields = {"vessel": "lymphovascular_invasion", "nerve": "perineural_invasion"}
+    return [(fields[name], InvasionMention(structure.start, pair[1], value, "label")) for name, value in pair[0].items()] if pair else []
 
 
 def _named(document: Document) -> Iterator[tuple[str, InvasionMention]]:
@@ -228,6 +271,10 @@ def _named(document: Document) -> Iterator[tuple[str, InvasionMention]]:
         head = HEAD.match(lower, start)
         structure = _structure_at(lower, head) if head and head.start() >= done else None
         if not structure:
+            continue
+        if pair := _paired(document, structure):
+            yield from pair
+            done = pair[0][1].end
             continue
         mention = answer_named(document, structure)
         if not mention and structure.end > head.end() and ":" not in lower[structure.end:structure.end + 25]:  # 'invasion of blood vessels' needs no verb
@@ -241,11 +288,12 @@ def _named(document: Document) -> Iterator[tuple[str, InvasionMention]]:
             yield "perineural_invasion", mention
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #c442ff90
-VESSEL_CUES = ("lvi", "lvsi", "vascular", "lymphatic", "perineural", "venous", "vasc/", "blood vessel")
+VESSEL_CUES = ("lvi", "lvsi", "vascular", "lymphatic", "perineural", "venous", "vasc/", "blood vessel", "small vessel", "large vessel", "small-vessel", "large-vessel")
 LISTED = PatternTable(
     "invasion.listed",
     Pattern("sure", r"lympho?[ -]{0,2}vascular|angio[ -]?lymphatic|perineural(?:\sspaces?)?|\blvs?i", ("lvi: no", "perineural: no", "angiolymphatic - present"), ("lymphatic: no", "lymphovascular margin: free")),
     Pattern("sure", r"venous\s?/\s?lymphatic|lymphatic\s?/\s?vascular|vascular\s?/\s?lymphatic|vasc/lymphatic", ("venous/lymphatic: none", "vascular / lymphatic: none"), ("venous: none",)),
+    Pattern("loose", r"(?:small|large)[\s-]vessels?(?:\s\((?:venous|lymphatic|vascular|capillary)\))?", ("small vessel: not identified", "large vessel (venous): present"), ("vessel: present",)),
     Pattern("loose", r"venous|lymphatic|vascular|blood vessel|neural", ("venous: none", "blood vessel (large): none"), ("lvi: no", "vascular margin: free")),
     frame=r"(?&sure)?(?&loose)?\s?(?:\([^()]{0,30}\))?\s?(?::|-|\.{2,9})\s{0,20}(?=\S)", anchored=True)
 LISTED
@@ -262,11 +310,48 @@ def _listed(document: Document) -> Iterator[tuple[str, InvasionMention]]:
         match = LISTED.match(lower, start)
         if not match or not (match["sure"] or match["loose"]):
             continue
-        if not match["sure"] and lower[start - 1:start] != "\n" and "invasion" not in lower[max(0, start - 120):start]:
+        if not match["sure"] and start and lower[start - 1] != "\n" and "invasion" not in lower[max(0, start - 120):start]:
             continue
         answer = read_answer(lower, match.end(), min(len(lower), match.end() + 25), "inva")
         if answer and answer.start - match.end() < 4 and not UNSAID.match(lower, answer.start):
             yield "perineural_invasion" if "neural" in match[0] else "lymphovascular_invasion", InvasionMention(start, answer.end, answer.value, "label")
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #1a71f006
+SHORT_CUES = ("lvi", "lvsi", "pni", "ali", "emvi", "vi:", "li:", "vi :", "li :")
+SHORT_NAME = PatternTable(
+    "invasion.short_name",
+    Pattern("vessel", r"LVS?I|lvs?i|ALI|EMVI", ("LVI", "lvi", "LVSI", "ALI", "EMVI"), ("Ali", "ELVIS")),
+    Pattern("vessel", r"[LV]I(?=\s?:\s{0,8}(?i:present|absent|yes|no|not\s(?:identified|seen)|identified)\s{0,2}(?:[,;.\n]|$))", ("VI: absent", "LI: present, VI: absent"), ("VI. absent", "VI: Negative for tumor", "VI: Present in formalin")),
+    Pattern("nerve", r"(?<![TNM]\d[\s,])(?<![TNM]\d[a-d][\s,])(?<![TNM]\d,\s)PNI(?!\s?\(?\s?\d)", ("PNI", "LVI/PNI"), ("T2 PNI MX", "pT2c PNI", "PNI (2/12)", "pni"), "pN1 in OCR"),
+    frame=r"(?<![A-Za-z0-9])(?:(?&vessel)|(?&nerve))(?![A-Za-z0-9])", cased=True)
+SHORT_NAME
+
+# %% ../../nbs/api/21_rules.invasion.ipynb #1a71f007
+_SHORT_LINK = re.compile(r"\s?[/,&]\s?|\s(?:and|or|and/or)\s")  # between two abbreviations with one answer
+
+
+def _abbreviated(document: Document) -> Iterator[tuple[str, InvasionMention]]:
+    "Mentions by an abbreviation, by field."
+    text, done = document.text, -1
+    for position in document.hits(*SHORT_CUES):
+        name = SHORT_NAME.match(text, position) if position >= done else None
+        if not name:
+            continue
+        structure = NamedStructure(position, name.end(), name["vessel"] is not None, name["nerve"] is not None)
+        link = _SHORT_LINK.match(text, name.end())
+        other = SHORT_NAME.match(text, link.end()) if link else None
+        if other:
+            structure = NamedStructure(position, other.end(), structure.vessel or other["vessel"] is not None, structure.nerve or other["nerve"] is not None)
+        done = structure.end
+        if pair := _paired(document, structure):
+            yield from pair
+            continue
+        mention = _signed(document.lower, structure) or answer_named(document, structure)
+        if mention and mention.how != "bare":  # `ALI` alone is a misread word
+            if structure.vessel:
+                yield "lymphovascular_invasion", mention
+            if structure.nerve:
+                yield "perineural_invasion", mention
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #e4c7f71b
 WITHIN_CUES = ("lymphatics", "vascular space", "lymphatic space", "vascular channel", "lymphatic channel", "vessels", "lymphovascular space", "lymph-vascular space",
@@ -303,31 +388,11 @@ def _pictured(document: Document) -> Iterator[tuple[str, InvasionMention]]:
         if match:
             before = _words_before(document, match.start(), 45)
             value = "perhaps" if DOUBTED_BEFORE.search(before) else "no" if negation_before(before) is not None else "yes"
-            yield "lymphovascular_invasion", InvasionMention(match.start(), match.end(), value, "prose")
-
-# %% ../../nbs/api/21_rules.invasion.ipynb #4cdb81c1
-CODE_CUES = ("pt", "pn", " l0", " l1", " lo", "l1,", " n0", " n1", " n2", " n3", "(l0", "(l1", "(lo", "(li", "l0v", "l1v", "lov", "livo", "liv0", "liv1")
-# 'L1 V0', 'LOVO', 'pN1aL1V0': L and V with their numbers, glued to the N category at most; OCR reads 0 as o, 1 as i, l or |
-_CODE = re.compile(r"l(?:(?<![a-z0-9]l)|(?<=n[0-3ox]l)|(?<=n[0-3][abc]l))\s?(?P<l>[o0-2il|]{1,2})[\s,.;/|()]{0,4}(?:1\s)?v\s?(?P<v>[o0-3il|])(?![a-qs-z])")
-_PN_CODE = re.compile(r"Pn\s?([oO01Il])(?![a-z0-9])")
-_BESIDE_PN = re.compile(r"p?[TN]\s?[0-4OoX]|V\s?[0-2OoIl]")
-_ZERO = frozenset("o0")
-
-
-def _coded(document: Document) -> Iterator[tuple[str, InvasionMention]]:
-    "Mentions by the codes L, V and Pn after the TNM, by field."
-    lower, done = document.lower, -1
-    for position in document.hits(*CODE_CUES):
-        match = _CODE.search(lower, position, min(len(lower), position + 60)) if position >= done else None
-        if not match:
-            continue
-        done = match.end()
-        clear = match["l"][0] in _ZERO and match["v"] in _ZERO
-        yield "lymphovascular_invasion", InvasionMention(match.start(), match.end("v"), "no" if clear else "yes", "code")
-    for position in document.hits("pn"):
-        match = _PN_CODE.match(document.text, position)
-        if match and _BESIDE_PN.search(document.text, max(0, position - 40), position):
-            yield "perineural_invasion", InvasionMention(position, match.end(), "no" if match[1] in "oO0" else "yes", "code")
+            answer = read_answer(lower, match.end(), min(len(lower), match.end() + 60), "inva") if value == "yes" else None
+            if answer and belongs(lower, match.end(), answer):
+                yield "lymphovascular_invasion", InvasionMention(match.start(), answer.end, answer.value, "prose")
+            else:
+                yield "lymphovascular_invasion", InvasionMention(match.start(), match.end(), value, "prose")
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #6df539c3
 _RANK: dict[AnswerValue, int] = {"no": 0, "perhaps": 1, "yes": 2}
@@ -340,7 +405,7 @@ def read_invasion(document: Document,            # a prepared report
     "Lymphovascular and perineural invasion, weighed over all mentions."
     best: dict[str, InvasionMention] = {}
     ranks: dict[str, tuple[bool, int]] = {}
-    for mentions in (_named, _listed, _pictured, _coded):
+    for mentions in (_named, _abbreviated, _listed, _pictured, coded_mentions):
         for field, mention in mentions(document):
             rank = (document.section(mention.start) not in EARLY_SECTIONS, _RANK[mention.value])
             if field not in best or rank > ranks[field]:
@@ -348,5 +413,5 @@ def read_invasion(document: Document,            # a prepared report
     for field, mention in best.items():
         label = _LABEL[mention.value]
         yield Finding(field, label, label or "indeterminate", (Span(mention.start, mention.end),), f"invasion.{mention.how}")
-INVASION = Rule("invasion", ("lymphovascular_invasion", "perineural_invasion"), tuple(dict.fromkeys((*HEAD_CUES, *VESSEL_CUES, *WITHIN_CUES, *SPREAD_CUES, *CODE_CUES))),
+INVASION = Rule("invasion", ("lymphovascular_invasion", "perineural_invasion"), tuple(dict.fromkeys((*HEAD_CUES, *SHORT_CUES, *VESSEL_CUES, *WITHIN_CUES, *SPREAD_CUES, *CODE_CUES))),
                 read_invasion, tuple(f"invasion.{how}" for how in get_args(HowMentioned)))

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import get_args, Literal, NamedTuple
 
 from .grammar import Finding, Rule
-from .margin_answers import answer_after, answer_before, MARGIN_SIDES
+from .margin_answers import answer_after, answer_before, involvement_answer, list_answers, MARGIN_SIDES, NO_DISTANCE, TUMOR_WORD, turned_by_subject, UNSURE
+from .residual_tumor import EXCISION_CUES, FOREIGN_CUES, foreign_margins, ink_and_excision, INK_CUES, MARGIN_CODE_CUES, R_CUES, residual_code
 from ..text.answers import AnswerValue, EARLY_SECTIONS, StatedAnswer
 from ..text.context import BOX_OPENS, clause_around
 from ..text.document import Document, Span
@@ -18,18 +19,20 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU_WORD', 'IN_SITU_NAME', 'INVASIVE', 'DIRECT', 'VERB_BEFORE',
-           'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'MARGIN_NAMES', 'RENEWED', 'MarginEvidence', 'R_CUES',
-           'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ', 'read_edge', 'names_of', 'MarginStatus', 'resolve_edges',
-           'read_margin_code', 'read_margin']
+           'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'SOME', 'PAST', 'EXCEPTION', 'RECTUM_CUES',
+           'MARGIN_NAMES', 'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ', 'read_edge',
+           'read_edges', 'within_one_millimetre', 'in_rectum', 'names_of', 'MarginStatus', 'resolve_edges',
+           'unnamed_edges', 'read_margin']
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e02
 MARGIN_CUES = ("margin", "resection line", "incision line", "excision line", "resection edge", "surgical edge", "cut edge", "resection end", "intestine end", "bowel end",
-               "line of resection", "lines of resection", "line of excision", "lines of excision", "surgical border", "surgical. border", "resection border", "resection. line", "incision. line", "excision. line", "specimen edge", "surgical line", "cut end", "excision edge", "resection plane")
+               "line of resection", "lines of resection", "line of excision", "lines of excision", "surgical border", "surgical. border", "resection border", "resection. line", "incision. line", "excision. line", "specimen edge", "surgical line", "cut end", "excision edge", "resection plane", "crm")
 MARGIN_WORD = PatternTable(
     "margin.word",
-    Pattern("margin", r"margin(?:s|\(s\)|es)?(?=[^a-z]|of|and|is|are)", ("margin:", "margins ", "margin(s) ", "marginsare free"), ("marginal zone", "margined "), "OCR drops the space behind it"),
+    Pattern("margin", r"margin(?:s|\(s\)|es)?(?:(?![a-z])|(?=of|and|is|are))", ("margin:", "margins ", "margin(s) ", "marginsare free"), ("marginal zone", "margined "), "OCR drops the space behind it"),
     Pattern("line", r"(?:resection|incision|excision|surgical|cut)\W{1,2}(?:lines?|edges?|ends?|planes?|borders?)\b", ("resection lines", "surgical. borders", "cut edge"), ("resection specimen", "cut lineage")),
     Pattern("line", r"lines?\sof\s(?:resection|excision)", ("line of resection",), ("line of cells",)),
+    Pattern("short", r"(?<![a-oq-z0-9])crm\b", ("crm: 4 mm", "pcrm clear", "the crm is clear"), ("acrm",), "circumferential resection margin"),
     Pattern("end", r"(?:intestine|bowel|specimen)\W(?:ends?|edges?)\b", ("bowel ends", "specimen edge"), ("bowel wall",)))
 MARGIN_WORD
 
@@ -83,7 +86,7 @@ def is_in_situ(words: str  # what is said of a margin, folded
 DIRECT = PatternTable(
     "margin.direct",
     Pattern("verb", r"is|are|was|were|appears?|remains?", (" is free", " of resection are clear", "(s) appear free"), (" near tumor", " of the skin are")),
-    Pattern("sign", r"[:=-]|\.{2,6}", (": free", " (inked) - free", " ...... free"), (". free",)),
+    Pattern("sign", r"[:=?|-]|\.{2,6}", (": free", " (inked) - free", " ...... free"), (". free",)),
     Pattern("answer", r"[a-z]{0,3}negative|positive|free|clear|uninvolved|involved|not\Winvolved|widely|tumou?r[\s-]free", (" free of tumor", " uninvolved", " tumor-free"), (" closest", " inked")),
     Pattern("answer", r"can(?:not|\snot)\sbe|show|contain|with\s(?:no|tumou?r)", (" cannot be assessed", " shows tumor", " with tumor"), (" with ink",)),
     frame=r"[\s.,]{0,3}(?:\([^()]{0,60}\)[\s.,]{0,3})?(?:(?&of)[\s.,]{0,3})?(?:status\W{1,3})?(?:(?&verb)|(?&sign)|(?=(?&answer)))", anchored=True,
@@ -98,6 +101,7 @@ VERB_BEFORE = PatternTable(
 VERB_BEFORE
 
 # %% ../../nbs/api/22_rules.margin.ipynb #776058b2
+GLUED_SIGN = re.compile(r"\s?:?\s?(?P<sign>[+-]ve\b|[+-](?=\s{0,2}(?:$|[\n;,.)])))")  # 'CRM+', 'margins: -ve'; a dash alone may lead to a list
 DISTANCE_BEFORE = re.compile(r"\d\s{0,2}[cm]m\s(?:away\s)?from\W{1,2}[a-z\s.]{0,30}$")  # '1 cm from the line of resection shows tumour'
 
 
@@ -109,15 +113,37 @@ def _is_direct(lower: str, start: int, end: int, right: int, answer: StatedAnswe
 
 def _answer_at(lower: str, start: int, end: int, left: int, right: int) -> StatedAnswer | None:
     "What the clause `left:right` says of the margin at `start:end`."
+    sign = GLUED_SIGN.match(lower, end, right)
+    if sign and (sign["sign"] != "-" or lower.endswith("crm", start, end)):
+        return StatedAnswer("yes" if sign["sign"][0] == "+" else "no", sign.start(), sign.end())
+    if involvement := involvement_answer(lower, left, start, end, right):
+        return involvement
     answer = answer_after(lower, end, right)
+    if answer is not None and answer.start - end < 60 and (turned := turned_by_subject(lower, left, start, end, answer)):
+        return turned
+    if answer is not None and answer.start - end < 25 and NO_DISTANCE.match(lower, answer.start):
+        return answer
     if answer is not None and _is_direct(lower, start, end, right, answer) or BOX_OPENS.match(lower, end, right):
         return answer
-    return answer_before(lower, left, start) or (answer if answer and answer.start - end < 60 else None)
+    before = answer_before(lower, left, start)
+    if before and before.value == "yes" and (doubt := UNSURE.match(lower, end + 1, right)):  # 'carcinoma at the deep margin cannot be excluded'
+        return StatedAnswer("perhaps", before.start, doubt.end())
+    return before or (answer if answer and answer.start - end < 60 else None)
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e06
 GROSS_WORDS = ("grossly", "cut section", "sectioning", "serially", "submitted", "cassette", "white-tan", "tan-white", "is inked", "are inked", "inked bl", "inked red",
                "inked gr", "inked ye", "inked or", "specimen is", "stitch", "suture")
 BLOCK = re.compile(r"\W{0,3}(?:[a-z]{1,2}\d{1,2}|\d{1,2}[a-z])\b\s?[-:=&,a]")  # the legend of blocks: 'A3: deep margin'
+
+
+SOME = re.compile(r"\b(?:most|some|several|many)\s(?:of\sthe\s|other\s|surgical\s|resection\s)?$")  # 'most margins are free' is not all
+
+
+PAST = PatternTable(
+    "margin.past",
+    Pattern("before", r"(?:history\sof|previous|prior|known|outside|s/p|status\spost)\s(?:(?:positive|involved|close|negative|resection|surgical|deep)\s){0,2}$", ("history of positive ", "prior "), ("proximal ", "prior biopsy; the deep ")),
+    Pattern("before", r"history\s?:[^\n.]{0,50}$", ("clinical history: ca breast, ",), ("clinical history: ca breast. ",)),
+    Pattern("behind", r"^.{0,24}\b(?:on|at|in|from|of)\s(?:the\s|an?\s)?(?:previous|prior|outside|earlier)\s(?:excision|biops|lumpectomy|specimen|resection)", (" on previous excision", " in the prior specimen"), (" on the deep side",)))
 
 
 def read_edge(document: Document,  # a prepared report
@@ -130,17 +156,67 @@ def read_edge(document: Document,  # a prepared report
         return None
     left, right = clause_around(document.text, start, end)
     answer = _answer_at(lower, start, end, left, right)
-    if not answer:
+    if not answer or PAST.search(lower, max(0, start - 70), start) or PAST.match(lower[end:min(right, end + 70)]):
+        return None
+    if answer.value == "no" and SOME.search(lower, max(left, start - 40), start):
         return None
     value, clause, words = answer.value, lower[left:right], lower[max(left, start - 60):right]
-    if value in ("yes", "no") and lower[end:end + 2].lstrip(" ")[:1] == ":" and "distance" in lower[max(left, start - 60):start]:
+    if value in ("yes", "no") and not NO_DISTANCE.match(lower, answer.start) and lower[end:end + 2].lstrip(" ")[:1] == ":" and "distance" in lower[max(left, start - 60):start]:
         value = "distance"  # 'distance to the closest margin: …'
     final = document.section(start) not in EARLY_SECTIONS and not BLOCK.match(clause) and not any(word in clause for word in GROSS_WORDS)
-    in_situ = is_in_situ(lower[max(left, answer.start - 70):min(right, answer.end + 70)])
+    leads = 25 if TUMOR_WORD.match(lower, answer.start) else 70  # the answer may begin with the tumour itself
+    in_situ = is_in_situ(lower[max(left, answer.start - leads):min(right, answer.end + 70)])
     return Edge(min(start, answer.start), max(end, answer.end), value, in_situ, final, lower[end - 1] in "s)", words)
 
+# %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e21
+EXCEPTION = PatternTable(
+    "margin.exception",
+    Pattern("reached", "|".join(MARGIN_SIDES), ("except the deep margin", "except for the posterior margin, which is involved", "apart from lateral", "except medial (positive)"), ("except the deep margin, which is close", "except for cautery", "except dcis at the deep margin")),
+    frame=r"\b(?:except|apart from|with the exception of|other than)\s(?:for\s|at\s){0,2}(?:the\s)?(?&reached)(?:\s(?:surgical\s|resection\s)?(?:margin|one))?(?=\s{0,2}(?:[.;]|$|\((?:positive|involved))|,?\s(?:which|that)\s(?:is|was)\s(?:focally\s)?(?:positive|involved))")
+
+
+def read_edges(document: Document,  # a prepared report
+               start: int,          # where the word margin begins
+               end: int,            # where it ends
+               ) -> list[Edge]:
+    "All that is said of the margin named at `start:end`: one statement, or as many as a list has items."
+    edge = read_edge(document, start, end)
+    lower, final = document.lower, document.section(start) not in EARLY_SECTIONS
+    items = list_answers(lower, end)
+    if items:
+        return [Edge(first, max(answer.end, first), answer.value, is_in_situ(lower[first:last]), final, False, lower[first:last]) for first, last, answer in items]
+    if edge is None:
+        return []
+    exception = EXCEPTION.search(lower, edge.end, clause_around(document.text, start, end)[1]) if edge.value == "no" else None
+    if not exception:
+        return [edge]
+    return [edge, edge._replace(start=exception.start(), end=exception.end(), value="yes", general=False, around=exception[0])]
+
+# %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e24
+RECTUM_CUES = ("rectum", "rectal", "rectosigmoid")
+_CIRCUMFERENTIAL = r"(?:crm|radial\s(?:resection\s)?margin|circumferential\s(?:\(radial\)\s)?(?:resection\s)?margin)"
+_LENGTH = r"(?P<{0}>\d{{1,3}}(?:[.,]\d{{1,2}})?)\s?(?P<{0}_unit>mm|cm)\b"
+_CLOSE_BEHIND = re.compile(_CIRCUMFERENTIAL + r"(?:[^.;,\d<>]{0,25}?)(?P<more>>|more than|at least|over|greater than)?[\s<]{0,3}" + _LENGTH.format("behind"))
+_CLOSE_BEFORE = re.compile(_LENGTH.format("before") + r"\s(?:away\s)?(?:from|to|of)\s(?:the\s)?" + _CIRCUMFERENTIAL)
+
+
+def within_one_millimetre(words: str  # what is said of a margin, folded
+                          ) -> bool:
+    "Whether `words` give a distance of at most 1 mm to the circumferential margin."
+    match = _CLOSE_BEFORE.search(words) or _CLOSE_BEHIND.search(words)
+    if not match or match.groupdict().get("more"):
+        return False
+    name = "before" if "before" in match.groupdict() else "behind"
+    return float(match[name].replace(",", ".")) * (10 if match[f"{name}_unit"] == "cm" else 1) <= 1
+
+
+def in_rectum(document: Document  # a prepared report
+              ) -> bool:
+    "Whether the report speaks of the rectum."
+    return any(not position or not document.lower[position - 1].isalpha() for position in document.hits(*RECTUM_CUES))
+
 # %% ../../nbs/api/22_rules.margin.ipynb #1f3b761d
-MARGIN_NAMES = (*MARGIN_SIDES, "bladder neck", "urethral", "ureter", "bronchial", "vascular", "parenchymal", "vaginal", "skin", "mucosal", "esophageal", "gastric", "mesenteric", "soft tissue")
+MARGIN_NAMES = (*MARGIN_SIDES, "crm", "bladder neck", "urethral", "ureter", "bronchial", "vascular", "parenchymal", "vaginal", "skin", "mucosal", "esophageal", "gastric", "mesenteric", "soft tissue")
 RENEWED = PatternTable(
     "margin.renewed",
     Pattern("cut", r"re-?\s?exci|re-?resec|shav", ("re-excision of medial margin", "re excision", "margin shave"), ("excision",)),
@@ -200,44 +276,17 @@ def resolve_edges(edges: list[Edge]  # all statements about margins
         return None
     return MarginStatus(label, edge, evidence if edge.final else "early")
 
-# %% ../../nbs/api/22_rules.margin.ipynb #f4434588
-R_CUES = (" r0", " ro", " r1", " r2", " r local", "0r0", "or0", "oro", "v0r", "vor", ",r0")
-_TRANSECTED = re.compile(r"transected\s?[:?]\s{0,3}(?P<answer>yes|no)\b")
-_R_CODE = re.compile(r"(?<![a-z0-9])r\s?(?:local\s)?(?P<r>[o0-2])(?![a-z0-9])|v\s?[o0-2]\s?r\s?(?P<glued>[o0-2])(?![a-z0-9])")
-_BESIDE_R = re.compile(r"p?[tn]\s?[0-4ox]|v\s?[0o1]|locally")
-
-
-def _code_finding(label: str, detail: str, start: int, end: int) -> Finding:
-    "The finding of a code at `start:end`."
-    return Finding("margin", label, detail, (Span(start, end),), "margin.code")
-
-
-def _transected(document: Document) -> Finding | None:
-    "The form's question whether the tumour is cut through."
-    for position in document.hits("transected"):
-        match = _TRANSECTED.match(document.lower, position)
-        if match:
-            return _code_finding("negative" if match["answer"] == "no" else "positive", match[0], *match.span())
-    return None
-
-
-def _r_category(document: Document) -> Finding | None:
-    "The R category, printed as a capital beside another code."
-    lower = document.lower
-    for position in document.hits(*R_CUES):
-        match = _R_CODE.search(lower, position, position + 12)
-        if match and document.text[match.start()] != "r" and _BESIDE_R.search(lower, max(0, position - 50), position + 3):
-            code = (match["r"] or match["glued"]).replace("o", "0")
-            return _code_finding("negative" if code == "0" else "positive", "R" + code, *match.span())
-    return None
-
-
-def read_margin_code(document: Document  # a prepared report
-                     ) -> Finding | None:
-    "The margin status where no margin is named: by the word irradical, by whether the tumour is transected, or by the R category."
-    for position in document.hits("irradical"):
-        return _code_finding("positive", "irradical", position, position + len("irradical"))
-    return _transected(document) or _r_category(document)
+# %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e26
+def unnamed_edges(document: Document  # a prepared report
+                  ) -> list[Edge]:
+    "The statements about ink and excision, and those in another language."
+    edges = []
+    for answer in (*ink_and_excision(document), *foreign_margins(document)):
+        left, right = clause_around(document.text, answer.start, answer.end)
+        lower, words = document.lower, document.lower[max(left, answer.start - 60):min(right, answer.end + 60)]
+        final = document.section(answer.start) not in EARLY_SECTIONS and not any(word in words for word in GROSS_WORDS)
+        edges.append(Edge(answer.start, answer.end, answer.value, is_in_situ(lower[max(left, answer.start - 70):min(right, answer.end + 70)]), final, True, words))
+    return edges
 
 # %% ../../nbs/api/22_rules.margin.ipynb #4a2b67e0
 MOST_EDGES = 400  # more statements than any report has
@@ -251,11 +300,11 @@ def _edges(document: Document, positions: list[int]) -> list[Edge]:
         word = MARGIN_WORD.match(document.lower, position) if position >= done else None
         if word:
             done = word.end()
-            edge = read_edge(document, word.start(), done)
-            if edge:
-                edges.append(edge)
-                if len(edges) == MOST_EDGES:
-                    break
+            edges += read_edges(document, word.start(), done)
+            if len(edges) >= MOST_EDGES:
+                break
+    if any(edge.value == "distance" for edge in edges) and in_rectum(document):
+        edges = [edge._replace(value="yes") if edge.value == "distance" and within_one_millimetre(edge.around) else edge for edge in edges]
     return edges
 
 
@@ -267,9 +316,12 @@ def read_margin(document: Document,            # a prepared report
     later: list[int] = []
     for position in document.hits(*MARGIN_CUES):
         (early if document.section(position) in EARLY_SECTIONS else later).append(position)
-    status = resolve_edges(_edges(document, later) or _edges(document, early))  # what is said early counts when nothing is said later
+    edges = _edges(document, later) or _edges(document, early)  # what is said early counts when nothing is said later
+    unnamed = unnamed_edges(document)
+    left = [edge for edge in unnamed if edge.value == "yes" and "inked" not in document.lower[edge.start:edge.end]]  # an inked surface may be no margin
+    status = resolve_edges([*edges, *left]) or resolve_edges(unnamed)
     if status:
         yield Finding("margin", status.label, status.label or "cannot be assessed", (Span(status.edge.start, status.edge.end),), f"margin.{status.evidence}")
-    elif code := read_margin_code(document):
-        yield code
-MARGIN = Rule("margin", ("margin",), (*MARGIN_CUES, *R_CUES, "transected", "irradical"), read_margin, tuple(f"margin.{evidence}" for evidence in get_args(MarginEvidence)))
+    elif code := residual_code(document):
+        yield Finding("margin", code.label, code.detail, (Span(code.start, code.end),), "margin.code")
+MARGIN = Rule("margin", ("margin",), (*MARGIN_CUES, *RECTUM_CUES, *INK_CUES, *EXCISION_CUES, *FOREIGN_CUES, *R_CUES, *MARGIN_CODE_CUES, "transected", "irradical"), read_margin, tuple(f"margin.{evidence}" for evidence in get_args(MarginEvidence)))

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 
-from ..text.answers import NOTHING_KNOWN, PLAIN_NO, PLAIN_YES, SIGN_FRAME, SIGN_VALUES, SIGNS, StatedAnswer
-from ..text.context import BOX_OPENS, TICK
+from ..text.answers import NOTHING_KNOWN, PLAIN_NO, PLAIN_YES, read_answer, read_shared, SIGN_FRAME, SIGN_VALUES, SIGNS, StatedAnswer
+from ..text.context import BOX_OPENS, DOUBTED_BEFORE, negation_before, TICK
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['TUMOR_WORD', 'TUMOR', 'LENGTH', 'MARGIN_ANSWER', 'NOT_FREE', 'UNSTATED', 'OTHER_SUBJECT', 'NO_DISTANCE', 'LABEL_END',
-           'MARGIN_SIDES', 'SIDE_LIST', 'SUB_LABEL', 'OTHER_QUESTION', 'SPECIMEN', 'LEADING', 'ELSEWHERE', 'judge',
-           'answer_after', 'answer_before']
+           'MARGIN_SIDES', 'SIDE_LIST', 'SUB_LABEL', 'OTHER_QUESTION', 'SPECIMEN', 'LEADING', 'ELSEWHERE', 'PLACED',
+           'UNSURE', 'DENIED_SUBJECT', 'INVOLVEMENT', 'OTHER_SIDES', 'LIST_ITEM', 'LIST_OPENS', 'MOST_ITEMS', 'judge',
+           'answer_after', 'answer_before', 'turned_by_subject', 'involvement_answer', 'list_answers']
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f05
 TUMOR_WORD = PatternTable(
@@ -35,9 +36,14 @@ MARGIN_ANSWER = PatternTable(
     "margin.answer",
     *NOTHING_KNOWN,
     Pattern("perhaps", r"can(?:not|\snot)\s?be\s|see\s(?:comment|note|below|above)", ("cannot be assessed", "see comment"), ("can be", "see the")),
+    Pattern("perhaps", r"suspicious|equivocal|(?:possib|probab|questionab)l(?:y\s(?:involved|positive)|e\sinvolvement)", ("suspicious for involvement", "equivocal", "possibly involved"), ("suspended", "possible tip", "(if possible)")),
+    Pattern("no", r"(?:positive|involved)(?:\sby\s\w{3,10})?\W{1,3}(?:0|zero)\s?(?:/|of|out\sof)\s?\w{1,5}\b", ("involved: 0/6", "positive: 0 of 4"), ("involved: 2/6", "positive: 0.2 cm")),
+    Pattern("no", r"(?:positive|involved)\W{1,3}(?:0|zero)(?![\d.,/]|\s?(?:mm|cm|of|out))|(?:(?<=involved\smargins:\s)|(?<=positive\smargins:\s))0(?!\d|[.,]\d)", ("involved: 0", "involved margins: 0"), ("involved: 0.2 cm", "margins: 0")),
+    Pattern("no", r"(?:0|zero|none)\s?(?:/|of|out\sof)\s?\w{1,5}\s(?:is\s|are\s)?(?:involved|positive)", ("0 of 6 involved", "none of six are positive"), ("2 of 6 involved", "0 of 6 nodes positive")),
+    Pattern("no", r"not\W{1,3}(?:(?!only)\w{1,12}ly\W)?positive", ("not positive",), ("positive", "not only positive")),
     Pattern("no", r"neg(?:ative)?\b|un\W{0,2}involved", ("negative", "uninvolved", "un-involved"), ("negligible", "involved")),
     Pattern("no", r"shows?\s(?:no\b|only\s|benign|normal)", ("shows no tumor", "show only fibrosis"), ("shows nodes", "shows tumor")),
-    Pattern("no", r"not\W{1,3}(?:\w{1,12}ly\W)?(?:transected|involved|identified|present|seen|show|reach|extend|infiltrat\w{1,4})", ("not involved", "not grossly involved", "does not reach"), ("not free of tumor", "involved")),
+    Pattern("no", r"not\W{1,3}(?:(?!only)\w{1,12}ly\W)?(?:transected|involved|identified|present|seen|show|reach|extend|infiltrat\w{1,4})", ("not involved", "not grossly involved", "does not reach"), ("not free of tumor", "involved", "not only involved")),
     Pattern("no", r"[fil1t][rt]ee\b|fr[ebc]{1,2}\b", ("free", "tree of tumor", "frbe of tumor"), ("freely", "three"), "OCR"),
     Pattern("no", r"off\s(?:the\s)?(?:cancer|tumou?r|neoplas)", ("off the tumor", "off cancer"), ("off the specimen",)),
     Pattern("no", r"clear\b|clean\b|widely", ("clear", "widely free"), ("clearly involved", "nuclear")),
@@ -46,9 +52,12 @@ MARGIN_ANSWER = PatternTable(
     *PLAIN_NO,
     Pattern("no", r"adequate|unaffected|normal\b", ("adequate", "unaffected"), ("inadequate", "abnormal", "affected")),
     *PLAIN_YES,
+    Pattern("yes", r"pos\b", ("pos", "pos."), ("post", "posterior")),
     Pattern("yes", r"involved|involves|involvement by\b|affected|infiltrated|invaded", ("involved by carcinoma", "involvement by lymphatic emboli"), ("not involved", "uninvolved", "no involvement by tumor")),
     Pattern("yes", r"present\b|transect\w{1,3}|tumou?r\sat\b", ("present", "transected", "tumor at"), ("not present", "presents", "not transected")),
     Pattern("yes", r"(?:shows?|contains?)\s(?:\w{2,14}\s){0,2}(?&tumor)", ("shows invasive carcinoma", "contains tumor"), ("shows no tumor", "contains ink")),
+    Pattern("yes", r"(?:(?<=margin\s)|(?<=margins\s))with\s(?:(?!no\b)\w{2,12}\s)?(?:tumou?r|carcinoma|\w{2,9}carcinoma|cancer)\b(?![^.;]{0,25}(?:\d|\baway|\bfrom|\bclose|\bwithin|\bfree|\bnear|\bin\ssitu))", ("margin with tumor", "margins with invasive carcinoma"), ("margin with tumor 3 mm away", "margin with no tumor", "margin, bronchus with tumor")),
+    Pattern("yes", r"incomplete(?:ly)?\W{1,2}(?:removed|excised|resected|excision|resection)", ("incompletely excised",), ("completely excised",)),
     Pattern("yes", r"not free\b|not clear\b", ("not free of tumor", "not clear"), ("free", "not clearly involved")),
     Pattern("distance", r"(?&length)|close\b", ("2 mm", "0.4 cm", "1,5 em", "close"), ("12 o'clock", "closed", "2 nodes")),
     *SIGNS,
@@ -59,7 +68,8 @@ MARGIN_ANSWER
 NOT_FREE = PatternTable(
     "margin.not_free",
     Pattern("denied", "free|clear|negative|clean", ("not free", "not entirely clear"), ("free, not", "not quite all negative")),
-    frame=r"\bnot\W{1,2}(?:\w{2,10}\W{1,2})?(?&denied)")
+    Pattern("none", r"(?:surgical\s|resection\s)?(?:free|negative|uninvolved)\s(?=(?:\w{3,10}\s){0,2}$)", ("no free ", "no negative surgical "), ("no clear ", "no tumor. free ", "no tumor, free "), "'no clear margin' may be the tumour's own"),
+    frame=r"\bnot\W{1,2}(?:\w{2,10}\W{1,2})?(?&denied)|\bno\s(?&none)")
 NOT_FREE
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #bb3e5f84
@@ -111,8 +121,8 @@ LABEL_END = re.compile(r"(?:[^:;]{0,75}:|[^:;\n]{0,30};(?=\s(?:no|yes|fr[ebc]{1,
 MARGIN_SIDES = ("anterior", "posterior", "deep", "superior", "inferior", "medial", "lateral", "proximal", "distal", "radial", "circumferential", "superficial", "apical")
 SIDE_LIST = PatternTable(
     "margin.side_list",
-    Pattern("side", "|".join((*MARGIN_SIDES, "apex")), ("posterior, deep", "inferior margin"), ("deep: 2 mm", "lateral margin: free", "deep negative"), "a list of sides, none with an answer of its own"),
-    frame=r"(?&side)(?:\s(?:surgical\s)?margin)?(?![^:\n.;]{0,12}:)(?!\W{1,3}(?:negative|free|clear|uninv|no\b|not\b))", anchored=True)
+    Pattern("side", "|".join((*MARGIN_SIDES, "apex")), ("posterior, deep", "inferior margin"), ("deep: 2 mm", "lateral margin: free", "deep negative", "deep margin negative"), "a list of sides, none with an answer of its own"),
+    frame=r"(?:(?:right|left)\s)?(?&side)(?:\s(?:surgical\s)?margin)?(?![^:\n.;]{0,12}:)(?!(?:\s(?:surgical\s)?margin)?\W{1,3}(?:negative|free|clear|uninv|no\b|not\b))", anchored=True)
 SIDE_LIST
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #6e2bab11
@@ -156,6 +166,10 @@ def _label_before_value(lower: str, end: int, right: int, match: re.Match | None
     return label if match.lastgroup == "distance" and "\n" not in lower[end:label.end()] else None
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #ad94e89a
+_SIDES_END = re.compile(r"(?:(?:right|left|and|" + "|".join(MARGIN_SIDES) + r")[\s,]?){1,12}\.\s{1,2}")  # 'positive margins: inferior. Negative …': the answer is that of the next sentence
+_REACHED_NAME = re.compile(r"\b(?:positive|involved)\s(?:surgical\s|resection\s)?margins?(?:\(s\))?$")
+
+
 def _value_behind(lower: str, end: int, label: re.Match) -> re.Match | None:
     "The answer in the label's value; None when the label has none of its own."
     match = MARGIN_ANSWER.search(lower, label.end(), min(len(lower), label.end() + 75))
@@ -164,9 +178,16 @@ def _value_behind(lower: str, end: int, label: re.Match) -> re.Match | None:
     sub_label = SUB_LABEL.match(lower, label.end())
     if OTHER_QUESTION.search(lower, sub_label.end() if sub_label else label.end(), match.end() + 1):
         return None
+    if _SIDES_END.fullmatch(lower, label.end(), match.start()) and _REACHED_NAME.search(lower, max(0, end - 40), end):
+        return None
     return None if match.lastgroup == "yes" and SPECIMEN.search(lower, end, label.end()) else match
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #b1d8a511
+_CHAIN = re.compile(r"(?:(?:\s?\([^()]{0,60}\))?\s?[,/]\s?(?:negative|neg|clear|free|uninvolved|positive|pos|involved)\b(?!\s\w)){1,4}")  # 'negative / negative / positive', an answer for each of the sides named before
+_THEN_INVOLVED = re.compile(r"[^.;\n]{0,60};\s?(?:margins?\s)?(?:involved|positive)\s?:\s?(?:" + "|".join(MARGIN_SIDES) + ")")  # 'uninvolved: proximal; involved: radial'
+_CHAIN_YES = re.compile(r"\b(?:pos|involved)")
+
+
 def answer_after(lower: str,  # a folded report
                  end: int,    # where the word margin ends
                  right: int,  # where its clause ends
@@ -180,17 +201,19 @@ def answer_after(lower: str,  # a folded report
         if match and match.lastgroup == "yes" and SIDE_LIST.match(lower, label.end()):
             return StatedAnswer("yes", match.start(), label.end())
         match = _value_behind(lower, end, label)
-    return judge(lower, match, end) if match else None
+    answer = judge(lower, match, end) if match else None
+    chain = (_CHAIN.match(lower, answer.end) or _THEN_INVOLVED.match(lower, answer.end)) if answer and answer.value == "no" else None
+    return StatedAnswer("yes", answer.start, chain.end()) if chain and _CHAIN_YES.search(chain[0]) else answer
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f17
 LEADING = PatternTable(
     "margin.leading",
     Pattern("no", "free|clear|negative|uninvolved|clean|benign|tumou?r-free|unaffected|adequate", ("negative surgical ", "tumor-free deep "), ("nuclear ", "inadequate ")),
-    Pattern("distance", r"(?&length)(?=[^;:]{0,40}\b(?:fr[a-z]m|to|away|off|of the|free)\b)", ("2 mm from the ", "3.5 cm frcm the distal ", "0.4 cm to the closest "), ("tumor 2 mm, the ",), "a length without *from* is the tumour's own"),
-    Pattern("distance", r"(?:close to|approach\w{0,3}|near\w{0,2}|within|less than|closest|distance|away|towards)\b", ("close to the ", "approaches the ", "near the "), ("disclosed ", "closed ")),
+    Pattern("distance", r"(?&length)(?=[^;:]{0,40}\b(?:fr[a-z]m|form|to|away|off|of the|free)\b)", ("2 mm from the ", "3.5 cm frcm the distal ", "0.4 cm to the closest "), ("tumor 2 mm, the ",), "a length without *from* is the tumour's own"),
+    Pattern("distance", r"(?:close to|adjacent|approach\w{0,3}|near\w{0,3}|within|less than|closest|distance|away|towards)\b", ("close to the ", "approaches the ", "nearest ", "adjacent to the "), ("disclosed ", "closed ")),
     Pattern("yes", r"present|identified|seen|at|extend\w{0,3}|extension|reach\w{0,3}|abut\w{0,4}|touch\w{0,3}", ("extends to the ", "is present at the ", "reaches the "), ("presented ", "overreaches ")),
-    Pattern("yes", r"involv\w{0,5}|transect\w{0,3}|invades|invading|infiltrates|positive", ("involves the ", "positive deep ", "transected at the "), ("uninvolved ", "infiltrating ")),
-    Pattern("denial", "no|not|without|absence|nor", ("no tumor at any ", "does not reach the "), ("node at the ", "notes ")),
+    Pattern("yes", r"involv\w{0,5}|transect\w{0,3}|invades|invading|infiltrates|positive|incomplete(?=\sat\s)", ("incomplete at the superior ", "involves the ", "positive deep ", "transected at the "), ("uninvolved ", "infiltrating ")),
+    Pattern("denial", r"(?:no|not|without|absen(?:ce|t)|nor|none|neither)(?!\W(?:only|just|merely|solely|simply)\b)", ("no tumor at any ", "does not reach the "), ("node at the ", "notes ", "not only at the ")),
     frame=r"\b(?:(?&no)\b|(?&distance)|(?&yes)\b|(?&denial)\b)", parts={"length": LENGTH})
 LEADING
 
@@ -202,15 +225,29 @@ ELSEWHERE = PatternTable(
     frame=r"\b(?:(?&tissue)|(?&clause))\b(?![\s.]{0,3}(?:resection |surgical )?$)")
 ELSEWHERE
 
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f30
+PLACED = frozenset(("present", "identified", "seen", "at"))  # verbs that say nothing without their subject: it belongs to the evidence
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f41
+UNSURE = PatternTable(
+    "margin.unsure",
+    Pattern("open", r"(?:cannot|can\snot|could\snot|not)\s(?:be\s|been\s)?(?:\w{3,9}ly\s)?(?:exclude|rule)", ("cannot be excluded", "has not been ruled out", "cannot be entirely excluded"), ("ruled out", "not seen")),
+    Pattern("doubt", r"suspicious|suspicion|possibl[ey]|questionabl[ey]|equivocal", ("suspicious for carcinoma at the ", "possible tumor at the "), ("impossible", "unequivocal")),
+    frame=r"\b(?:(?&open)|(?&doubt))")
+UNSURE
+
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f18
-def _reaches(lower: str, left: int, match: re.Match, start: int) -> bool:
-    "Whether the verb at `match` says that tumour reaches the margin at `start`."
+def _reached_from(lower: str, left: int, match: re.Match, start: int) -> int | None:
+    "Where the words begin that say that tumour reaches the margin at `start`, by the verb at `match`; None when they don't say so."
     if ELSEWHERE.search(lower, match.end(), start):
-        return False
-    if match[0].startswith(("involv", "positive")):
-        return True
-    subject = TUMOR_WORD.search(lower, max(left, match.start() - (35 if match[0] == "at" else 95)), match.start())
-    return subject is not None and "site" not in lower[max(left, match.start() - 12):match.start()]
+        return None
+    if match[0].startswith(("involv", "positive", "incomplete")):
+        return match.start()
+    first = max(left, match.start() - (35 if match[0] == "at" else 95))
+    subjects = list(TUMOR_WORD.finditer(lower, first, match.start()))
+    if not subjects or "site" in lower[max(left, match.start() - 12):match.start()]:
+        return None
+    return subjects[-1].start() if match[0] in PLACED else match.start()
 
 
 def answer_before(lower: str,  # a folded report
@@ -222,13 +259,124 @@ def answer_before(lower: str,  # a folded report
     left = max(left, lower.rfind(":", left, start) + 1)
     value, first, last, denied = None, start, start, False
     for match in LEADING.finditer(lower, left, start):
-        kind = match.lastgroup
+        kind, begins = match.lastgroup, match.start()
         if kind == "denial":
-            denied, first, last = True, match.start(), match.end()
-        elif kind != "yes" or _reaches(lower, left, match, start):
-            if not denied:
-                first = match.start()
-            value, last = "no" if denied and kind == "yes" else kind, match.end()
-    if value == "no" and denied and NOT_FREE.search(lower, first, start):
+            if value == "yes" and match[0] in ("none", "neither"):  # 'reaches none of the margins'
+                value, last = "no", match.end()
+            else:
+                denied, first, last = True, begins, match.end()
+            continue
+        if kind == "yes":
+            begins = _reached_from(lower, left, match, start)
+            if begins is None:
+                continue
+        if not denied:
+            first = first if value == kind and (kind == "distance" or match[0] in PLACED) else begins
+        value, last = "no" if denied and kind == "yes" else kind, match.end()
+    if value == "no" and NOT_FREE.search(lower, first if denied else max(left, first - 4), start):
         value = "yes"
+    if value == "yes" and (doubt := UNSURE.search(lower, max(left, first - 45), start)):
+        return StatedAnswer("perhaps", min(first, doubt.start()), last)
     return StatedAnswer(value, first, last) if value else None
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f32
+DENIED_SUBJECT = PatternTable(
+    "margin.denied_subject",
+    Pattern("denied", r"none\sof\s|not\s(?:one|any|a\ssingle)\s(?:of\s)?|no\s(?:one\sof\s)?", ("none of the ", "no surgical ", "not one "), ("no tumor; ", "no residual tumor ", "note the ")),
+    Pattern("denied", r"neither\s(?:of\s)?", ("neither resection ", "neither of the "), ("either ",)),
+    Pattern("denied", r"neither\s(?:[a-z-]{2,14}\s){1,4}nor\s", ("neither the ureter nor the vascular ", "neither nodes nor "), ("either the ureter or the ", "neither of the nodes; ")),
+    Pattern("denied", r"(?:0|zero)\s?(?:/|of|out\sof)\s?\w{1,5}\s", ("0 of 4 ", "zero of six surgical ", "0/4 "), ("10 of 12 ", "0 of 4 nodes; ")),
+    Pattern("denied", r"zero\s|^0\s|(?<=\.\s)0\s", ("zero ", "excision. 0 "), ("n0 ", "m 0 ")),
+    frame=r"(?<![a-z0-9:/.])(?&denied)(?:(?&word)\b|[\s,/-]){0,18}$",
+    parts={"word": r"(?:the|these|its|all|other|remaining|and|or|nor|of|surgical|resection|excision|specimen|inked|painted|final|true|above|sampled|submitted|shaved?|six|four|two|three|five|(?&side))",
+           "side": "|".join((*MARGIN_SIDES, "soft tissue", "skin", "bronchial", "vascular", "ureteral", "urethral", "mucosal"))})
+DENIED_SUBJECT
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f33
+_TURNED = {"yes": "no", "no": "yes"}
+_VERB_BEHIND = re.compile(r"[^:;\n]{0,40}\b(?:is|are|was|were|appears?)\s")
+
+
+def turned_by_subject(lower: str,           # a folded report
+                      left: int,            # where the clause begins
+                      start: int,           # where the word margin begins
+                      end: int,             # where it ends
+                      answer: StatedAnswer,  # what stands behind it
+                      ) -> StatedAnswer | None:
+    "The answer to the margin when its subject is none of the margins; None when the subject denies nothing."
+    denied = DENIED_SUBJECT.search(lower, max(left, start - 75), start)
+    if not denied or ":" in lower[end:answer.start] or answer.value == "no" and not _VERB_BEHIND.match(lower, end, answer.start):
+        return None
+    return StatedAnswer(_TURNED.get(answer.value, answer.value), denied.start(), answer.end)
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f36
+INVOLVEMENT = re.compile(r"\s{1,2}(?:involvement|positivity)\b(?:\s(?:by|with)\s(?:\w{3,10}\s)?(?:tumou?r|carcinoma|cancer)\b)?")
+_INVOLVEMENT_IS = re.compile(r"\s?(?::|-|is|are|was|were|has|have|has been|have been)?\s{0,4}$")
+
+
+def involvement_answer(lower: str,  # a folded report
+                       left: int,   # where the clause begins
+                       start: int,  # where the word margin begins
+                       end: int,    # where it ends
+                       right: int,  # where the clause ends
+                       ) -> StatedAnswer | None:
+    "What is said of 'margin involvement'; None where the margin itself is spoken of, or without an answer."
+    name = INVOLVEMENT.match(lower, end, right)
+    if not name:
+        return None
+    before = lower[max(left, start - 70):start]
+    negated = negation_before(before)
+    if negated is not None:
+        return StatedAnswer("no", start - len(before) + negated, name.end())
+    if DOUBTED_BEFORE.search(before):
+        return StatedAnswer("perhaps", start, name.end())
+    answer = read_answer(lower, name.end(), min(len(lower), name.end() + 60), "margin")
+    if answer and not _INVOLVEMENT_IS.fullmatch(lower, name.end(), answer.start):
+        answer = None
+    return answer or read_shared(lower, name.end(), right)
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f39
+OTHER_SIDES = ("apex", "cranial", "caudal", "ventral", "dorsal", "oral", "aboral", "crm", "peripheral", r"(?:sup|inf|ant|post|med|lat|prox|dist|circ)\b\.?", r"\d\d?\so'?clock", "bladder neck", r"ureter(?:al|ic)?", "urethral", "soft tissue", "vaginal", "parametrial", r"(?:ecto|endo|para)cervical",
+               "bronchial", "vascular", "parenchymal", "mesenteric", "mucosal", "skin", r"o?esophageal", "gastric", "duodenal", "pancreatic neck", "bile duct", "uncinate", r"seminal vesicles?", "hilar", "renal vein")
+LIST_ITEM = PatternTable(
+    "margin.list_item",
+    Pattern("names", r"(?&name)(?:(?&join)(?&name)){0,6}", ("superior - ", "; inferior margin: ", "anterior, posterior and deep ", "\n  radial: "), ("lymph nodes: ", "tumor deep ")),
+    frame=r"[\s*•.,;|()-]{0,14}(?:[a-h1-9][.)]\s?)?(?:(?:and|but|the|with)\s){0,2}(?&names)(?:\s(?:surgical\s|resection\s)?margins?)?(?&gap)", anchored=True,
+    parts={"name": r"(?:antero|postero|supero|infero)?-?(?:" + "|".join((*MARGIN_SIDES, *OTHER_SIDES)) + r")(?![a-z])",
+           "join": r"\s?[,/&]\s?(?:and\s)?|\sand\s", "gap": r"\s?(?:\((?!\s?[+-]\s?\))[^()\n]{0,40}\)\s?)?(?:[:=|]|is|are|was)?[\s.|-]{0,20}(?:(?:\w{3,12}ly|all|both)\s)?"})
+LIST_ITEM
+
+# %% ../../nbs/api/21_rules.margin_answers.ipynb #4b2e1f3a
+LIST_OPENS = re.compile(r"(?:\s(?:\|\s)?status|\sof\s(?:resection|excision))?\s?(?:\([^()]{0,40}\)\s?)?(?:[:;.|-]|are)?")
+_ITEM_REST = re.compile(r"(?:(?!\s\(?[a-h1-9][.)]\s)(?:[^;,\n.]|[.,](?=\d))){0,90}")
+_ITEM_MORE = re.compile(r",\s(?:(?P<reached>involved|positive)|uninvolved|negative|free|clear|close)\b(?:[^;,\n.]|[.,](?=\d)){0,60}")  # ': 4 cm, uninvolved;'
+_TUMOUR_THERE = re.compile(r"(?:invasive\s)?(?:tumou?r|(?:adeno)?carcinoma)\s(?:is\s)?(?:focally\s)?(?:present|identified|seen|at\s(?:the\s)?(?:margin|ink|edge))\b")
+MOST_ITEMS = 16  # more sides than a specimen has
+
+
+def list_answers(lower: str,  # a folded report
+                 end: int,    # where the word margin ends
+                 ) -> list[tuple[int, int, StatedAnswer]]:
+    "The items of the list behind the word margin: where each begins and ends, and its answer. None unless two items have answers."
+    items: list[tuple[int, int, StatedAnswer]] = []
+    place = LIST_OPENS.match(lower, end).end()
+    for _ in range(MOST_ITEMS):
+        item = LIST_ITEM.match(lower, place, min(len(lower), place + 160))
+        if not item:
+            more = _ITEM_MORE.match(lower, place) if items else None
+            if not more:
+                break
+            if more["reached"]:
+                first, _, answer = items[-1]
+                items[-1] = (first, more.end(), StatedAnswer("yes", answer.start, more.end()))
+            place = more.end()
+            continue
+        match = MARGIN_ANSWER.match(lower, item.end(), min(len(lower), item.end() + 60)) or _TUMOUR_THERE.match(lower, item.end())
+        place = _ITEM_REST.match(lower, match.end() if match else item.end()).end()
+        if match and match.re is _TUMOUR_THERE:
+            answer = StatedAnswer("yes", match.start(), match.end())
+        else:
+            answer = judge(lower, match, item.end()) if match and not match[0].startswith("involvement") else None
+        if answer:
+            items.append((item.start("names"), place, answer))
+    return items if len(items) > 1 else []

@@ -13,8 +13,8 @@ from .phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['AnswerValue', 'EARLY_SECTIONS', 'NOTHING_KNOWN', 'PLAIN_NO', 'PLAIN_YES', 'SIGNS', 'SIGN_FRAME', 'SIGN_VALUES',
-           'FOUND_ANSWER', 'GLUED_ANSWER', 'DOUBT_FOLLOWS', 'BOX_FIRST', 'BOX_LAST', 'StatedAnswer', 'read_choice',
-           'read_answer']
+           'FOUND_ANSWER', 'GLUED_ANSWER', 'DOUBT_FOLLOWS', 'BOX_FIRST', 'BOX_LAST', 'LIST_REST', 'SHARED_ANSWER',
+           'StatedAnswer', 'read_choice', 'read_answer', 'read_shared']
 
 # %% ../../nbs/api/14_text.answers.ipynb #3d1c0a15
 AnswerValue = Literal["yes", "no", "perhaps", "distance"]
@@ -33,10 +33,12 @@ EARLY_SECTIONS = ("history", "frozen", "gross")  # names of sections, as `Docume
 NOTHING_KNOWN = (
     Pattern("perhaps", r"not\W{1,3}(?:applicable|specified|reported|assess\w{0,4}|evaluat\w{0,4}|known|determined|stated|given|provided)",
             ("not specified", "not assessed", "not: applicable"), ("not identified", "noted")),
-    Pattern("perhaps", r"indeterminate|unknown|n/?a\b|difficult to|could\snot\sbe\s", ("indeterminate", "n/a", "could not be assessed", "difficult to assess"), ("nasal", "determined")),
+    Pattern("perhaps", r"not\W{1,3}otherwise", ("not otherwise specified",), ("not other",)),
+    Pattern("perhaps", r"not\W(?:been\W|be\W|to\sbe\W)?(?:\w{3,9}ly\W)?(?:ruled\Wout|excluded)", ("has not been ruled out", "is not excluded", "not entirely excluded"), ("ruled out", "not extended")),
+    Pattern("perhaps", r"indeterminate|unknown|n/?a\b|(?:difficult|hard) to|could\snot\sbe\s", ("indeterminate", "n/a", "could not be assessed", "difficult to assess"), ("nasal", "determined")),
 )
 PLAIN_NO = (
-    Pattern("no", r"none\b|no\b|without\b|absent|absence", ("none", "no", "without invasion", "absent"), ("node", "nonessential", "northern")),
+    Pattern("no", r"none\b|no\b(?!\s(?:longer|doubt|question|fewer|less|means)\b)|without\b|(?<!not\s)absent|absence", ("none", "no", "without invasion", "absent"), ("not absent", "no longer in doubt", "node", "nonessential", "northern")),
 )
 PLAIN_YES = (
     Pattern("yes", r"yes\b|positive", ("yes", "positive"), ("eyes", "posterior")),
@@ -61,15 +63,17 @@ FOUND_ANSWER = PatternTable(
     Pattern("no", r"(?&not)(?:observed|found|evident|appreciated|demonstrated|recogni[zs]ed)", ("not clearly evident", "no observed"), ("noted", "observed")),
     Pattern("no", r"not?(?:identified|seen)", ("notidentified", "noseen"), ("notified",), "OCR drops the space"),
     *PLAIN_NO,
-    Pattern("no", r"negative|neg\b|nil\b|not\b|free\b", ("negative", "neg.", "nil", "is not a feature"), ("negligible", "note", "freely")),
+    Pattern("no", r"negative|neg\b|nil\b|free\b", ("negative", "neg.", "nil"), ("negligible", "freely")),
+    Pattern("no", r"not\b(?!\W(?:only|just|merely|solely|simply|un\w{4,10}|infrequent|rare|extensive|widespread|absent|limited|confined|restricted|increased|changed|a\W(?:prominent|major|dominant)))", ("is not a feature",), ("not absent", "not limited to", "note", "is not only", "not uncommon", "not extensive")),
+    Pattern("no", r"(?<!be\s)ruled\Wout\b|(?<!be\s)excluded\b|lacking\b", ("is lacking", "is ruled out", "has been excluded"), ("not ruled out", "cannot be excluded", "may be excluded")),
     Pattern("no", r"unidentified|undetected|unseen|inconspicuous", ("unidentified",), ("identified",)),
     *PLAIN_YES,
-    Pattern("yes", r"presen\w{1,3}\b|pr[!1]{1,2}sent|exists?\b", ("present", "presence", "pr!sent", "exists"), ("represents", "preserved", "coexists"), "OCR reads e as ! or 1"),
+    Pattern("yes", r"presen(?!ts\b|ted\b)\w{1,3}\b|pr[!1]{1,2}sent|exists?\b", ("present", "presence", "pr!sent", "exists"), ("presents with", "presented", "represents", "coexists"), "OCR reads e as ! or 1"),
     Pattern("yes", r"identified|seen\b|noted\b|found\b|observed|detected|demonstrated|evident|prominent", ("identified", "is noted"), ("not identified", "unseen", "foundation")),
-    Pattern("yes", r"extensive\w{0,2}|focal\w{0,2}|multifocal|massive|marked\b|moderate\b|focus\b|foci\b", ("extensively", "focal", "one focus"), ("foreign", "markedly")),
-    Pattern("yes", r"minimal|rare\b|few\b|single\b|several\b|numerous|multiple\b|pos\b", ("rare", "a few small vessels", "pos"), ("rarely", "post")),
+    Pattern("yes", r"extensive\w{0,2}|widespread|focal\w{0,2}|multifocal|massive|substantial|marked\b|moderate\b|focus\b|foci\b", ("extensively", "focal", "one focus"), ("foreign", "markedly")),
+    Pattern("yes", r"minimal|(?<!not\s)rare\b|few\b|single\b|several\b|numerous|multiple\b|pos\b", ("rare", "a few small vessels", "pos"), ("rarely", "post")),
     *SIGNS,
-    frame=rf"\b(?:(?&perhaps)|(?&no)|(?&yes))|{SIGN_FRAME}", parts={"not": r"n[o0]t?\W{1,4}(?:\w{1,12}ly\W{1,3}|been\W|be\W)?"})
+    frame=rf"\b(?:(?&perhaps)|(?&no)|(?&yes))|{SIGN_FRAME}", parts={"not": r"n[o0]t?\W{1,4}(?:(?!(?:on|mere|sole|simp)ly\b)\w{1,12}ly\W{1,3}|been\W|be\W)?"})
 FOUND_ANSWER
 
 # %% ../../nbs/api/14_text.answers.ipynb #3d1c0a26
@@ -162,3 +166,30 @@ def read_answer(lower: str,          # a folded report
     kind = match.lastgroup
     doubted = kind == "yes" and DOUBT_FOLLOWS.match(lower, match.end(), end)
     return StatedAnswer("perhaps" if doubted else SIGN_VALUES.get(kind, kind), match.start(), match.end())
+
+# %% ../../nbs/api/14_text.answers.ipynb #5e1d0c02
+LIST_REST = PatternTable(
+    "answers.list_rest",
+    Pattern("items", r"(?:(?&comma)(?&item)){0,4}(?:(?&comma)|\s{1,2})(?:and|or|nor|and/or|as well as)\s(?&item)", (", necrosis and perineural invasion are absent", " and necrosis: absent"), (", margins free", " and no necrosis", " and margins free", " present and necrosis"), "the items after the first"),
+    frame=r"(?&items)\s?(?::|(?&verb)|(?=not\W|n[o0]t\W))\s{0,3}(?:both\s|all\s)?", anchored=True,
+    parts={"comma": r"\s?,\s{1,2}", "item": r"(?&word)(?:\s(?&word)){0,4}", "verb": r"\s(?:is|are|was|were)\b(?:\s(?:also|both|all)\b)?",
+           "word": r"(?!(?:is|are|was|were|has|have|with|and|or|nor|no|not|without|but|shows?|present|absent|identified|seen|the|which|margins?(?!\sinv))\b)[a-z][a-z/-]{1,20}"})
+LIST_REST
+
+# %% ../../nbs/api/14_text.answers.ipynb #5e1d0c03
+SHARED_ANSWER = PatternTable(
+    "answers.shared",
+    Pattern("no", r"n[o0]t\W{1,3}(?:\w{1,12}ly\W)?(?:identif\w{1,4}|seen|present|detected|noted|observed|found|evident|appreciated)", ("not identified", "not definitely seen"), ("not assessed",)),
+    Pattern("no", r"absent\b|none\b", ("absent",), ("absentia",)),
+    Pattern("yes", r"present\b|identified\b|seen\b|noted\b|found\b|observed\b|detected\b", ("present", "seen"), ("presents with", "not seen")),
+    anchored=True)
+
+
+def read_shared(lower: str,  # a folded report
+                start: int,  # where the first item's name ends
+                end: int,    # where to stop
+                ) -> StatedAnswer | None:
+    "The answer given at the end of a list to all of its items; None without one."
+    rest = LIST_REST.match(lower, start, end)
+    match = SHARED_ANSWER.match(lower, rest.end(), end) if rest else None
+    return StatedAnswer(match.lastgroup, match.start(), match.end()) if match else None

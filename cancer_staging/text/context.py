@@ -12,9 +12,9 @@ from .phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['TICK', 'EMPTY', 'ANY_BOX', 'BOX_OPENS', 'EMPTY_OPENS', 'EMPTY_FOLLOWS', 'TICKED_BEFORE', 'EMPTY_BEFORE', 'BOX_STARTS',
-           'NEGATION', 'NEGATION_OF_NAME', 'NEGATION_ENDS', 'DOUBTED_BEFORE', 'UNSAID', 'NOT_ASSESSED', 'HISTORY',
-           'CLAUSE_END', 'BOUNDARY', 'SENTENCE_END', 'blanked', 'without_unticked', 'negation_before', 'clause_around',
-           'clause_start']
+           'NEGATION', 'NEGATION_OF_NAME', 'SEEMING_NEGATION', 'NEGATION_ENDS', 'DOUBTED_BEFORE', 'UNSAID',
+           'NOT_ASSESSED', 'HISTORY', 'CLAUSE_END', 'BOUNDARY', 'SENTENCE_END', 'blanked', 'without_unticked',
+           'negation_before', 'clause_around', 'clause_start']
 
 # %% ../../nbs/api/11_text.context.ipynb #7ca14f74
 TICK = r"(?:\[\s?[xv*]\s?\]|\(\s?[xv*]\s?\)|[\u2611\u2612\u2713\u2714])"       # a ticked box, for patterns that continue
@@ -94,20 +94,41 @@ NEGATION = PatternTable(
     Pattern("finding", r"negative for|neg for|free of|clear of|absence of|absent|denies|uninvolved", ("negative for carcinoma", "margin is free of tumor"), ("negative margin", "free margin"), "only with what they deny"),
     Pattern("lack", r"lack of|lacks|fails to|failed to", ("lacks invasion", "fails to show"), ("lacking",)),
     Pattern("other", r"rather than|rule out|r/o", ("dcis rather than carcinoma", "r/o metastasis"), ("ruled out",)),
-    frame=r"\b(?:(?&plain)|(?&finding)|(?&lack)|(?&other))\b", named=False)
+    frame=r"\b(?:(?&plain)|(?&finding)|(?&lack)|(?&other))\b")
 NEGATION
 
 # %% ../../nbs/api/11_text.context.ipynb #a2662afc
 NEGATION_OF_NAME = PatternTable(
     "context.negation_of_name",
     Pattern("denied", r"\bn[o0]|\bwithout|\bnot\b|\bneither|\bnor\b", ("no vascular", "n0 lymphatic", "not vascular"), ("node ", "another vascular"), "OCR reads o as 0"),
+    Pattern("denied", r"\black(?:s|ing)\b", ("lacks vascular", "lacking any"), ("black ",)),
     Pattern("denied", r"\babsence of|\bnegative for|\bfree of|\black of|\bdevoid of", ("absence of vascular", "devoid of any"), ("absence. ",)),
-    frame=r"(?&denied)[\s.]{1,3}", named=False)
+    frame=r"(?&denied)[\s.]{1,3}")
+SEEMING_NEGATION = PatternTable(
+    "context.seeming_negation",
+    Pattern("more", r"not\s(?:only|just|merely|solely|simply)", ("not only lymphatic", "not just focal"), ("not seen", "note"), "both are there"),
+    Pattern("common", r"not\s(?:un\w{4,10}|infrequent\w{0,2}|rare\w{0,2})", ("not uncommon", "not infrequently"), ("not identified", "not common")),
+    Pattern("extent", r"not\s(?:extensive|widespread|marked|massive)", ("not extensive", "not widespread"), ("not present",), "little of it may be there"),
+    Pattern("change", r"no\s(?:increase|decrease|change|progression|difference|further|additional|other|more)\b", ("no increase in perineural", "no further vascular"), ("no evidence of", "no definite"), "something else is denied"),
+    Pattern("count", r"no\s(?:fewer|less)\sthan", ("no fewer than",), ("no fewer",), "many are there"),
+    Pattern("sure", r"(?:no|without|beyond)\s(?:a\s)?(?:doubt|question)\b|not\s(?:doubt\w{2,3}|(?:clear|certain|sure|known)\s(?:whether|if|that))\b", ("no doubt about", "not clear whether", "not known if"), ("no clear evidence", "not clearly seen")),
+    Pattern("open", r"not\s(?:been\s|be\s|possible\sto\s)?(?:\w{3,9}ly\s)?(?:rule\w?\sout|exclude)", ("not ruled out", "not been excluded", "not entirely exclude"), ("not extended",)),
+    anchored=True)
 NEGATION_ENDS = PatternTable(
     "context.negation_ends",
-    Pattern("verb", r"\b(?:identif|seen|detect|observ|noted|present|specif|report|applic)", ("mass identified. vascular", "seen and "), ("unseen",)),
+    Pattern("verb", r"\b(?:identif(?!iable)|seen|detect(?!able)|observ(?!able)|noted|present|specif|report|applic)", ("mass identified. vascular", "seen and "), ("unseen", "identifiable vascular")),
+    Pattern("turn", r"\b(?:al)?though\b|\bwhile\b|\bwhereas\b", ("perineural invasion although ",), ("thought",)),
     Pattern("item", r"\b[a-z]\b", ("nodes a vascular",), ("an ",), "a letter of its own numbers the next entry"),
-    Pattern("sign", r"[^a-z/\s.,-]", ("mass; vascular", "in 3 nodes"), ("lymph/vascular",)), named=False)
+    Pattern("sign", r"[^a-z/\s.,-]", ("mass; vascular", "in 3 nodes"), ("lymph/vascular",)))
+
+
+def _reaches_name(between: str  # what stands between a negation and a name
+                  ) -> bool:
+    "Whether the name is near, or the last item of a list that the negation opens."
+    if len(between.split()) <= 5:
+        return True
+    items = between.split(",")
+    return "." not in between and 1 < len(items) <= 8 and not any(len(item.split()) > 5 for item in items)
 
 
 def negation_before(before: str  # what leads to a name in its clause, folded
@@ -115,46 +136,49 @@ def negation_before(before: str  # what leads to a name in its clause, folded
     "Where the negation of the name begins; None when it is not negated."
     for match in NEGATION_OF_NAME.finditer(before):
         between = before[match.end():]
-        if len(between.split()) <= 5 and not NEGATION_ENDS.search(between):
-            return match.start()
+        if not _reaches_name(between) or NEGATION_ENDS.search(between) or SEEMING_NEGATION.match(before, match.start()):
+            continue
+        return match.start()
     return None
 
 # %% ../../nbs/api/11_text.context.ipynb #62b5f732
 DOUBTED_BEFORE = PatternTable(
     "context.doubted_before",
     Pattern("doubted", r"suspicious for|suspicion of|suggest\w{0,5}(?: of)?|possible|probable|questionable|\?", ("suspicious for focal ", "suggestive of ", "possible "), ("possible; ",)),
-    Pattern("doubted", r"cannot exclude|cannot rule out|equivocal for", ("cannot exclude small vessel ",), ("exclude ",)),
-    frame=r"(?&doubted)\s{1,2}(?:[a-z/-]{2,14}\s){0,3}$", named=False)
+    Pattern("doubted", r"cannot exclude|cannot rule out|equivocal for|possible to exclude|(?:hard|difficult) to exclude", ("not possible to exclude ", "cannot exclude small vessel ",), ("exclude ",)),
+    Pattern("doubted", r"(?:clear|certain|sure|known|cannot be determined|cannot (?:say|tell)) (?:whether|if)(?: there is)?", ("not clear whether ", "cannot be determined whether there is ", "uncertain if "), ("to establish whether ", "if ")),
+    frame=r"(?&doubted)\s{1,2}(?:[a-z/-]{2,14}\s){0,3}$")
 UNSAID = PatternTable(
     "context.unsaid",
     Pattern("unsaid", r"not\W{1,3}(?:applicable|specified|reported|stated|given|provided|evaluat\w{0,4}|assess\w{0,4}|known)", ("not specified", "not: assessed"), ("not identified",)),
-    Pattern("unsaid", r"\bn/?a\b|unknown|cannot\sbe\s(?:assess|determin|evaluat)", ("n/a", "cannot be assessed"), ("nasal", "cannot be seen")), named=False)
+    Pattern("unsaid", r"not\W{1,3}otherwise", ("not otherwise specified",), ("not other",)),
+    Pattern("unsaid", r"\bn/?a\b|unknown|cannot\sbe\s(?:assess|determin|evaluat)", ("n/a", "cannot be assessed"), ("nasal", "cannot be seen")))
 NOT_ASSESSED = PatternTable(
     "context.not_assessed",
     Pattern("cannot", r"(?:can(?:not|\snot)|could\snot|unable\sto)\s(?:be\s)?(?:fully\s)?(?:assess|determin|evaluat)", ("cannot be fully assessed", "could not be determined"), ("cannot be seen",)),
     Pattern("not_done", r"not\s(?:assess|applicable|evaluat|provided|available|submitted|known)|\bn/?a\b", ("not submitted", "n/a"), ("not identified",)),
-    Pattern("open", r"indeterminate|unknown|pending|deferred", ("pending",), ()), named=False)
+    Pattern("open", r"indeterminate|unknown|pending|deferred", ("pending",), ()))
 
 # %% ../../nbs/api/11_text.context.ipynb #8e308864
 HISTORY = PatternTable(
     "context.history",
     Pattern("told", r"history of|hx of|h/o|status post|s/p", ("history of breast carcinoma", "s/p lumpectomy"), ("histology of",)),
-    Pattern("earlier", r"previous|prior|known|outside|formerly|recurren", ("previous biopsy", "prior excision", "recurrent tumor"), ("present",)), named=False)
+    Pattern("earlier", r"previous|prior|known|outside|formerly|recurren", ("previous biopsy", "prior excision", "recurrent tumor"), ("present",)))
 
 # %% ../../nbs/api/11_text.context.ipynb #7c2c3838
 CLAUSE_END = PatternTable(
     "context.clause_end",
     Pattern("sign", r"[;:\n]|\.\s\s?[a-z0-9(]", ("free; no", "margin: free", "seen. no"), ("2.5 cm", "3.")),
-    Pattern("turn", r"\bbut\b|\bhowever\b|\bexcept\b|\balthough\b", ("free but close", "however, "), ("butt",)), named=False)
+    Pattern("turn", r"\bbut\b|\bhowever\b|\bexcept\b|\balthough\b", ("free but close", "however, "), ("butt",)))
 BOUNDARY = PatternTable(
     "context.boundary",
     Pattern("stop", r";|\.(?<=[a-z0-9)\]%\"']\.)\s{1,8}(?=[A-Z0-9(\-])|\.\s{0,2}-", ("Free; Clear", "seen. No", "seen. - No"), ("seen. no", "2.5 cm")),
     Pattern("initial", r"\.(?<=[A-Z]\.)\s{1,8}(?=[A-Z][a-z]|[A-Z0-9]{1,2}[.):]\s|-)", ("SEEN. Margins", "SEEN. B. Node"), ("A. MARGIN",), "after capitals a new sentence or a new entry must follow"),
     Pattern("line", r"\n(?:\s{0,6}\n|\s{0,4}(?:[-*•]|\(?[A-Za-z0-9]{1,2}[.)]\s)|(?=[A-Z][^\n:]{2,50}:)|(?=\s{0,4}\w{1,4}\s?[-:]\s))", ("one\n\ntwo", "one\n- two", "one\nMargins: free", "one\nB. two"), ("vascular\ninvasion",)),
-    cased=True, named=False)
+    cased=True)
 SENTENCE_END = PatternTable(
     "context.sentence_end",
-    Pattern("end", r";|\n\s?\n|\.\s{1,3}(?=[a-z]\.\s|[0-9]{1,2}[.)]|-)|\n\s?[-*]", ("free; ", "one\n\ntwo", "free. b. node", "one\n- two"), ("free. the", "2.5 cm")), named=False)
+    Pattern("end", r";|\n\s?\n|\.\s{1,3}(?=[a-z]\.\s|[0-9]{1,2}[.)]|-)|\n\s?[-*]", ("free; ", "one\n\ntwo", "free. b. node", "one\n- two"), ("free. the", "2.5 cm")))
 
 
 def clause_around(text: str,         # the report as printed
