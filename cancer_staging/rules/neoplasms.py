@@ -47,7 +47,7 @@ DENIES = PatternTable(
 DENIED_AFTER = PatternTable(
     "neoplasms.denied_after",
     Pattern("denied", r"(?:is|are|was|were|has\sbeen|not|cells?|component|present|identified)?[\s:,]{0,3}(?:not|n't)\s(?:\w{2,12}ly\s)?(?:be\s)?(?:identified|seen|present|detected|found|noted|observed|evident|demonstrated|appreciated)", (" is not identified", " not seen"), (" is present",)),
-    Pattern("denied", r"(?:is|are|was|were)?\s?(?:absent|excluded|ruled\sout|negative)\b", (" is absent", ": negative"), (" present",)),
+    Pattern("denied", r"(?:is|are|was|were)?\s?(?:absent|excluded|ruled\sout|negative)\b", (" is absent", " was excluded"), (" present",)),
     Pattern("denied", r"(?:\w{2,14}\s?){0,2}:\s{0,3}(?:no|none|absent|negative|not\s(?:identified|present|seen)|0)\b", (": none", " in situ: no"), (": node",)),
     frame=r"[\s,)]{0,3}(?&denied)", anchored=True)
 ASKED = PatternTable(

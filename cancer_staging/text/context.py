@@ -94,7 +94,7 @@ NEGATION = PatternTable(
     Pattern("finding", r"negative for|neg for|free of|clear of|absence of|absent|denies|uninvolved", ("negative for carcinoma", "margin is free of tumor"), ("negative margin", "free margin"), "only with what they deny"),
     Pattern("lack", r"lack of|lacks|fails to|failed to", ("lacks invasion", "fails to show"), ("lacking",)),
     Pattern("other", r"rather than|rule out|r/o", ("dcis rather than carcinoma", "r/o metastasis"), ("ruled out",)),
-    frame=r"\b(?:(?&plain)|(?&finding)|(?&lack)|(?&other))\b")
+    frame=r"\b(?:(?&plain)|(?&finding)|(?&lack)|(?&other))\b", named=False)
 NEGATION
 
 # %% ../../nbs/api/11_text.context.ipynb #a2662afc
@@ -103,7 +103,7 @@ NEGATION_OF_NAME = PatternTable(
     Pattern("denied", r"\bn[o0]|\bwithout|\bnot\b|\bneither|\bnor\b", ("no vascular", "n0 lymphatic", "not vascular"), ("node ", "another vascular"), "OCR reads o as 0"),
     Pattern("denied", r"\black(?:s|ing)\b", ("lacks vascular", "lacking any"), ("black ",)),
     Pattern("denied", r"\babsence of|\bnegative for|\bfree of|\black of|\bdevoid of", ("absence of vascular", "devoid of any"), ("absence. ",)),
-    frame=r"(?&denied)[\s.]{1,3}")
+    frame=r"(?&denied)[\s.]{1,3}", named=False)
 SEEMING_NEGATION = PatternTable(
     "context.seeming_negation",
     Pattern("more", r"not\s(?:only|just|merely|solely|simply)", ("not only lymphatic", "not just focal"), ("not seen", "note"), "both are there"),
@@ -119,7 +119,7 @@ NEGATION_ENDS = PatternTable(
     Pattern("verb", r"\b(?:identif(?!iable)|seen|detect(?!able)|observ(?!able)|noted|present|specif|report|applic)", ("mass identified. vascular", "seen and "), ("unseen", "identifiable vascular")),
     Pattern("turn", r"\b(?:al)?though\b|\bwhile\b|\bwhereas\b", ("perineural invasion although ",), ("thought",)),
     Pattern("item", r"\b[a-z]\b", ("nodes a vascular",), ("an ",), "a letter of its own numbers the next entry"),
-    Pattern("sign", r"[^a-z/\s.,-]", ("mass; vascular", "in 3 nodes"), ("lymph/vascular",)))
+    Pattern("sign", r"[^a-z/\s.,-]", ("mass; vascular", "in 3 nodes"), ("lymph/vascular",)), named=False)
 
 
 def _reaches_name(between: str  # what stands between a negation and a name
@@ -147,38 +147,38 @@ DOUBTED_BEFORE = PatternTable(
     Pattern("doubted", r"suspicious for|suspicion of|suggest\w{0,5}(?: of)?|possible|probable|questionable|\?", ("suspicious for focal ", "suggestive of ", "possible "), ("possible; ",)),
     Pattern("doubted", r"cannot exclude|cannot rule out|equivocal for|possible to exclude|(?:hard|difficult) to exclude", ("not possible to exclude ", "cannot exclude small vessel ",), ("exclude ",)),
     Pattern("doubted", r"(?:clear|certain|sure|known|cannot be determined|cannot (?:say|tell)) (?:whether|if)(?: there is)?", ("not clear whether ", "cannot be determined whether there is ", "uncertain if "), ("to establish whether ", "if ")),
-    frame=r"(?&doubted)\s{1,2}(?:[a-z/-]{2,14}\s){0,3}$")
+    frame=r"(?&doubted)\s{1,2}(?:[a-z/-]{2,14}\s){0,3}$", named=False)
 UNSAID = PatternTable(
     "context.unsaid",
     Pattern("unsaid", r"not\W{1,3}(?:applicable|specified|reported|stated|given|provided|evaluat\w{0,4}|assess\w{0,4}|known)", ("not specified", "not: assessed"), ("not identified",)),
     Pattern("unsaid", r"not\W{1,3}otherwise", ("not otherwise specified",), ("not other",)),
-    Pattern("unsaid", r"\bn/?a\b|unknown|cannot\sbe\s(?:assess|determin|evaluat)", ("n/a", "cannot be assessed"), ("nasal", "cannot be seen")))
+    Pattern("unsaid", r"\bn/?a\b|unknown|cannot\sbe\s(?:assess|determin|evaluat)", ("n/a", "cannot be assessed"), ("nasal", "cannot be seen")), named=False)
 NOT_ASSESSED = PatternTable(
     "context.not_assessed",
     Pattern("cannot", r"(?:can(?:not|\snot)|could\snot|unable\sto)\s(?:be\s)?(?:fully\s)?(?:assess|determin|evaluat)", ("cannot be fully assessed", "could not be determined"), ("cannot be seen",)),
     Pattern("not_done", r"not\s(?:assess|applicable|evaluat|provided|available|submitted|known)|\bn/?a\b", ("not submitted", "n/a"), ("not identified",)),
-    Pattern("open", r"indeterminate|unknown|pending|deferred", ("pending",), ()))
+    Pattern("open", r"indeterminate|unknown|pending|deferred", ("pending",), ()), named=False)
 
 # %% ../../nbs/api/11_text.context.ipynb #8e308864
 HISTORY = PatternTable(
     "context.history",
     Pattern("told", r"history of|hx of|h/o|status post|s/p", ("history of breast carcinoma", "s/p lumpectomy"), ("histology of",)),
-    Pattern("earlier", r"previous|prior|known|outside|formerly|recurren", ("previous biopsy", "prior excision", "recurrent tumor"), ("present",)))
+    Pattern("earlier", r"previous|prior|known|outside|formerly|recurren", ("previous biopsy", "prior excision", "recurrent tumor"), ("present",)), named=False)
 
 # %% ../../nbs/api/11_text.context.ipynb #7c2c3838
 CLAUSE_END = PatternTable(
     "context.clause_end",
     Pattern("sign", r"[;:\n]|\.\s\s?[a-z0-9(]", ("free; no", "margin: free", "seen. no"), ("2.5 cm", "3.")),
-    Pattern("turn", r"\bbut\b|\bhowever\b|\bexcept\b|\balthough\b", ("free but close", "however, "), ("butt",)))
+    Pattern("turn", r"\bbut\b|\bhowever\b|\bexcept\b|\balthough\b", ("free but close", "however, "), ("butt",)), named=False)
 BOUNDARY = PatternTable(
     "context.boundary",
     Pattern("stop", r";|\.(?<=[a-z0-9)\]%\"']\.)\s{1,8}(?=[A-Z0-9(\-])|\.\s{0,2}-", ("Free; Clear", "seen. No", "seen. - No"), ("seen. no", "2.5 cm")),
     Pattern("initial", r"\.(?<=[A-Z]\.)\s{1,8}(?=[A-Z][a-z]|[A-Z0-9]{1,2}[.):]\s|-)", ("SEEN. Margins", "SEEN. B. Node"), ("A. MARGIN",), "after capitals a new sentence or a new entry must follow"),
     Pattern("line", r"\n(?:\s{0,6}\n|\s{0,4}(?:[-*•]|\(?[A-Za-z0-9]{1,2}[.)]\s)|(?=[A-Z][^\n:]{2,50}:)|(?=\s{0,4}\w{1,4}\s?[-:]\s))", ("one\n\ntwo", "one\n- two", "one\nMargins: free", "one\nB. two"), ("vascular\ninvasion",)),
-    cased=True)
+    cased=True, named=False)
 SENTENCE_END = PatternTable(
     "context.sentence_end",
-    Pattern("end", r";|\n\s?\n|\.\s{1,3}(?=[a-z]\.\s|[0-9]{1,2}[.)]|-)|\n\s?[-*]", ("free; ", "one\n\ntwo", "free. b. node", "one\n- two"), ("free. the", "2.5 cm")))
+    Pattern("end", r";|\n\s?\n|\.\s{1,3}(?=[a-z]\.\s|[0-9]{1,2}[.)]|-)|\n\s?[-*]", ("free; ", "one\n\ntwo", "free. b. node", "one\n- two"), ("free. the", "2.5 cm")), named=False)
 
 
 def clause_around(text: str,         # the report as printed
