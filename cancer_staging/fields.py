@@ -242,8 +242,8 @@ def read_registry(name: str,          # the field
 
 
 def staged_columns() -> dict[str, str]:
-    "All columns of the staged table, in order, with the names of their types: str, f32, probs (list of label, prob), evidence (list of start, end, text)."
+    "All columns of the staged table, in order, with the names of their types: str, f32, bool, probs (list of label, prob), evidence (list of start, end, text), checks (list of check, fields, message)."
     columns = {"report_id": "str", "status": "str", "error": "str"}
     for field in FIELDS.values():
         columns |= field.columns
-    return columns
+    return columns | {"reportable": "bool", "checks": "checks"}

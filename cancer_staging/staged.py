@@ -56,6 +56,8 @@ class StagedReport:
     status: Status = Status.OK
     error: str | None = None                                    # what was wrong and what to do
     values: dict[str, StagedValue] = field(default_factory=dict)  # by field; silent fields are absent
+    reportable: bool | None = None                              # by behaviour and site; None: a person has to look
+    checks: tuple = ()                                          # what does not fit: `checks.FailedCheck`
 
     def __getitem__(self, name: str) -> StagedValue:
         return self.values[name]
@@ -87,8 +89,9 @@ def staged_schema() -> pa.Schema:
     "The Arrow schema of the staged table, made from the field declarations."
     import pyarrow as pa
 
-    types = {"str": pa.string(), "f32": pa.float32(), "probs": pa.list_(pa.struct([("label", pa.string()), ("prob", pa.float32())])),
-             "evidence": pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]))}
+    types = {"str": pa.string(), "f32": pa.float32(), "bool": pa.bool_(), "probs": pa.list_(pa.struct([("label", pa.string()), ("prob", pa.float32())])),
+             "evidence": pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())])),
+             "checks": pa.list_(pa.struct([("check", pa.string()), ("fields", pa.list_(pa.string())), ("message", pa.string())]))}
     return pa.schema([(name, types[kind]) for name, kind in staged_columns().items()])
 
 # %% ../nbs/api/60_staged.ipynb #f6613edf
@@ -171,7 +174,7 @@ def batch_csv(batch: pa.RecordBatch  # a staged batch
     "The batch as CSV rows without a header; probabilities and evidence are JSON in their cells."
     import polars as pl
 
-    nested = [name for name, kind in staged_columns().items() if kind in ("probs", "evidence")]
+    nested = [name for name, kind in staged_columns().items() if kind in ("probs", "evidence", "checks")]
     frame = pl.from_arrow(batch)
     frame = frame.with_columns(pl.Series(name, [None if value is None else json.dumps(value, ensure_ascii=False) for value in batch.column(name).to_pylist()], pl.String) for name in nested)
     return frame.write_csv(include_header=False)
@@ -197,9 +200,9 @@ def read_staged(path: str | Path,                                     # .parquet
     if missing:
         raise ValueError(f"{path} is no staged table: it has no column {missing[0]}; make one with 'cancer-staging stage'")
     if path.suffix.lower() == ".csv":
-        lists = [name for name in frame.columns if name.endswith(("_evidence", "_probs"))]
+        lists = [name for name in frame.columns if name.endswith(("_evidence", "_probs")) or name == "checks"]
         frame = frame.with_columns(pl.Series(name, [json.loads(value or "null") for value in frame[name]]) for name in lists)
-        frame = frame.with_columns(pl.col("^.*_confidence$").cast(pl.Float32))
+        frame = frame.with_columns(pl.col("^.*_confidence$").cast(pl.Float32), pl.col("^reportable$").replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean))
     return frame
 
 # %% ../nbs/api/60_staged.ipynb #49790e0f
@@ -207,6 +210,7 @@ def read_staged(path: str | Path,                                     # .parquet
 class Summary(RowCounts):
     "What a run staged."
     notes: int = 0                                       # rows that are ok with a note, such as a duplicate id
+    checks: Counter = field(default_factory=Counter)     # check → rows in which it fails
     stated: Counter = field(default_factory=Counter)     # field → rows with a value
 
     def describe(self) -> str:
@@ -214,6 +218,7 @@ class Summary(RowCounts):
         lines = [f"{self.rows:,} reports: {self.kinds}" + (f" ({self.notes:,} with a note)" if self.notes else "")]
         if self.rows:
             lines += [f"  {FIELDS[name].title:<24}{count / self.rows:>6.1%} stated or inferred" for name, count in self.stated.items()]
+        lines += [f"  check {name:<18}{count:>6,} rows" for name, count in self.checks.most_common()]
         lines += [self.journal] if self.journal else []
         return "\n".join(lines)
 
@@ -221,5 +226,6 @@ class Summary(RowCounts):
         "Counts one staged batch."
         super().add(batch)
         self.notes += sum(status == "ok" and error.is_valid for status, error in zip(batch.column("status").to_pylist(), batch.column("error")))
+        self.checks.update(failed["check"] for of_row in batch.column("checks").to_pylist() for failed in of_row or ())
         for name in FIELDS:
             self.stated[name] += batch.num_rows - batch.column(name).null_count

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
+from .checks import failed_checks
 from .fields import FIELDS
 from .models.judges import Judge, LearnedJudge, NetworkJudge
 from .models.learned import Judgement
@@ -24,6 +25,7 @@ from .reading.encodings import clean_text
 from .reading.reports import flag_duplicates, InputPlan, plan_inputs, read_reports, Report, Status
 from .reading.tables import choose_column, ID_COLUMNS, report_id_of, shown_columns, TEXT_COLUMNS
 from .rules.assembly import GRAMMAR
+from .rules.behavior import is_reportable
 from .rules.calibration import RuleCalibration
 from .rules.gate import may_be_inferred, STAGING, through_gate
 from .rules.grammar import Basis, Finding
@@ -172,7 +174,7 @@ class Stager:
         "The staged report. A failure becomes the report's `error`; it never stops a run."
         answers, status, error = self._answers([report])[0]
         values = {name: answer.in_text(report.text) for name, answer in answers.items()}
-        return StagedReport(report.report_id, report.text, status, error, values)
+        return StagedReport(report.report_id, report.text, status, error, values, _reportable(answers), tuple(failed_checks(answers)) if status is Status.OK else ())
 
     def _answers(self, reports: Sequence[Report]) -> list[tuple[dict[str, LocatedValue], Status, str | None]]:
         "Answers by field, status and error of each report."
@@ -214,9 +216,17 @@ class Stager:
         texts = [report.text for report in reports]
         for name in FIELDS:
             columns += field_columns(name, [answers.get(name) for answers in answered], texts)
+        checks = [[failed._asdict() for failed in failed_checks(answers)] if status == "ok" else [] for answers, status in zip(answered, statuses)]
+        columns += [pa.array([_reportable(answers) for answers in answered], pa.bool_()), pa.array(checks, staged_schema().field("checks").type)]
         return pa.RecordBatch.from_arrays(columns, schema=staged_schema())
 
 # %% ../nbs/api/61_stager.ipynb #f6613edf
+def _reportable(answers: Mapping[str, LocatedValue]) -> bool | None:
+    "Whether a registry wants the case, by behaviour and site."
+    behavior, site = answers.get("behavior"), answers.get("site")
+    return is_reportable(behavior and behavior.label, site and site.detail)
+
+
 BATCH = 128  # reports staged together: few enough that a killed run of scans loses little
 
 

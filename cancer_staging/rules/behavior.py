@@ -16,8 +16,8 @@ from ..text.document import Document, Span
 
 # %% auto #0
 __all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'MOST_GROWTHS', 'LABELS',
-           'BEHAVIOR', 'Said', 'Growth', 'sentence_before', 'is_denied', 'what_is_said', 'word_start', 'find_growths',
-           'decide', 'read_behavior']
+           'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before', 'is_denied', 'what_is_said',
+           'word_start', 'find_growths', 'decide', 'read_behavior', 'is_reportable']
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #86b4d887
 class Said(str, Enum):
@@ -92,7 +92,7 @@ CUES = ("carcino", "karzinom", "sarcoma", "melanoma", "lymphoma", "mesotheli", "
         "vain ", "ain ", "hsil", "high grade squamous", "high-grade squamous", "tis", "lentigo", "bowen", "queyrat", "borderline", "malignant potential", "uncertain", "atypical", "punlmp", "phyllodes", "desmoid", "granulosa cell", "giant cell t",
         "hemangiopericytoma", "solitary fibrous")
 BENIGN_CUES = ("adenoma", "leiomyoma", "fibroid", "lipoma", "mangioma", "papilloma", "osteoma", "chondroma", "schwannoma", "neurofibroma", "meningioma", "nevus", "nevi", "naev", "keratos", "dermatofibroma", "hamartoma", "dermoid", "oncocytoma",
-               "cystadenofib", "pilomat", "angiomyolip", "ganglioneur", "hyperplas", "polyp", "cyst", "inflammation", "itis", "metaplasia", "fibros", "benign", "reactive", "endometriosis", "adenomyosis", "gangrene", "normal", "unremarkable", "atroph", "cirrhosis")
+               "cystadenofib", "pilomat", "angiomyolip", "ganglioneur", "hyperplas", "polyp", "cyst", "inflammation", "itis", "metaplasia", "fibros", "benign", "reactive", "endometriosis", "adenomyosis", "gangrene", "necrosis", "normal", "unremarkable", "atroph", "cirrhosis")
 TUMOUR_CUES = ("tumor", "tumour", "neoplas", "metasta", "invasi")   # without a name they are no diagnosis, yet no benign report has them undenied
 MOST_GROWTHS = 400  # more than any report names
 
@@ -165,6 +165,20 @@ def read_behavior(document: Document,             # a prepared report
         label, proof, rule = decided
         evidence = tuple(Span(growth.start, growth.end) for growth in proof[:2]) or stated.evidence
         yield Finding("behavior", label, label, evidence, rule, "stated" if proof else "inferred")
+
+
+def is_reportable(behavior: str | None,    # its label
+                  site_code: str | None,   # ICD-O-3 topography of the primary
+                  ) -> bool | None:
+    "Whether a registry wants the case: in situ and malignant tumours, and benign ones of the central nervous system; None where a person has to look."
+    if behavior is None or behavior == "6" and site_code is None:
+        return None
+    if behavior in ("2", "3", "6"):
+        return True
+    return (site_code or "").startswith(CENTRAL_NERVOUS)
+
+
+CENTRAL_NERVOUS = ("C70", "C71", "C72", "C75.1", "C75.2", "C75.3")  # ICD-O-3: meninges, brain, cord and nerves, pituitary, craniopharyngeal duct, pineal
 
 
 BEHAVIOR = Rule("behavior", ("behavior",), tuple(dict.fromkeys((*CUES, *BENIGN_CUES, *TUMOUR_CUES))), read_behavior,
