@@ -20,9 +20,9 @@ from ..text.document import sentence_at, sentences, Span
 
 # %% auto #0
 __all__ = ['LEARNED_FIELDS', 'RELATED_TYPES', 'LEAST_TYPE', 'TERMS', 'TYPE_TERMS', 'TERM_WEIGHT', 'PENALTY', 'TYPE_PENALTY',
-           'ARBITER_PENALTY', 'RARE_PENALTY', 'MASKED_WEIGHT', 'WEAK', 'BY_F1', 'LEAST_DESCRIBED', 'LEAST_TERMS',
-           'LEAST_LABELLED', 'LEAST_TYPE_REPORTS', 'BASES', 'Judgement', 'Description', 'Arbiter', 'softmax',
-           'log_probability', 'finding_features', 'pooled_features', 'rules_named', 'LearnedModel',
+           'ARBITER_PENALTY', 'RARE_PENALTY', 'MASKED_WEIGHT', 'WEAK', 'BY_F1', 'NOTHING_FOUND', 'LEAST_DESCRIBED',
+           'LEAST_TERMS', 'LEAST_LABELLED', 'LEAST_TYPE_REPORTS', 'BASES', 'Judgement', 'Description', 'Arbiter',
+           'softmax', 'log_probability', 'finding_features', 'pooled_features', 'rules_named', 'LearnedModel',
            'expected_t_of_types', 'cut_types', 'block_scales']
 
 # %% ../../nbs/api/54_models.learned.ipynb #cc4ec96a
@@ -36,6 +36,7 @@ RARE_PENALTY = 0.1       # for the fields in BY_F1: two hundred M1 teach less
 MASKED_WEIGHT = 0.2      # of a report without its notation, in fitting the arbiter
 WEAK = ("t", "n", "stage_group")  # where the registry is silent and the report is not, its statement teaches the description model
 BY_F1 = ("m",)           # rare classes: called from the probability that gives the best macro-F1 on folds, not from one half
+NOTHING_FOUND = ("N0", "M0")   # where the report says that nobody could look, only what was found can speak
 LEAST_DESCRIBED = 0.9    # probability by the description alone, for a category that the report calls not assessable
 LEAST_TERMS = 40         # different terms, some fifteen words: a shorter text describes nothing that a category could follow from
 LEAST_LABELLED = 50      # labelled reports of a field: fewer can't be stacked on folds
@@ -216,7 +217,7 @@ class LearnedModel:
             labels = FIELDS[name].trained
             best = int(np.argmax(probabilities * self.decisions[name]))
             evidence = () if finding is not None and finding.label == labels[best] else self._evidence(name, best, told, numbers, values, blocks)
-            if unassessed and not (evidence and probabilities[best] >= LEAST_DESCRIBED):
+            if unassessed and (labels[best] in NOTHING_FOUND or not evidence or probabilities[best] < LEAST_DESCRIBED):
                 continue
             judged[name] = Judgement(labels[best], dict(zip(labels, probabilities.tolist())), evidence)
         return judged
