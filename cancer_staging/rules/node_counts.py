@@ -114,10 +114,13 @@ OTHER_FRACTION = PatternTable(
             ("nodes negative. nottingham score ", "nodes; bloom-richardson ", "her2 "), ("nodes, metastatic carcinoma (",), "scores of grade and receptors"),
     Pattern("other", r"grade|differentiat|tubul|nuclei|nuclear|fuhrman|stage", ("node negative. histologic grade: ", "tubule formation ", "fuhrman "), ("lymph node, tumor ",), "grade, and its parts"),
     Pattern("other", r"mitos|\bhpf|fields|x\s?\d", ("nodes. mitoses: ", "per 10 hpf ", "x 400 "), ("node, axillary ",), "mitotic counts and their magnification"),
-    Pattern("other", r"block|slide|section|\bcore|chip|fragment|cassette|biopsies", ("nodes in cassettes ", "lymph node, slides ", "core "), ("axillary nodes, corresponding to ",), "blocks and slides"),
+    Pattern("other", r"block|slide|\bsection|\bcore|chip|fragment|cassette|biopsies", ("nodes in cassettes ", "lymph node, slides ", "core "), ("axillary nodes, corresponding to ", "neck dissection "), "blocks and slides"),
     Pattern("other", r"quadrant|o'clock|of the (?:upper|lower)",
             ("axilla; left breast, 3 o'clock, ", "lymph nodes of the lower "), ("upper paratracheal nodes ",), "a third or a quadrant of an organ, an hour of the breast"),
-    Pattern("other", r"date|page", ("nodes negative. page ", "date: "), ("paratracheal nodes ",), "pages and dates"),
+    Pattern("other", r"\bdate|\bpage", ("nodes negative. page ", "date: "), ("paratracheal nodes ", "candidate nodes ", "mandated node dissection "), "pages and dates"),
+    Pattern("other", r"\b(?:ki-?67|mib-?1|[ct]ps|tils?|er|pr|pgr)\W{1,3}$", ("nodes negative. ki-67: ", "node metastasis, pr ", "cps: "), ("er positive. sentinel nodes ",), "receptors and other stains; right before the ratio"),
+    Pattern("other", r"mandard|regress|cellularity|becker|ishak|fibrosis|rads\b|\becog|karnofsky|clark|breslow", ("regression (mandard) ", "node: cellularity ", "pi-rads "), ("node, progression ",), "scores of regression, of the liver, of imaging, of melanoma"),
+    Pattern("other", r"margins?\W{1,2}(?:(?:is|are)\s)?(?:involved|positive)\W{0,3}$", ("nodes clear; margins involved ",), ("margins involved. lymph nodes ",)),
     Pattern("other", r"\bratio", ("node ratio ",), ("nodes, pelvic operation ",), "a quotient, not a count"))
 OTHER_FRACTION
 
@@ -125,19 +128,20 @@ OTHER_FRACTION
 OTHER_FRACTION_AFTER = PatternTable(
     "nodes.other_fraction_after",
     Pattern("paper", r"results|copy|page|hours|patholog", (" results", ". page", " pathology no"), (" positive",)),
-    Pattern("place", r"of\sthe|quadrant|upper|lower|middle|mid\b", (" of the vagina", " upper esophagus"), (" of nodes", " midline nodes")),
+    Pattern("place", r"of\sthe(?!\s(?:\w{3,14}\s){0,2}(?:lymph|node))|quadrant|upper|lower|middle|mid\b", (" of the vagina", " upper esophagus"), (" of nodes", " midline nodes", " of the axillary nodes")),
     Pattern("score", r"nuclear|points|grade", (" nuclear grade", " points"), (" nodes",)),
     Pattern("mitoses", r"hpf|high", (" hpf", " high power fields", ") hpf"), (" hilar nodes",)),
-    Pattern("material", r"cores?\b|blocks?\b|slides?\b|sections?\b", (" cores", ") slides", " block"), (" corpora", ") nodes")),
-    frame=r"[\s.]{0,3}(?:(?&paper)|(?&place)|(?&score))|(?:[\s.]{0,3}|\)\s?)(?:(?&mitoses)|(?&material))", anchored=True)
+    Pattern("material", r"(?:lymph\s)?(?:nodes?\s)?(?:cores?\b|blocks?\b|slides?\b|sections?\b)", (" cores", ") slides", " lymph node blocks"), (" corpora", ") nodes")),
+    Pattern("measure", r"of\san?\s(?:inch|cent|milli)|inch", (" of an inch",), (" of an axillary node",)),
+    frame=r"[\s.]{0,3}(?:(?&paper)|(?&place)|(?&score))|(?:[\s.]{0,3}|\)\s?)(?:(?&mitoses)|(?&material)|(?&measure))", anchored=True)
 OTHER_FRACTION_AFTER
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #8b8c224a
 N_CODE_BEFORE = PatternTable(
     "nodes.n_code_before",
-    Pattern("pathologic", r"p\W{0,2}n\s?[0-3oxil]", ("pt2 pn1a(", "pt3 pno (sn) (", "pn1mi, "), ("open 1 ", "pn1 right axilla ")),
+    Pattern("pathologic", r"p\W{0,2}n\s?[0-3oxil]", ("pt2 pn1a(", "pt3 pno (sn) (", "pn0(i+)(sn) (", "pn1mi, "), ("open 1 ", "pn1 right axilla ")),
     Pattern("bare", r"(?<![a-z])n\s?[0-3x]", ("pt3 n1 ", "t2 n1b ("), ("ln 1 ", "carcinoma in 1 ")),
-    frame=r"(?:(?&pathologic)|(?&bare))\s?(?:mi\w{0,2}|[a-c])?\s?(?:\(?(?:sn|i[+-]|mol[+-]|mi)\)?\s?)?[,;:]?\s{0,2}[\[({]?\s{0,2}$")
+    frame=r"(?:(?&pathologic)|(?&bare))\s?(?:mi\w{0,2}|[a-c])?\s?(?:\(?(?:sn|i[+-]|mol[+-]|mi)\)?\s?){0,2}[,;:]?\s{0,2}[\[({]?\s{0,2}$")
 N_CODE_BEFORE
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #ff76ba5f
@@ -151,22 +155,25 @@ _REGIONAL_BEFORE = re.compile(r"regional lymph nodes?\s?(?:\([^()]{0,40}\))?\s?:
 NODE_STATUS_BEFORE
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #9b6e4f80
-_NODE_WORDS = ("node", "nodal", " ln ", "lns", "lymph", "axill", "sentinel", "metasta", "sln", "positive for", "ganglion", "station", "dissection",
+_NODE_WORDS = ("node", "nodal", " ln ", " ln:", "lns", "lymph", "axill", "sentinel", "metasta", "sln", "positive for", "station", "dissection", "alnd", "plnd",
+               "ganglion", "ganglio", "curage", "lymf", " lk ",  # French, Spanish, Dutch, German
                "nodc", "nodo", "lyhph", "lylph")  # the last are OCR's
+_NODES_NAMED_BEHIND = re.compile(r"[^.;\n]{0,30}")  # in the same sentence
+_NAMED_STATION = re.compile(r"\b(?:levels?|stations?|zones?|groups?)\s{1,2}(?:no\W{0,2})?$")  # `Level 2/3 nodes`: the numbers are names
 
 
 def describe_ratio(lower: str,       # a folded report
                    match: re.Match,  # where the ratio stands in it
                    ) -> How | None:
     "How the ratio counts nodes: code, status or ratio; None when it counts something else."
-    before = lower[max(0, match.start() - 160):match.start()]
+    before = " " + lower[max(0, match.start() - 160):match.start()].replace("\n", " ")
     if N_CODE_BEFORE.search(before[-18:]):
         return How.CODE
-    if OTHER_FRACTION_AFTER.match(lower, match.end()):
+    if OTHER_FRACTION_AFTER.match(lower, match.end()) or _NAMED_STATION.search(before[-14:]):
         return None
     nearest = max(map(before.rfind, _NODE_WORDS))
     if nearest < 0:
-        following = lower[match.end():match.end() + 30]
+        following = _NODES_NAMED_BEHIND.match(lower, match.end())[0]
         if not any(word in following for word in _NODE_WORDS):
             return None
         nearest = max(0, len(before) - 40)
@@ -177,20 +184,20 @@ def describe_ratio(lower: str,       # a folded report
     return How.RATIO
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #14738f8a
-_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
-_AROUND_SLASH = frozenset("0123456789oil| ")
+_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?:\s?(?:\(\+\)|n?\+))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
+_BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)"), frozenset("0123456789oil| ")
 _PAIR = re.compile(r"total\)\s?:\s{0,3}(?P<positive>\d{1,2})\s?:\s?(?P<examined>\d{1,3})\b")
 _CODE_OF = re.compile(r"pn\s?[0-3o][a-c]?\W{1,3}(?P<positive>\d{1,2})\s(?:out\s)?of\s(?P<examined>\d\s\d|\d{1,2})(?=\W)")
 
 
 def find_ratios(document: Document  # a prepared report
                 ) -> Iterator[Count]:
-    "Counts written 3/14, `(positive:total): 3:14` or `pN1 (3 of 14)`."
+    "Counts written 3/14, 3+/14, `(positive:total): 3:14` or `pN1 (3 of 14)`."
     lower, size = document.lower, len(document.lower)
     for position in document.hits("/"):
-        if not 0 < position < size - 1 or lower[position - 1] not in _AROUND_SLASH or lower[position + 1] not in _AROUND_SLASH:
+        if not 0 < position < size - 1 or lower[position - 1] not in _BEFORE_SLASH or lower[position + 1] not in _AFTER_SLASH:
             continue
-        match = _RATIO.search(lower, max(0, position - 5), min(size, position + 7))
+        match = _RATIO.search(lower, max(0, position - 9, lower.rfind("/", max(0, position - 9), position) + 1), min(size, position + 7))
         if not match or match.end("positive") > position or match.start("examined") < position:
             continue
         positive, examined = read_count(match["positive"]), read_count(match["examined"])
