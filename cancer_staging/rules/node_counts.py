@@ -149,6 +149,8 @@ NODE_STATUS_BEFORE = PatternTable(
     "nodes.status_before",
     Pattern("status", r"node (?:status|count)|nodal status", ("lymph node status: positive ", "nodal status: ", "node count: "), ("receptor status: ", "lymph node status was discussed: ")),
     Pattern("status", r"nodes?\s?:|nodes examined\s?:", ("lymph nodes: negative for tumor ", "nodes examined: "), ("lymph nodes ", "nodes: left axilla ")),
+    Pattern("status", r"(?:number|no\.?|nodes)[\s.](?:involved|positive)\s?/\s?(?:total\s)?(?:number\s)?(?:of\s(?:lymph\s)?nodes\s)?(?:examined|identified|sampled|total)",
+            ("number involved/examined: ", "nodes positive/total: ", "number involved / total number identified: "), ("number involved: ",)),
     Pattern("status", r"total", ("total: ", "total positive "), ("total number of nodes ",), "`Total: 4/20`; then it is the sum"),
     frame=r"(?&status)\W{1,4}(?:negative|positive|pos\b|neg\b|of\b|metastatic)?(?:\sfor\s\w{5,12})?\W{0,4}$")
 _REGIONAL_BEFORE = re.compile(r"regional lymph nodes?\s?(?:\([^()]{0,40}\))?\s?:\W{0,4}$")  # with a bracket: `Regional lymph nodes (pN):`
@@ -186,6 +188,7 @@ def describe_ratio(lower: str,       # a folded report
 # %% ../../nbs/api/19_rules.node_counts.ipynb #14738f8a
 _RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?:\s?(?:\(\+\)|n?\+))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
 _BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)"), frozenset("0123456789oil| ")
+_LISTED_APART = 60  # characters between two ratios of one list at most: `chain 9 (0/4) and 3 examined of the chain 10 (0/3)`
 _PAIR = re.compile(r"total\)\s?:\s{0,3}(?P<positive>\d{1,2})\s?:\s?(?P<examined>\d{1,3})\b")
 _CODE_OF = re.compile(r"pn\s?[0-3o][a-c]?\W{1,3}(?P<positive>\d{1,2})\s(?:out\s)?of\s(?P<examined>\d\s\d|\d{1,2})(?=\W)")
 
@@ -193,7 +196,7 @@ _CODE_OF = re.compile(r"pn\s?[0-3o][a-c]?\W{1,3}(?P<positive>\d{1,2})\s(?:out\s)
 def find_ratios(document: Document  # a prepared report
                 ) -> Iterator[Count]:
     "Counts written 3/14, 3+/14, `(positive:total): 3:14` or `pN1 (3 of 14)`."
-    lower, size = document.lower, len(document.lower)
+    lower, size, last = document.lower, len(document.lower), -_LISTED_APART
     for position in document.hits("/"):
         if not 0 < position < size - 1 or lower[position - 1] not in _BEFORE_SLASH or lower[position + 1] not in _AFTER_SLASH:
             continue
@@ -204,7 +207,10 @@ def find_ratios(document: Document  # a prepared report
         if positive is None or not examined or positive > examined or not any(char.isdigit() for char in match["examined"]):
             continue
         how = describe_ratio(lower, match)
+        if not how and match.start() - last < _LISTED_APART and not (OTHER_FRACTION.search(lower, last, match.start()) or OTHER_FRACTION_AFTER.match(lower, match.end())):
+            how = How.RATIO  # the list of stations goes on
         if how:
+            last = match.end()
             yield Count(match.start(), match.end(), positive, examined, how)
     for pattern, how, cues in ((_CODE_OF, How.CODE, N_CODE_CUES), (_PAIR, How.STATUS, PAIR_CUES)):
         for position in document.hits(*cues):

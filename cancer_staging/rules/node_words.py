@@ -81,7 +81,7 @@ class Walk(NamedTuple):
 def walk_back(tokens: list[str]  # the words before node
               ) -> Walk | None:
     "The count that the tokens end with; None when they end with none."
-    index, aside, skipped, joined = len(tokens) - 1, None, 0, False
+    index, aside, skipped, joined, stopped = len(tokens) - 1, None, 0, False, False
     while index >= 0 and skipped < 8:
         word = tokens[index]
         if word in ")]}":
@@ -94,6 +94,8 @@ def walk_back(tokens: list[str]  # the words before node
             continue
         number = _number_at(tokens, index)
         if number:
+            if stopped and number[1] > 0 and tokens[number[1] - 1] == "/":
+                return None  # 'NOTTINGHAM SCORE 8/9. LYMPH NODES'
             return _finish_walk(tokens, number[0], number[1], index, aside)
         if aside and word in ("multiple", "several", "all", "numerous"):
             return Walk(index, aside.values[0] if aside.is_fraction else None, aside.values[-1])
@@ -101,6 +103,7 @@ def walk_back(tokens: list[str]  # the words before node
             joined = True
         elif not (word.isalpha() or word in "- /.&'\"") or word in _STOP:
             return None
+        stopped |= word == "."
         skipped += 1
         index -= 1
     return None
@@ -335,6 +338,7 @@ ONE_NODE_HEADING
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #cd675ef4
 BEFORE_DIAGNOSIS = ("gross", "history", "frozen")
+_NEW_SENTENCE = re.compile(r"[.;]\s{1,3}(?=[A-Z][a-z])")  # in the report as printed; scans put full stops at the ends of lines
 _DIGIT = re.compile(r"\d")
 _COUNT_WORDS = frozenset((*COUNT_UNITS, *COUNT_TENS, "multiple")) - {"no", "zero"}
 
@@ -373,6 +377,7 @@ def _count_at(document: Document,  # a prepared report
     lower = document.lower
     plural = lower.startswith("nodes", position)
     floor = max(floor, lower.rfind(":", floor, position) + 1)
+    floor = max((stop.end() for stop in _NEW_SENTENCE.finditer(document.text, floor, position + 2)), default=floor)
     if _holds_number(lower[floor:position]):
         walk = walk_back(_TOKEN.findall(lower, floor, position))
         if walk:
