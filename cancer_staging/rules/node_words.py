@@ -15,15 +15,16 @@ from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['NODES_CLEAR', 'NODES_DISEASED', 'JOINED_BEFORE', 'CANDIDATE_NODES', 'OF_NODES', 'AGAIN_BEFORE', 'TOTAL_BEFORE',
-           'OF_WHICH', 'FRACTION_BEHIND', 'NUMBER_BEHIND', 'ONE_NODE_HEADING', 'BEFORE_DIAGNOSIS', 'ESTABLISHED',
-           'UNCOUNTED_NODES', 'Bracket', 'Walk', 'walk_back', 'is_diseased', 'find_worded', 'find_uncounted']
+__all__ = ['NODES_CLEAR', 'NODES_DISEASED', 'JOINED_BEFORE', 'CANDIDATE_NODES', 'UNDER_THE_MICROSCOPE', 'OF_NODES',
+           'AGAIN_BEFORE', 'TOTAL_BEFORE', 'OF_WHICH', 'FRACTION_BEHIND', 'NUMBER_BEHIND', 'ONE_NODE_HEADING',
+           'BEFORE_DIAGNOSIS', 'ESTABLISHED', 'UNCOUNTED_NODES', 'Bracket', 'Walk', 'walk_back', 'is_diseased',
+           'find_worded', 'find_uncounted']
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #0594599f
 _TOKEN = re.compile(r"\d{1,3}(?=[a-z]{4}|of\b)|\w{1,30}|-\s|[^\s\w]")  # a hyphen before a space is a dash
 _STOP = frozenset("in with for from by to is are was were and or at on no not shows showing cm mm em measuring measures ranging contains containing consists which that "
                   "identified within sections section slides slide fragments fragment blocks pieces cores foci half halves third thirds fourth fourths quarter "
-                  "quarters".split())
+                  "quarters number numbers".split())
 _NAMED_BY_NUMBER = frozenset("# level levels no number part x node nodes station group grade specimen cassette cassettes block - . / stage ln chain".split())  # a number after these is a name
 
 
@@ -137,6 +138,8 @@ def _finish_walk(tokens: list[str], value: int, first: int, last: int, aside: Br
     while index >= 0 and tokens[index] in ("the", "these", "those", "total", "a", "all", "."):
         index -= 1
     before = tokens[index] if index >= 0 else ""
+    if before == "than":
+        return None  # 'fewer than 12 lymph nodes'
     if before == "of" or before == "/" and word.isdigit():
         return _with_numerator(tokens, index - 1, walk)
     if index > 0 and before in ("to", "-", "- ", "or") and _number_at(tokens, index - 1):
@@ -168,7 +171,7 @@ def _with_numerator(tokens: list[str], index: int, walk: Walk) -> Walk | None:
             return Walk(bracket.opening, bracket.values[0], walk.examined)
     if index < 0:
         return walk
-    if tokens[index] == "none":
+    if tokens[index] in ("none", "neither"):
         return Walk(index, 0, walk.examined)
     if tokens[index - 1] == "page":
         return None
@@ -191,10 +194,13 @@ NODES_CLEAR
 # %% ../../nbs/api/19_rules.node_words.ipynb #941bc627
 NODES_DISEASED = PatternTable(
     "nodes.diseased",
-    Pattern("diseased", r"positive|involved|involving|replaced|contain|disease\b", ("positive for carcinoma", "nodes are involved by", "containing tumor"), ("uninvolved", "diseases")),
+    Pattern("diseased", r"positive|disease\b", ("positive for carcinoma", "nodal disease"), ("diseases",)),
+    Pattern("diseased", r"(?:involved|involving|replaced|contain)(?!\w{0,3}\s(?:\w{2,12}\s){0,3}?(?&harmless))",
+            ("nodes are involved by", "containing tumor", "replaced by carcinoma"), ("uninvolved", "replaced by fat", "containing anthracotic pigment", "involved by sarcoidosis", "containing only fat")),
     Pattern("diseased", r"metasta|micrometa|macrometa", ("metastatic carcinoma", "micrometastasis"), ("node, fat",)),
     Pattern("diseased", r"with\s(?:macro|micro|carcinoma|tumou?r|adenocarcinoma)|carcinoma|tumou?r", ("nodes with adenocarcinoma", "tumor in"), ("adenocarcinoma",)),
-    frame=r"\b(?&diseased)")
+    frame=r"\b(?&diseased)",
+    parts={"harmless": r"fat|adipos|lipo|pigment|anthrac|granulom|sarcoid|histiocyt|silic|dye\b|tattoo|amyloid|h(?:a?)emosid|calcif|hyalin|fibro|lymphoma|leuk(?:a?)emi|cll\b|germinal|no\b"})
 NODES_DISEASED
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #f6da3b3d
@@ -244,7 +250,14 @@ def is_diseased(document: Document,  # a prepared report
 # %% ../../nbs/api/19_rules.node_words.ipynb #a757ce24
 CANDIDATE_NODES = PatternTable(
     "nodes.candidates",
-    Pattern("candidates", r"possible|grossly|\blarge|\bbig", ("ten possible lymph nodes", "3 grossly positive nodes", "two large lymph node"), ("two enlarged lymph nodes",)))
+    Pattern("doubted", r"\b(?:possible|probable|presumptive|presumed|apparent|potential|candidate)\b", ("ten possible lymph nodes", "three candidate lymph nodes"), ("impossible to tell 3 nodes",)),
+    Pattern("naked_eye", r"\bgrossly|\blarge\b|\bbig\b", ("3 grossly positive nodes", "two large lymph node"), ("two enlarged lymph nodes",)))
+UNDER_THE_MICROSCOPE = PatternTable(
+    "nodes.under_the_microscope",
+    Pattern("seen", r"(?:negative|positive)\sfor\s(?:\w{3,14}\s)?(?&tumor)|(?:no|without)\s(?:evidence\sof\s)?(?:\w{3,14}\s)?(?&tumor)|free\sof\s(?:\w{3,14}\s)?(?&tumor)",
+            (", negative for carcinoma", ": no evidence of metastatic carcinoma", " are free of tumor", " (0/12), no tumor"), (" are identified", ", negative")),
+    Pattern("seen", r"(?:with|contain\w{0,3}|show\w{0,3})\s(?:metasta|(?:\w{3,14}\s)?(?&tumor))", (" contain metastatic carcinoma", " with tumor"), (" with fat",)),
+    frame=r"[\s.,:;-]{0,3}(?:\([^()]{0,12}\)[\s,:]{0,2})?(?:(?:are|is|all|were)\s){0,2}(?&seen)", parts={"tumor": r"tumou?r|metasta|malig|\w{0,9}carcinoma|neoplas|cancer"}, anchored=True)
 OF_NODES = PatternTable(
     "nodes.of_nodes",
     Pattern("material", r"blocks?|slides?|sections?|tissues?|fragments?", (" blocks", " tissue"), (" sectioned",)),
@@ -277,6 +290,14 @@ _METASTASES = re.compile(r"\s{0,2}metasta[st][ei]s")
 OF_WHICH
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #b895e1db
+def _are_candidates(lower: str, walk: Walk, end: int) -> bool:
+    "Whether the counted nodes are only thought to be nodes, or counted with the naked eye and not told of again."
+    candidates = CANDIDATE_NODES.search(lower, walk.start, end)
+    if candidates is None or candidates["doubted"]:
+        return candidates is not None
+    return walk.positive is None and not UNDER_THE_MICROSCOPE.match(lower, end)
+
+
 def _judge_walk(document: Document,  # a prepared report
                 walk: Walk,          # from an offset in the report
                 end: int,            # where the word node ends
@@ -285,7 +306,7 @@ def _judge_walk(document: Document,  # a prepared report
     lower, start, positive, examined = document.lower, *walk
     if not examined or examined > MOST or (positive or 0) > examined:
         return None
-    if _LEGEND.search(lower, max(0, start - 12), start) or CANDIDATE_NODES.search(lower, start, end) or OF_NODES.match(lower, end):
+    if _LEGEND.search(lower, max(0, start - 12), start) or _are_candidates(lower, walk, end) or OF_NODES.match(lower, end):
         return None
     if positive is None:
         which = OF_WHICH.match(lower, end) if " of " in lower[end:end + 60] else None
@@ -326,6 +347,9 @@ NUMBER_BEHIND
 ONE_NODE_HEADING = PatternTable(
     "nodes.one_node_heading",
     Pattern("nothing", r"no lymph|fat", ("node, axilla: fat", "node: no lymph node tissue"), ("node: negative for tumor",)),
+    Pattern("nothing", r"(?:no|negative for|benign) (?:[a-z]{2,14} ){1,4}in (?:[a-z-]{3,14} ){0,2}(?:fat|fibro-?adipose|adipose|fibrous|soft tissue|connective)",
+            ("node, level 4: no carcinoma in fat", "node: no evidence of tumor in fibroadipose tissue"), ("node: no carcinoma", "node: no tumor in lymph node, fat"), "no node lay in the specimen"),
+    Pattern("nothing", r"(?:benign )?(?:fibro-?adipose|adipose|fibrous|connective|soft) tissue", ("node, pelvic: fibroadipose tissue, no tumor",), ("node: benign lymph node and fibroadipose tissue",)),
     Pattern("clear", r"(?&a_node_with)?(?:negative for|neg for|no (?:tumou?r|evidence|malig|metas|carcin))",
             ("node, sentinel, biopsy: negative for tumor", "node, level 7 - no evidence of", "node: lymph node with no tumor"), ("node (s): negative for tumor", "node, biopsy. negative for")),
     Pattern("clear", r"(?&a_node_with)?(?:benign|reactive) lymph node", ("node, hilar: benign lymph node", "node: lymph node, reactive lymph node"), ("node: benign fat",)),
