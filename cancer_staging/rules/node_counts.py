@@ -15,10 +15,10 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['NUMBER_WORDS', 'COUNT_UNITS', 'COUNT_TENS', 'MOST', 'LABEL_CUES', 'ROMAN_CUES', 'PAIR_CUES', 'N_CODE_CUES',
-           'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'N_CODE_BEFORE', 'NODE_STATUS_BEFORE',
-           'ROMAN_SUBJECT', 'ROMAN_DISEASED', 'NUMBERED_LABEL', 'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED',
-           'LABEL_EXAMINED', 'NODE_STATION', 'ALL_STATIONS', 'ONE_SPECIMEN', 'read_count', 'read_roman', 'How', 'Side',
-           'Count', 'describe_ratio', 'find_ratios', 'find_roman', 'find_labelled']
+           'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'NODE_STATION', 'ALL_STATIONS', 'ONE_SPECIMEN',
+           'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'ROMAN_SUBJECT', 'ROMAN_DISEASED', 'NUMBERED_LABEL', 'TALLY_LABEL',
+           'LABEL_EXCLUDED', 'LABEL_INVOLVED', 'LABEL_EXAMINED', 'read_count', 'read_roman', 'How', 'Side', 'Count',
+           'names_station', 'describe_ratio', 'named_before', 'find_ratios', 'find_roman', 'find_labelled']
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #779ab207
 NUMBER_WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())
@@ -86,7 +86,7 @@ class Count(NamedTuple):
     positive: int | None
     examined: int | None
     how: How
-    station: str = ""  # for labels: the station or kind of metastasis they are restricted to
+    station: str = ""  # for labels: the station or kind of metastasis they are restricted to, or how the line names the nodes
 
     @property
     def pair(self) -> tuple[int | None, int | None]:
@@ -105,7 +105,7 @@ LABEL_CUES = ("number", "nodes examined", "nodes positive", "nodes involved", "n
 ROMAN_CUES = ("(no", "dorum no", "dis (no", "dis no", "nodes no", "nodo no")
 PAIR_CUES = ("total):", "total) :")
 N_CODE_CUES = ("pn0", "pno", "pn1", "pn2", "pn3")
-NODE_CUES = ("/", "node", *LABEL_CUES, *ROMAN_CUES, *PAIR_CUES, *N_CODE_CUES)
+NODE_CUES = ("/", "node", "sentinel", *LABEL_CUES, *ROMAN_CUES, *PAIR_CUES, *N_CODE_CUES)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #3fc68374
 OTHER_FRACTION = PatternTable(
@@ -135,6 +135,34 @@ OTHER_FRACTION_AFTER = PatternTable(
     Pattern("measure", r"of\san?\s(?:inch|cent|milli)|inch", (" of an inch",), (" of an axillary node",)),
     frame=r"[\s.]{0,3}(?:(?&paper)|(?&place)|(?&score))|(?:[\s.]{0,3}|\)\s?)(?:(?&mitoses)|(?&material)|(?&measure))", anchored=True)
 OTHER_FRACTION_AFTER
+
+# %% ../../nbs/api/19_rules.node_counts.ipynb #f7bcb96b
+NODE_STATION = PatternTable(
+    "nodes.station",
+    Pattern("station", r"pelvic|para\W{0,2}aortic|inguinal|obturator|iliac", ("pelvic lymph nodes", "para-aortic nodes"), ("aortic valve",)),
+    Pattern("station", r"axillary|mediastinal|hilar|internal mammary", ("axillary nodes", "hilar nodes"), ("lymph nodes",)),
+    Pattern("station", r"cervical|neck|(?:levels?|station|zone|group|region) (?:\d{1,2}[a-z]?|[ivx]{1,4}[ab]?)\b", ("neck nodes", "level ii", "station 4r", "levels i"), ("upper levels", "level of")),
+    Pattern("station", r"peric?o?lic|mesenteric|mesorectal|perigastric|celiac|peribronchial|subcarinal|paratracheal|supraclavicular|retroperitoneal|presacral",
+            ("pericolic lymph nodes", "celiac nodes"), ("melancholic",)),
+    Pattern("station", r"right|left", ("right lymph nodes",), ("lymph nodes",)),
+    Pattern("station", r"sentinel", ("sentinel lymph nodes",), ("lymph nodes",)))
+ALL_STATIONS = PatternTable(
+    "nodes.all_stations",
+    Pattern("all", r"sentinel and non|all |bilateral|total number of lymph nodes", ("sentinel and non sentinel nodes", "all pelvic nodes", "bilateral pelvic nodes"), ("sentinel nodes", "left pelvic nodes")))
+ONE_SPECIMEN = PatternTable(
+    "nodes.one_specimen",
+    Pattern("lobe", r"bronchial", ("bronchial lymph nodes",), ("mediastinal lymph nodes",)),
+    Pattern("specimen", r"\bspecimen\W{1,3}only", ("lymph nodes in this specimen only",), ("lymph nodes in specimen",)))
+NODE_STATION
+
+# %% ../../nbs/api/19_rules.node_counts.ipynb #619d7fb5
+def names_station(lower: str,     # a folded report
+                  position: int,  # where the word node stands in it
+                  ) -> bool:
+    "Whether the words before the word node make it the nodes of one station: `Right pelvic lymph nodes`."
+    before = lower[max(0, position - 45):position]
+    before = before[max(before.rfind(sign) for sign in ".:;\n") + 1:]
+    return NODE_STATION.search(before) is not None and not ALL_STATIONS.search(before)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #8b8c224a
 N_CODE_BEFORE = PatternTable(
@@ -186,6 +214,17 @@ def describe_ratio(lower: str,       # a folded report
     return How.RATIO
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #14738f8a
+_NAME = re.compile(r"([a-z-]{3,20}|[ivx]{1,4}|\d{1,2}[a-z]?)(?:\s(?:lymph\s)?nodes?)\W[^.;\n]{0,25}$")
+
+
+def named_before(lower: str,     # a folded report
+                 position: int,  # where a ratio stands in it
+                 ) -> str:
+    "The word that tells the nodes of this line from others, such as `pelvic`; '' where all are meant."
+    name = _NAME.search(lower, max(0, position - 60), position)
+    return name[1] if name and name[1] not in ("lymph", "regional", "the", "all", "of", "total") else ""
+
+
 _RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?:\s?(?:\(\+\)|n?\+))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
 _BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)"), frozenset("0123456789oil| ")
 _LISTED_APART = 60  # characters between two ratios of one list at most: `chain 9 (0/4) and 3 examined of the chain 10 (0/3)`
@@ -211,7 +250,7 @@ def find_ratios(document: Document  # a prepared report
             how = How.RATIO  # the list of stations goes on
         if how:
             last = match.end()
-            yield Count(match.start(), match.end(), positive, examined, how)
+            yield Count(match.start(), match.end(), positive, examined, how, named_before(lower, match.start()) if how is How.STATUS else "")
     for pattern, how, cues in ((_CODE_OF, How.CODE, N_CODE_CUES), (_PAIR, How.STATUS, PAIR_CUES)):
         for position in document.hits(*cues):
             match = pattern.match(lower, position)
@@ -295,23 +334,6 @@ LABEL_EXAMINED = PatternTable(
     Pattern("examined", r"received|dissected|retrieved|removed|obtained|submitted|identified|found|recovered|present|in specimen", ("nodes retrieved", "lymph nodes in specimen"), ("left nodes",)),
     Pattern("examined", r"^(?:regional )?(?:lymph )?nodes$", ("lymph nodes", "regional lymph nodes"), ("pelvic lymph nodes",), "`Number of lymph nodes: 12`"))
 LABEL_INVOLVED
-
-# %% ../../nbs/api/19_rules.node_counts.ipynb #f7bcb96b
-NODE_STATION = PatternTable(
-    "nodes.station",
-    Pattern("station", r"pelvic|para\W{0,2}aortic|inguinal|obturator|iliac", ("pelvic lymph nodes", "para-aortic nodes"), ("aortic valve",)),
-    Pattern("station", r"axillary|mediastinal|hilar|internal mammary", ("axillary nodes", "hilar nodes"), ("lymph nodes",)),
-    Pattern("station", r"cervical|neck|level \w", ("neck nodes", "level ii"), ("levels", "upper levels")),
-    Pattern("station", r"right|left", ("right lymph nodes",), ("lymph nodes",)),
-    Pattern("station", r"sentinel", ("sentinel lymph nodes",), ("lymph nodes",)))
-ALL_STATIONS = PatternTable(
-    "nodes.all_stations",
-    Pattern("all", r"sentinel and non|all |bilateral|total number of lymph nodes", ("sentinel and non sentinel nodes", "all pelvic nodes", "bilateral pelvic nodes"), ("sentinel nodes", "left pelvic nodes")))
-ONE_SPECIMEN = PatternTable(
-    "nodes.one_specimen",
-    Pattern("lobe", r"bronchial", ("bronchial lymph nodes",), ("mediastinal lymph nodes",)),
-    Pattern("specimen", r"\bspecimen\W{1,3}only", ("lymph nodes in this specimen only",), ("lymph nodes in specimen",)))
-NODE_STATION
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #5aacd07a
 def _restricted_to(what: str  # the middle of a label

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from .node_counts import Count, COUNT_TENS, COUNT_UNITS, How, MOST, read_count
+from .node_counts import Count, COUNT_TENS, COUNT_UNITS, How, MOST, names_station, read_count
+from .node_lists import alone_before, find_station_fractions, listed_before, listed_behind, NUMBER, read_number, read_tally
 from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
@@ -28,12 +29,15 @@ _STOP = frozenset("in with for from by to is are was were and or at on no not sh
 _NAMED_BY_NUMBER = frozenset("# level levels no number part x node nodes station group grade specimen cassette cassettes block - . / stage ln chain".split())  # a number after these is a name
 
 
+_STATION_NUMBER = re.compile(r"(?:[1-9]|1[0-4])[lr]")  # `10L lymph node`
+
+
 def _number_at(tokens: list[str],  # words and signs
                index: int,         # the last token of the number
                ) -> tuple[int, int] | None:
     "The number that ends at token `index`, and the index where it begins; 'thirty-one' is two or three tokens."
     word = tokens[index]
-    value = read_count(word)
+    value = None if _STATION_NUMBER.fullmatch(word) else read_count(word)
     if value is None or word in ("no", "none") or not (word in COUNT_UNITS or word in COUNT_TENS or word[0].isdecimal() or word[-1].isdecimal()):
         return None
     if word.isalpha() and 0 < value < 10:
@@ -281,10 +285,17 @@ TOTAL_BEFORE
 # %% ../../nbs/api/19_rules.node_words.ipynb #200a9c2f
 OF_WHICH = PatternTable(
     "nodes.of_which",
-    Pattern("behind", r"of (?:which|these|them)[\s,]{1,2}(?P<first>\w{1,9})", (", of which 2 contain tumor", ". of these two are positive"), (", of which 2 lie in fat", ", most of which contain tumor")),
-    Pattern("before", r"[^.;:]{0,45}[\s,](?P<second>\w{1,9})[\s.]{1,2}of which",
+    Pattern("unknown", r"[^.;:]{0,45}\b(?:most|some|many|several|few|majority)[\s.]{1,2}(?:of\s)?(?:which|these|them)", (", most of which contain tumor", " from the axilla, the majority of which are positive"), (", of which 2 contain tumor",), "how many is not said"),
+    Pattern("unknown", r"of (?:which|these|them)[\s,]{1,2}(?:most|some|many|several|the|a few)\b[^.;:]{0,25}", (", of which the largest contains tumor",), (", of which 2 contain tumor",)),
+    Pattern("behind", r"of (?:which|these|them)[\s,]{1,2}(?P<first>\w{1,9})", (", of which 2 contain tumor", ". of these two are positive"), (", of which 2 lie in fat", ", of which 2 show no tumor")),
+    Pattern("before", r"[^.;:]{0,45}[\s,](?P<second>\w{1,9})[\s.]{1,2}of (?:which|these|them)",
             (", two of which are positive", " from the axilla, 3 of which show tumor"), (" in fat; two of which are positive", ", of which 2 contain tumor")),
-    frame=r"[\s,;.]{0,3}(?:(?&behind)|(?&before))[\s.]{1,2}(?:contain|show|positive|involved|(?:is|are|was|were)\s(?:positive|involved)|has|have|with)", anchored=True)
+    Pattern("listed", r"(?:(?:were|are)\s)?(?:examined|identified|found|removed|retrieved|recovered|present|dissected|sampled|submitted)?[\s,;:]{1,3}(?:and\s|with\s|including\s)?(?P<third>(?&n))",
+            (" examined, 3 positive for carcinoma", ", 3 contain metastatic carcinoma", " are found, one with metastasis", ", three are positive"), (", 3 with fat", ", 3 cm", ", positive")),
+    Pattern("among", r"(?:out\s)?of\s(?:a\stotal\sof\s)?(?P<total>(?&n))", (" of fourteen contain metastasis", " out of 14 are positive"), (" of 3 cm",), "`three nodes of fourteen contain tumor`"),
+    frame=r"[\s,;.]{0,3}(?:(?&unknown)|(?&behind)|(?&before)|(?&listed)|(?&among))[\s.]{1,2}(?&ill)", anchored=True,
+    parts={"n": NUMBER, "ill": r"(?:(?:is|are|was|were)\s)?(?:found\s(?:to\sbe\s)?)?(?:positive|involved)|(?:contain|show|harbou?r|has|have|with)\w{0,3}[\s.]{1,2}(?:(?!no\b|without|fat\b|reactive|benign|negative)[\w-]{1,14}[\s.]{1,2}){0,3}?"
+                              r"(?:metast|macromet|micromet|tumou?r|\w{0,9}carcinoma|malign|neoplas|cancer|disease|involve)"})
 _POSITIVE_NODES = re.compile(r"\s(?:positive|metastatic)\s(?:lymph\s)?nodes")
 _METASTASES = re.compile(r"\s{0,2}metasta[st][ei]s")
 OF_WHICH
@@ -309,8 +320,13 @@ def _judge_walk(document: Document,  # a prepared report
     if _LEGEND.search(lower, max(0, start - 12), start) or _are_candidates(lower, walk, end) or OF_NODES.match(lower, end):
         return None
     if positive is None:
-        which = OF_WHICH.match(lower, end) if " of " in lower[end:end + 60] else None
-        part = which and read_count(which["first"] or which["second"])
+        which = OF_WHICH.match(lower, end)
+        if which and which["unknown"]:
+            return None
+        if which and which["among"]:
+            total = read_number(which["total"])
+            return Count(start, which.end(), examined, total, How.WORDS) if total and examined <= total else None
+        part = which and read_number(which["first"] or which["second"] or which["third"])
         if part is not None and part <= examined:
             return Count(start, which.end(), part, examined, How.WORDS)
         if _METASTASES.match(lower, end) or examined > 1 and _POSITIVE_NODES.search(lower, start, end):
@@ -407,6 +423,9 @@ def _count_at(document: Document,  # a prepared report
         if walk:
             first = next(islice(_TOKEN.finditer(lower, floor, position), walk.start, None))
             return _judge_walk(document, walk._replace(start=first.start()), position + (5 if plural else 4))
+    tally = read_tally(lower, position, How.WORDS if names_station(lower, position) else How.STATUS)
+    if tally:
+        return tally
     if " of " in lower[position:position + 60]:
         count = _fraction_behind(lower, position)
         if count:
@@ -437,8 +456,12 @@ def find_worded(document: Document,                           # a prepared repor
             continue
         count = _count_at(document, position, max(done, position - 62))
         if count:
-            done = count.end
-            yield count
+            counts = [*listed_before(lower, count.start, done), alone_before(lower, count, done), *listed_behind(lower, count.end)]
+            if len(counts) > 1 and all(count.positive == count.examined for count in counts) and is_diseased(document, counts[0].start, counts[-1].end) is False:
+                counts = [count._replace(positive=0) for count in counts]  # '2 of 2 hilar and 4 of 4 peribronchial nodes are negative'
+            yield from counts
+            done = counts[-1].end
+    yield from find_station_fractions(lower, [position for position in document.hits("sentinel") if document.section(position) not in skipped])
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #61b0be50
 UNCOUNTED_NODES = PatternTable(

@@ -297,6 +297,8 @@ def settle_codes(document: Document,   # a prepared report
                  ) -> list[Count]:
     "The one count that stands for the whole report, as beside the N category: the last after an amendment; none when several tell of different nodes."
     codes = [count for count in counts if count.how is How.CODE] or [count for count in counts if count.how is How.STATUS]
+    if len(codes) > 1 and len({count.station for count in codes} | {""}) > len(codes):
+        return []  # every line names another station
     if not codes or len({count.pair for count in codes}) == 1 or AMENDED.search(document.lower, codes[-2].end, codes[-1].start):
         return codes[-1:]
     return []
