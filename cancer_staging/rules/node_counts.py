@@ -16,9 +16,10 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['NUMBER_WORDS', 'COUNT_UNITS', 'COUNT_TENS', 'MOST', 'LABEL_CUES', 'ROMAN_CUES', 'PAIR_CUES', 'N_CODE_CUES',
            'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'NODE_STATION', 'ALL_STATIONS', 'ONE_SPECIMEN',
-           'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'ROMAN_SUBJECT', 'ROMAN_DISEASED', 'NUMBERED_LABEL', 'TALLY_LABEL',
-           'LABEL_EXCLUDED', 'LABEL_INVOLVED', 'LABEL_EXAMINED', 'read_count', 'read_roman', 'How', 'Side', 'Count',
-           'names_station', 'describe_ratio', 'named_before', 'find_ratios', 'find_roman', 'find_labelled']
+           'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'ROMAN_SUBJECT', 'ROMAN_DISEASED', 'NUMBERED_LABEL', 'BARE_TOTAL',
+           'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED', 'LABEL_EXAMINED', 'read_count', 'read_roman', 'How',
+           'Side', 'Count', 'names_station', 'describe_ratio', 'named_before', 'find_ratios', 'find_roman',
+           'find_labelled']
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #779ab207
 NUMBER_WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())
@@ -101,7 +102,7 @@ class Count(NamedTuple):
 # %% ../../nbs/api/19_rules.node_counts.ipynb #d3719785
 LABEL_CUES = ("number", "nodes examined", "nodes positive", "nodes involved", "nodes sampled", "nodes evaluated", "nodes identified", "nodes submitted", "nodes removed",
               "nodes received", "nodes with", "nodes found", "positive nodes", "positive lymph", "involved nodes", "total nodes", "total lymph", "total examined",
-              "no. examined", "no. involved")
+              "no. examined", "no. involved", "no. positive", "no. of", "total no", "total positive", "total involved")
 ROMAN_CUES = ("(no", "dorum no", "dis (no", "dis no", "nodes no", "nodo no")
 PAIR_CUES = ("total):", "total) :")
 N_CODE_CUES = ("pn0", "pno", "pn1", "pn2", "pn3")
@@ -289,14 +290,22 @@ def find_roman(document: Document  # a prepared report
             yield Count(start, done, first if diseased else 0, first, How.ROMAN)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #acf1718c
-_VALUE = {"value": r"(?P<value>[oil]?\d[0-9oil]{0,2}|[oil]{1,2}|(?&word))(?![\w/]|[.,]\d|\s?(?:cm|mm|%|/))", "word": "none|" + "|".join((*NUMBER_WORDS, "twenty"))}
+_VALUE = {"value": r"_{0,3}(?P<value>[oil]?\d[0-9oil]{0,2}|[oil]{1,2}|(?&word))(?![a-z0-9/]|[.,]\d|\s?(?:cm|mm|%|/))", "word": "none|" + "|".join((*NUMBER_WORDS, "twenty"))}
 NUMBERED_LABEL = PatternTable(
     "nodes.numbered_label",
+    Pattern("sign", r"\s?\|\s{0,9}|\^[a-z0-9]{2,12}\|{1,2}\s?", ("number of nodes involved | 2", "number of lymph nodes examined^capecc||14"), ("number of nodes^loinc",), "columns of a table or of a message"),
     Pattern("sign", r"\s?[:=·]\s{0,90}-?\s?", ("number of lymph nodes examined: 14", "no. involved = none", "number of nodes:\n  3"), ("number of nodes 4", "number of nodes: 1.5 cm", "number of nodes: 1/3")),
     Pattern("verb", r"[\s.]{1,3}(?:is|are)\s{1,3}", ("number of positive nodes is 3", "number of involved nodes are two"), ("number of nodes was counted 3",)),
+    Pattern("nothing", r"(?:(?<=retrieved)|(?<=identified)|(?<=sampled)|(?<=removed)|(?<=dissected)|(?<=evaluated))\s{1,9}", ("number of nodes retrieved 18",), ("number of nodes identified, 18",)),
     Pattern("nothing", r"(?:(?<=nodes)|(?<=examined)|(?<=involved)|(?<=positive))\s{1,90}", ("number of involved nodes 4", "no. examined 12"), ("number of blocks 4", "number of nodes: 4")),
     Pattern("nothing", r"(?:(?<=metastasis)|(?<=metastases)|(?<=disease)|(?<=carcinoma))\s{1,90}", ("number of nodes with metastases 2", "number with metastatic carcinoma 1"), ("number of cancers 2",)),
-    frame=r"(?:number|no\.|numbered)[\s.]{1,3}(?:of[\s.]{1,3})?(?P<what>[a-z ,()/&.\n>-]{0,85}?)(?:(?&sign)|(?&verb)|(?&nothing))(?&value)", parts=_VALUE, anchored=True)
+    frame=r"(?:number|no\.|numbered)[\s.]{1,3}(?:of[\s.]{1,3})?(?P<what>(?:[a-z ,()/&.\n>-]|(?<=level )\d){0,85}?)(?&size)?(?:(?&sign)|(?&verb)|(?&nothing))(?&value)", anchored=True,
+    parts={**_VALUE, "size": r"\s?\([<>]\s?\d[^():]{0,60}\)"})  # `Number of lymph nodes with macrometastases (> 2 mm): 1`
+BARE_TOTAL = PatternTable(
+    "nodes.bare_total",
+    Pattern("total", r"(?:number|no\b\.?)\s?[:=|]?\s{1,9}(?&value)", ("number: 16", "no: 16", "number 12"), ("number of nodes: 16", "number; 16")),
+    parts=_VALUE, anchored=True)
+_AFTER_NODES = re.compile(r"nodes\b[^.;\n]{0,60}[.;:,\s]{1,4}total\s$")  # `Axillary nodes present: Yes. Total `
 NUMBERED_LABEL
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #5bd8a2e1
@@ -306,8 +315,8 @@ TALLY_LABEL = PatternTable(
             ("nodes examined: 10", "nodes positive: o", "nodes removed (all levels): 17"), ("nodes examined 10", "nodes discussed: 3")),
     Pattern("behind", r"nodes[\s.]{1,2}with\s(?:metasta\w{1,6}|tumou?r|carcinoma)", ("nodes with metastasis: 2", "nodes with tumor = 0"), ("nodes with fat: 2",)),
     Pattern("before", r"(?:positive|involved|total)[\s.]{1,2}(?:lymph\s)?nodes", ("positive lymph nodes: 2", "total nodes: 21"), ("negative nodes: 4",)),
-    Pattern("total", r"total[\s.]{1,2}(?:number\s)?examined", ("total examined: 21", "total number examined: 8"), ("total submitted: 8",)),
-    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?\s?[:=]\s{0,60}(?&value)", parts=_VALUE, anchored=True)
+    Pattern("total", r"total[\s.]{1,2}(?:number\s)?(?:examined|positive|involved)", ("total examined: 21", "total number examined: 8", "total positive: 1"), ("total submitted: 8",)),
+    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?(?:\s?[:=|]|\^[a-z0-9]{2,12}\|{1,2})\s{0,60}(?&value)", parts=_VALUE, anchored=True)
 TALLY_LABEL
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #680bf32b
@@ -317,7 +326,7 @@ LABEL_EXCLUDED = PatternTable(
     Pattern("excluded", r"without|negative|uninvolved|free of|benign", ("nodes without tumor", "negative lymph nodes"), ("nodes with tumor", "positive nodes")),
     Pattern("excluded", r"mitos|nuclei|fields", ("mitoses", "high power fields"), ("lymph nodes in specimen",)),
     Pattern("excluded", r"tumou?rs\b|foci|lesion|masses", ("tumors", "foci of carcinoma", "lesions"), ("nodes with tumor",), "`nodes with tumor`, but `number of tumors`"),
-    Pattern("excluded", r"block|slide|core|fragment|section|specimens|biops|pieces|stains|cases|level", ("blocks examined", "specimens received", "levels examined"), ("nodes in specimen",)),
+    Pattern("excluded", r"block|slide|\bcore|fragment|\bsection|specimens|biops|pieces|stains|cases|levels?\b(?! (?:\d|[ivx]{1,4}\b))", ("blocks examined", "specimens received", "levels examined"), ("nodes in specimen", "level ii nodes", "lymph nodes in dissection")),
     Pattern("excluded", r"extracapsular|extranodal", ("nodes with extranodal extension",), ("nodes with metastasis",), "counted beside the positive nodes"),
     Pattern("excluded", r"quadrant", ("quadrants with tumor",), ("right axilla",)))
 LABEL_EXCLUDED
@@ -378,6 +387,16 @@ def _read_label(lower: str,       # a folded report
     return Count(start, match.end(), count if involved else None, None if involved else count, how, station)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #aa39d56d
+def _read_total(lower: str, position: int) -> Count | None:
+    "The bare total behind a line about nodes: `Axillary nodes present: Yes. Total number: 16`."
+    start = position + 6 if lower.startswith("total no", position) else position
+    match = BARE_TOTAL.match(lower, start, start + 30) if lower.startswith("total ", start - 6) else None
+    if not match or not (named := _AFTER_NODES.search(lower, max(0, start - 90), start)) or LABEL_EXCLUDED.search(named[0]):
+        return None
+    examined = read_count(match["value"])
+    return Count(start - 6, match.end(), None, examined, How.LABEL if names_station(lower, named.start()) else How.TOTAL, "") if examined else None
+
+
 def find_labelled(document: Document  # a prepared report
                   ) -> list[Count]:
     "Numbers after labels: each with nodes examined or nodes positive, the other None."
@@ -385,9 +404,11 @@ def find_labelled(document: Document  # a prepared report
     for position in document.hits(*LABEL_CUES):
         if position < done:
             continue
-        table = NUMBERED_LABEL if lower.startswith(("number", "no."), position) else TALLY_LABEL
-        match = table.match(lower, position, min(size, position + 220))
-        count = _read_label(lower, match) if match else None
+        count = _read_total(lower, position)
+        if not count:
+            table = NUMBERED_LABEL if lower.startswith(("number", "no."), position) else TALLY_LABEL
+            match = table.match(lower, position, min(size, position + 220))
+            count = _read_label(lower, match) if match else None
         if count:
             done = count.end
             counts.append(count)

@@ -177,7 +177,7 @@ def _with_numerator(tokens: list[str], index: int, walk: Walk) -> Walk | None:
         return walk
     if tokens[index] in ("none", "neither"):
         return Walk(index, 0, walk.examined)
-    if tokens[index - 1] == "page":
+    if tokens[index - 1] in ("page", "level", "levels", "station", "stations", "zone"):
         return None
     number = _number_at(tokens, index)
     return Walk(number[1], number[0], walk.examined) if number else walk

@@ -128,7 +128,8 @@ FEW_CELLS = PatternTable(
 NOT_ONLY_FEW_CELLS = PatternTable(
     "nodes.not_only_few_cells",
     Pattern("not_only", r"macromet|micromet|metastatic", ("two macrometastases", "metastatic carcinoma"), ("isolated tumor cells",)),
-    Pattern("not_only", r"no (?:isolated|itc)", ("no isolated tumor cells",), ("no metastasis",)))
+    Pattern("not_only", r"(?:no|without|negative for|absence of) (?:isolated|itc)", ("no isolated tumor cells", "negative for itcs"), ("no metastasis",)),
+    Pattern("not_only", r"(?:\bitcs?|isolated tumou?r cells?)(?: clusters?)?(?: \([^()]{0,30}\))?\W{1,3}(?:absent|none|not\b|no\b|negative|0|zero)", ("itc: absent", "isolated tumor cells: 0", "isolated tumor cells (<0.2 mm): none"), ("itcs in node",)))
 
 
 def without_few_cells(lower: str,     # a folded report
