@@ -340,7 +340,7 @@ LABEL_INVOLVED = PatternTable(
 LABEL_EXAMINED = PatternTable(
     "nodes.label_examined",
     Pattern("examined", r"examined|evaluated|assessed|studied|sampled|total", ("lymph nodes examined", "total nodes"), ("pelvic lymph nodes",)),
-    Pattern("examined", r"received|dissected|retrieved|removed|obtained|submitted|identified|found|recovered|present|in specimen", ("nodes retrieved", "lymph nodes in specimen"), ("left nodes",)),
+    Pattern("examined", r"received|dissected|retrieved|removed|obtained|submitted|in?dentified|found|recovered|present|in specimen", ("nodes retrieved", "lymph nodes in specimen", "nodes indentified"), ("left nodes",)),
     Pattern("examined", r"^(?:regional )?(?:lymph )?nodes$", ("lymph nodes", "regional lymph nodes"), ("pelvic lymph nodes",), "`Number of lymph nodes: 12`"))
 LABEL_INVOLVED
 
@@ -358,6 +358,15 @@ def _restricted_to(what: str  # the middle of a label
     return specimen[0] if specimen else ""
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #40d8f22b
+_LINE_ABOVE = re.compile(r"\n\s{0,3}(?P<station>[a-z][a-z ]{3,40})\s{0,3}\n\s{0,3}$")
+
+
+def _station_above(lower: str, start: int) -> str:
+    "The station that the line above a label names, as `RIGHT OBTURATOR` above `NUMBER OF NODES IDENTIFIED: 4`; else ''."
+    line = _LINE_ABOVE.search(lower, max(0, start - 55), start)
+    return line["station"].strip() if line and NODE_STATION.search(line["station"]) and not ALL_STATIONS.search(line["station"]) else ""
+
+
 _BARE = ("examined", "involved", "positive", "with metastasis", "with metastases", "sampled")  # what a synoptic form may leave it at
 
 
@@ -382,7 +391,7 @@ def _read_label(lower: str,       # a folded report
     involved = LABEL_INVOLVED.search(what) is not None
     if not involved and not (count and (total or LABEL_EXAMINED.search(what))):
         return None
-    station = _restricted_to(what)
+    station = _restricted_to(what) or _station_above(lower, start)
     how = How.TOTAL if total and not station else How.LABEL
     return Count(start, match.end(), count if involved else None, None if involved else count, how, station)
 
