@@ -429,13 +429,13 @@ def labelled_totals(document: Document,  # a prepared report
 # %% ../../nbs/api/19_rules.nodes.ipynb #c720d3ad
 EARLIER = PatternTable(
     "nodes.earlier",
-    Pattern("earlier", r"\b(?:history|hx|h/o)\b(?: of)?|\bprevious(?:ly)?\b|\bprior\b|\bearlier\b", ("history: ", "previous axillary dissection: ", "prior sentinel node biopsy ("), ("natural histology ", "priority ")),
+    Pattern("earlier", r"\b(?:history|hx|h/o)\b(?: of)?|\b(?:previous(?:ly)?|prior|earlier)\b(?! frozen)", ("history: ", "previous axillary dissection: ", "prior sentinel node biopsy ("), ("natural histology ", "priority ", "in light of the previous frozen section: ")),
     frame=r"(?&earlier)[^.;\n]{0,60}$")
 
 
 def _is_earlier(document: Document, count: Count) -> bool:
     "Whether the count was made at an earlier operation: `Previous sentinel biopsy: 1/2`."
-    return EARLIER.search(document.lower, max(0, count.start - 75), count.start) is not None
+    return count.how is not How.CODE and EARLIER.search(document.lower, max(0, count.start - 75), count.start) is not None
 
 
 def _find_counts(document: Document  # a prepared report
