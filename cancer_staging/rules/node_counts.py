@@ -15,11 +15,11 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['NUMBER_WORDS', 'COUNT_UNITS', 'COUNT_TENS', 'MOST', 'LABEL_CUES', 'ROMAN_CUES', 'PAIR_CUES', 'N_CODE_CUES',
-           'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'NODE_STATION', 'ALL_STATIONS', 'ONE_SPECIMEN',
-           'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'ROMAN_SUBJECT', 'ROMAN_DISEASED', 'NUMBERED_LABEL', 'BARE_TOTAL',
-           'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED', 'LABEL_EXAMINED', 'read_count', 'read_roman', 'How',
-           'Side', 'Count', 'names_station', 'describe_ratio', 'named_before', 'find_ratios', 'find_roman',
-           'find_labelled']
+           'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'NUMBERS_AS_NAMES', 'NODE_STATION', 'ALL_STATIONS',
+           'ONE_SPECIMEN', 'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'ROMAN_SUBJECT', 'ROMAN_DISEASED', 'NUMBERED_LABEL',
+           'BARE_TOTAL', 'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED', 'LABEL_EXAMINED', 'read_count',
+           'read_roman', 'How', 'Side', 'Count', 'names_station', 'describe_ratio', 'named_before', 'find_ratios',
+           'find_roman', 'find_labelled']
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #779ab207
 NUMBER_WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())
@@ -100,7 +100,7 @@ class Count(NamedTuple):
         return getattr(self, side)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #d3719785
-LABEL_CUES = ("number", "nodes examined", "nodes positive", "nodes involved", "nodes sampled", "nodes evaluated", "nodes identified", "nodes submitted", "nodes removed",
+LABEL_CUES = ("number", "nodes retrieved", "nodes recovered", "nodes examined", "nodes positive", "nodes involved", "nodes sampled", "nodes evaluated", "nodes identified", "nodes submitted", "nodes removed",
               "nodes received", "nodes with", "nodes found", "positive nodes", "positive lymph", "involved nodes", "total nodes", "total lymph", "total examined",
               "no. examined", "no. involved", "no. positive", "no. of", "total no", "total positive", "total involved")
 ROMAN_CUES = ("(no", "dorum no", "dis (no", "dis no", "nodes no", "nodo no")
@@ -121,6 +121,7 @@ OTHER_FRACTION = PatternTable(
     Pattern("other", r"\bdate|\bpage", ("nodes negative. page ", "date: "), ("paratracheal nodes ", "candidate nodes ", "mandated node dissection "), "pages and dates"),
     Pattern("other", r"\b(?:ki-?67|mib-?1|[ct]ps|tils?|er|pr|pgr)\W{1,3}$", ("nodes negative. ki-67: ", "node metastasis, pr ", "cps: "), ("er positive. sentinel nodes ",), "receptors and other stains; right before the ratio"),
     Pattern("other", r"mandard|regress|cellularity|becker|ishak|fibrosis|rads\b|\becog|karnofsky|clark|breslow", ("regression (mandard) ", "node: cellularity ", "pi-rads "), ("node, progression ",), "scores of regression, of the liver, of imaging, of melanoma"),
+    Pattern("other", r"margins?\s$", ("nodes clear; margins ",), ("margins; ",)),
     Pattern("other", r"margins?\W{1,2}(?:(?:is|are)\s)?(?:involved|positive)\W{0,3}$", ("nodes clear; margins involved ",), ("margins involved. lymph nodes ",)),
     Pattern("other", r"\bratio", ("node ratio ",), ("nodes, pelvic operation ",), "a quotient, not a count"))
 OTHER_FRACTION
@@ -133,9 +134,19 @@ OTHER_FRACTION_AFTER = PatternTable(
     Pattern("score", r"nuclear|points|grade", (" nuclear grade", " points"), (" nodes",)),
     Pattern("mitoses", r"hpf|high", (" hpf", " high power fields", ") hpf"), (" hilar nodes",)),
     Pattern("material", r"(?:lymph\s)?(?:nodes?\s)?(?:cores?\b|blocks?\b|slides?\b|sections?\b)", (" cores", ") slides", " lymph node blocks"), (" corpora", ") nodes")),
+    Pattern("material", r"(?:of\s)?(?:tumou?r\s)?(?:cells|nuclei)\b", (" of cells", " tumor nuclei"), (" of nodes",)),
+    Pattern("measure", r"h\b|min\b|hours?\b|years?\b", (" h after injection", " years"), (" hilar",)),
     Pattern("measure", r"of\san?\s(?:inch|cent|milli)|inch", (" of an inch",), (" of an axillary node",)),
     frame=r"[\s.]{0,3}(?:(?&paper)|(?&place)|(?&score))|(?:[\s.]{0,3}|\)\s?)(?:(?&mitoses)|(?&material)|(?&measure))", anchored=True)
 OTHER_FRACTION_AFTER
+
+# %% ../../nbs/api/19_rules.node_counts.ipynb #224d59f9
+NUMBERS_AS_NAMES = PatternTable(
+    "nodes.numbers_as_names",
+    Pattern("station", r"levels?|stations?|zones?|groups?", ("level ", "stations ", "groups no. "), ("level iii ", "station: ")),
+    Pattern("specimen", r"specimen|part|jar|container|bottle|vial", ("specimen ", "part no. "), ("specimen: ", "parts ", "partly ")),
+    frame=r"\b(?:(?&station)|(?&specimen))\s{1,2}(?:no\W{0,2})?$")
+NUMBERS_AS_NAMES
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #f7bcb96b
 NODE_STATION = PatternTable(
@@ -186,11 +197,10 @@ _REGIONAL_BEFORE = re.compile(r"regional lymph nodes?\s?(?:\([^()]{0,40}\))?\s?:
 NODE_STATUS_BEFORE
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #9b6e4f80
-_NODE_WORDS = ("node", "nodal", " ln ", " ln:", "lns", "lymph", "axill", "sentinel", "metasta", "sln", "positive for", "station", "dissection", "alnd", "plnd",
+_NODE_WORDS = ("node", "nodal", " ln ", " ln:", " ln,", "lns", "lymph", "axill", "sentinel", "metasta", "sln", "positive for", "station", "dissection", "alnd", "plnd",
                "ganglion", "ganglio", "curage", "lymf", " lk ",  # French, Spanish, Dutch, German
                "nodc", "nodo", "lyhph", "lylph")  # the last are OCR's
 _NODES_NAMED_BEHIND = re.compile(r"[^.;\n]{0,30}")  # in the same sentence
-_NAMED_STATION = re.compile(r"\b(?:levels?|stations?|zones?|groups?)\s{1,2}(?:no\W{0,2})?$")  # `Level 2/3 nodes`: the numbers are names
 
 
 def describe_ratio(lower: str,       # a folded report
@@ -200,7 +210,7 @@ def describe_ratio(lower: str,       # a folded report
     before = " " + lower[max(0, match.start() - 160):match.start()].replace("\n", " ")
     if N_CODE_BEFORE.search(before[-18:]):
         return How.CODE
-    if OTHER_FRACTION_AFTER.match(lower, match.end()) or _NAMED_STATION.search(before[-14:]):
+    if OTHER_FRACTION_AFTER.match(lower, match.end()) or NUMBERS_AS_NAMES.search(before[-16:]):
         return None
     nearest = max(map(before.rfind, _NODE_WORDS))
     if nearest < 0:
@@ -290,10 +300,11 @@ def find_roman(document: Document  # a prepared report
             yield Count(start, done, first if diseased else 0, first, How.ROMAN)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #acf1718c
-_VALUE = {"value": r"_{0,3}(?P<value>[oil]?\d[0-9oil]{0,2}|[oil]{1,2}|(?&word))(?![a-z0-9/]|[.,]\d|\s?(?:cm|mm|%|/))", "word": "none|" + "|".join((*NUMBER_WORDS, "twenty"))}
+_VALUE = {"value": r"_{0,3}(?P<value>[oil]?\d[0-9oil]{0,2}|[oil]{1,2}|(?&word))(?![a-z0-9/]|[.,]\d|\s?(?:cm|mm|%|/)| (?:non-?)?sentinel| axillary)", "word": "none|" + "|".join((*NUMBER_WORDS, "twenty"))}
 NUMBERED_LABEL = PatternTable(
     "nodes.numbered_label",
     Pattern("sign", r"\s?\|\s{0,9}|\^[a-z0-9]{2,12}\|{1,2}\s?", ("number of nodes involved | 2", "number of lymph nodes examined^capecc||14"), ("number of nodes^loinc",), "columns of a table or of a message"),
+    Pattern("sign", r"\s?[.\u2026_]{3,60}\s{0,3}", ("number of nodes retrieved........ 15",), ("number of nodes. 15",), "dots that lead to the number"),
     Pattern("sign", r"\s?[:=·]\s{0,90}-?\s?", ("number of lymph nodes examined: 14", "no. involved = none", "number of nodes:\n  3"), ("number of nodes 4", "number of nodes: 1.5 cm", "number of nodes: 1/3")),
     Pattern("verb", r"[\s.]{1,3}(?:is|are)\s{1,3}", ("number of positive nodes is 3", "number of involved nodes are two"), ("number of nodes was counted 3",)),
     Pattern("nothing", r"(?:(?<=retrieved)|(?<=identified)|(?<=sampled)|(?<=removed)|(?<=dissected)|(?<=evaluated))\s{1,9}", ("number of nodes retrieved 18",), ("number of nodes identified, 18",)),
@@ -311,12 +322,12 @@ NUMBERED_LABEL
 # %% ../../nbs/api/19_rules.node_counts.ipynb #5bd8a2e1
 TALLY_LABEL = PatternTable(
     "nodes.tally_label",
-    Pattern("behind", r"nodes[\s.]{1,2}(?:examined|positive|involved|sampled|evaluated|identified|found|submitted|removed|received|obtained)",
-            ("nodes examined: 10", "nodes positive: o", "nodes removed (all levels): 17"), ("nodes examined 10", "nodes discussed: 3")),
+    Pattern("behind", r"nodes[\s.]{1,2}(?:examined|positive|involved|sampled|evaluated|identified|found|submitted|removed|received|obtained|retrieved|recovered)",
+            ("nodes examined: 10", "nodes positive: o", "nodes removed (all levels): 17", "nodes positive......... 4"), ("nodes examined 10", "nodes discussed: 3")),
     Pattern("behind", r"nodes[\s.]{1,2}with\s(?:metasta\w{1,6}|tumou?r|carcinoma)", ("nodes with metastasis: 2", "nodes with tumor = 0"), ("nodes with fat: 2",)),
     Pattern("before", r"(?:positive|involved|total)[\s.]{1,2}(?:lymph\s)?nodes", ("positive lymph nodes: 2", "total nodes: 21"), ("negative nodes: 4",)),
     Pattern("total", r"total[\s.]{1,2}(?:number\s)?(?:examined|positive|involved)", ("total examined: 21", "total number examined: 8", "total positive: 1"), ("total submitted: 8",)),
-    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?(?:\s?[:=|]|\^[a-z0-9]{2,12}\|{1,2})\s{0,60}(?&value)", parts=_VALUE, anchored=True)
+    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?(?:\s?[:=|]|\^[a-z0-9]{2,12}\|{1,2}|\s?[.\u2026_]{3,60})\s{0,60}(?&value)", parts=_VALUE, anchored=True)
 TALLY_LABEL
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #680bf32b

@@ -12,8 +12,9 @@ from .node_counts import Count, COUNT_TENS, How, NUMBER_WORDS, read_count
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['NUMBER', 'LISTED_BEFORE', 'ALONE_BEFORE', 'LISTED_BEHIND', 'STATION_FRACTION', 'NODE_TALLY', 'read_number',
-           'listed_before', 'alone_before', 'listed_behind', 'find_station_fractions', 'read_tally']
+__all__ = ['NUMBER', 'LISTED_BEFORE', 'ALONE_BEFORE', 'LISTED_BEHIND', 'BOTH_KINDS', 'STATION_FRACTION', 'NODE_TALLY',
+           'read_number', 'listed_before', 'alone_before', 'listed_behind', 'both_kinds', 'find_station_fractions',
+           'read_tally']
 
 # %% ../../nbs/api/19_rules.node_lists.ipynb #e8661734
 _TENS = "|".join(COUNT_TENS)
@@ -28,7 +29,7 @@ def read_number(words: str  # `14`, `fourteen`, `thirty-one`
     return None if None in values else sum(values)
 
 # %% ../../nbs/api/19_rules.node_lists.ipynb #0a3cfa0e
-_STATION = r"(?:left|right|upper|lower|high|low|sentinel|non-?sentinel|level|station|iliac|para-?aortic|[ivx]{1,4}|\d[a-z]?|[a-z-]{4,16}(?:al|ic|ar|ary|ine|ior))"
+_STATION = r"(?:left|right|upper|lower|high|low|sentinel|non-?sentinel|level|station|iliac|para-?aortic|[ivx]{1,4}|\d[a-z]?|[a-z-]{4,16}(?:al|ic|iac|ar|ary|ine|ior))"
 _FRACTION = {"positive": rf"(?P<positive>{NUMBER})", "examined": rf"(?P<examined>{NUMBER})", "again": r"(?:\s?\(\d{1,3}\))?", "stations": rf"(?:\s{_STATION}){{1,4}}",
              "named": r"(?:\s(?:lymph\s)?nodes?)?(?:\s(?:(?:is|are|were)\s)?(?:positive|negative|involved))?", "joined": r"(?:\s?[,;](?:\sand)?|\s(?:and|&|plus|as well as))\s{1,2}"}
 LISTED_BEFORE = PatternTable(
@@ -68,14 +69,16 @@ def alone_before(lower: str,    # a folded report
                  count: Count,  # of nodes that are all healthy or all diseased
                  floor: int,    # nothing before it belongs to the list
                  ) -> Count:
-    "`count` with the number that leads to it and shares what is said of it, if there is one: `three sentinel and ` before `twelve axillary lymph nodes are negative`."
+    "`count` with the numbers that lead to it and share what is said of it, if there are any: `three sentinel and ` before `twelve axillary lymph nodes are negative`."
     if count.positive not in (0, count.examined) or any(sign in lower[count.start:count.end] for sign in (" of ", "/")):
         return count
-    match = ALONE_BEFORE.search(lower, max(floor, count.start - 60), count.start)
-    examined = read_number(match["examined"]) if match else None
-    if not examined:
-        return count
-    return Count(match.start(), count.end, count.positive and count.positive + examined, count.examined + examined, count.how)
+    for _ in range(8):
+        match = ALONE_BEFORE.search(lower, max(floor, count.start - 60), count.start)
+        examined = read_number(match["examined"]) if match else None
+        if not examined:
+            break
+        count = Count(match.start(), count.end, count.positive and count.positive + examined, count.examined + examined, count.how)
+    return count
 
 
 def listed_behind(lower: str,  # a folded report
@@ -98,6 +101,27 @@ def _as_count(match: re.Match, start: int) -> Count | None:
     positive, examined = read_number(match["positive"]), read_number(match["examined"])
     return Count(start, match.end("examined"), positive, examined, How.WORDS) if examined and positive is not None and positive <= examined else None
 
+# %% ../../nbs/api/19_rules.node_lists.ipynb #299a880e
+_KINDS = {"n": NUMBER, "well": r"negative|uninvolved|benign|tumou?r[ -]free|reactive", "ill": r"positive|involved|metastatic", "and": r"\s?(?:and|,|&|;)\s{1,2}", "again": r"(?:\s?\(\d{1,3}\))?"}
+BOTH_KINDS = PatternTable(
+    "nodes.both_kinds",
+    Pattern("well_first", r"(?<![\w/.-])(?P<well1>(?&n))(?&again)\s(?&well)(?&and)(?P<ill1>(?&n))(?&again)\s(?&ill)", ("12 negative and 2 positive ", "twelve (12) benign, two (2) metastatic lymph "), ("2 positive ",)),
+    Pattern("ill_first", r"(?<![\w/.-])(?P<ill2>(?&n))(?&again)\s(?&ill)(?&and)(?P<well2>(?&n))(?&again)\s(?&well)", ("two positive and twelve negative axillary lymph ",), ("two of twelve positive and one negative ",)),
+    frame=r"(?<!of\s)(?:(?&well_first)|(?&ill_first))\s(?:[a-z-]{3,14}\s){0,3}$", parts=_KINDS)
+
+
+def both_kinds(lower: str,     # a folded report
+               position: int,  # where the word node begins
+               end: int,       # where it ends
+               floor: int,     # nothing before it belongs to the count
+               ) -> Count | None:
+    "The count of healthy and diseased nodes that are told apart before one word node; None when they are not."
+    match = BOTH_KINDS.search(lower, max(floor, position - 75), position)
+    if not match:
+        return None
+    well, ill = read_number(match["well1"] or match["well2"]), read_number(match["ill1"] or match["ill2"])
+    return Count(match.start(), end, ill, well + ill, How.WORDS) if None not in (well, ill) and well + ill else None
+
 # %% ../../nbs/api/19_rules.node_lists.ipynb #8ac6f4bb
 STATION_FRACTION = PatternTable(
     "nodes.station_fraction",
@@ -117,7 +141,7 @@ def find_station_fractions(lower: str,            # a folded report
             yield count
 
 # %% ../../nbs/api/19_rules.node_lists.ipynb #684f86ef
-_NAMES = {"n": NUMBER, "seen": r"(?:examined|identified|found|removed|retrieved|recovered|sampled|dissected|harvested|submitted|assessed|in\stotal|in\sall|total(?:\snumber)?)",
+_NAMES = {"n": NUMBER, "seen": r"(?:examined|identified|found|removed|retrieved|recovered|sampled|dissected|harvested|submitted|assessed|present|in\stotal|in\sall|total(?:\snumber)?)",
           "ill": r"(?:(?:(?:is|are|was|were)\s)?(?:positive|involved|metastatic|affected)|(?:with|containing?|contains?|show)\s(?:metasta\w{1,3}|tumou?r|(?:metastatic\s)?carcinoma))",
           "then": r"[\s,;:.(/-]{1,4}(?:and\s|with\s|of\s(?:which|these|them),?\s)?", "is": r"\s?(?:[:=]\s?)?(?:is\s)?", "end": r"\b(?!\s?(?:cm|mm|/|of\b))"}
 NODE_TALLY = PatternTable(
@@ -125,7 +149,7 @@ NODE_TALLY = PatternTable(
     Pattern("number_first", r"(?P<examined1>(?&n))\s(?:(?:were|are)\s)?(?&seen)(?&then)(?P<positive1>(?&n))\s(?&ill)",
             ("nodes: 14 examined, 3 positive", "nodes: fourteen were identified; none involved", "nodes - 22 found, of which two contain tumor"), ("nodes: 14 examined, 3 negative",)),
     Pattern("number_first", r"(?P<positive2>(?&n))\s(?&ill)(?&then)(?P<examined2>(?&n))\s(?:(?:were|are)\s)?(?&seen)", ("nodes: 3 positive, 14 examined", "nodes, 1 involved/12 total"), ("nodes: 3 positive, 11 negative",)),
-    Pattern("name_first", r"(?&seen)(?&is)(?P<examined3>(?&n))(?&then)(?:number\s|no\.?\s)?(?&ill)(?&is)(?P<positive3>(?&n))(?&end)", ("nodes: total 16, positive 3", "nodes examined: 10 positive: 2", "nodes: total number = 16; number involved = 0"), ("nodes: total 16, positive",)),
+    Pattern("name_first", r"(?:number\s|no\.?\s)?(?&seen)(?&is)(?P<examined3>(?&n))(?&then)(?:number\s|no\.?\s)?(?&ill)(?&is)(?P<positive3>(?&n))(?&end)", ("nodes: total 16, positive 3", "nodes examined: 10 positive: 2", "nodes: total number = 16; number involved = 0"), ("nodes: total 16, positive",)),
     Pattern("name_first", r"(?&ill)(?&is)(?P<positive4>(?&n))(?&then)(?&seen)(?&is)(?P<examined4>(?&n))(?&end)", ("nodes: positive 3, total 16", "nodes positive: 3; examined: 14"), ("nodes: positive 3",)),
     Pattern("all", r"all\s(?P<examined5>(?&n))\s(?:(?:are|were)\s)?(?:negative|free\b|uninvolved|benign)", ("nodes: all 12 negative", "nodes: all twelve are free of tumor"), ("nodes: all negative",)),
     frame=r"nodes?(?:\s?\([^()]{0,30}\))?[\s:,(-]{1,5}(?:(?&number_first)|(?&name_first)|(?&all))", parts=_NAMES, anchored=True)

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
-from .node_counts import Count, find_labelled, find_ratios, find_roman, How, N_CODE_CUES, NODE_CUES, NODE_STATION, ONE_SPECIMEN, Side
+from .node_counts import Count, find_labelled, find_ratios, find_roman, How, N_CODE_CUES, NODE_CUES, ONE_SPECIMEN, Side
+from .node_repeats import without_extension, without_retold
 from .node_words import BEFORE_DIAGNOSIS, find_uncounted, find_worded
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['JOIN_RULES', 'FEW_CELLS', 'NOT_ONLY_FEW_CELLS', 'BREAKDOWN', 'RETOLD', 'AMENDED', 'EARLIER', 'NODES', 'JoinRule',
-           'join_rule', 'own_words', 'without_few_cells', 'join_counts', 'without_subtotals', 'without_repeats',
-           'without_retold', 'choose_parts', 'Total', 'settle_codes', 'settle_labels', 'Totals', 'labelled_totals',
-           'only_few_cells', 'read_nodes']
+__all__ = ['JOIN_RULES', 'FEW_CELLS', 'NOT_ONLY_FEW_CELLS', 'BREAKDOWN', 'AMENDED', 'EARLIER', 'NODES', 'JoinRule', 'join_rule',
+           'own_words', 'without_few_cells', 'join_counts', 'without_subtotals', 'without_repeats', 'choose_parts',
+           'Total', 'settle_codes', 'settle_labels', 'Totals', 'labelled_totals', 'only_few_cells', 'read_nodes']
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #cf234919
 _NEXT_PART = re.compile(r"\bpart\b|:|[.\n]\s{0,2}[(]?[a-z0-9]{1,2}[.)]\s")  # the next specimen begins: `B. `, `Part 3`
@@ -268,44 +268,6 @@ def without_repeats(group: list[Count]  # the counts of one part of the report
     return unique
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #cbce37f1
-RETOLD = PatternTable(
-    "nodes.retold",
-    Pattern("retold", r"summar(?:y|i[sz]ed)|synopsis|conclusion|in short|overall", (". diagnosis summary: ", ". in conclusion, "), (". axillary nodes ",)),
-    Pattern("retold", r"(?<!see\s)\bcomments?\b|\bnote\s?:|addend|\bi\.\s?e\.", (". comment: ", " note: "), (" notes ", "(see comment) ")))
-_SPECIMEN = re.compile(r"(?:[.;\n]|^)\s{0,3}[(]?(?:[a-z]|\d{1,2})[.)]\s|\bpart\b")
-_NUMBERED = re.compile(r"#\s?\d{1,2}")
-
-
-def _places(lower: str, count: Count) -> frozenset[str]:
-    "The stations named in the words of a count, and before it in its sentence."
-    start = max(0, count.start - 50)
-    start = max(start, *(lower.rfind(stop, start, count.start) + 1 for stop in ".;\n"))
-    return frozenset(match[0] for table in (NODE_STATION, _NUMBERED) for match in table.finditer(lower, start, count.end))
-
-
-def _tells_again(lower: str, first: Count, second: Count) -> bool:
-    "Whether two equal counts tell of the same few nodes: of one station, in figures and in words, or behind a word such as summary."
-    if first.pair != second.pair or (first.examined or 0) < 2:
-        return False
-    here, there = _places(lower, first), _places(lower, second)
-    retold = RETOLD.search(lower, max(first.end, second.start - 90), second.start)
-    if retold:
-        return (here == there or not (here and there)) and not _SPECIMEN.search(lower, retold.end(), second.start)
-    between = lower[first.end:second.start]
-    return here == there != frozenset() and (first.how in _SENTENCE) != (second.how in _SENTENCE) and not _SPECIMEN.search(between)
-
-
-def without_retold(document: Document,  # a prepared report
-                   group: list[Count],  # the counts of one part of the report
-                   ) -> list[Count]:
-    "The counts without those that tell the same few nodes again in other words."
-    kept: list[Count] = []
-    for count in group:
-        if not any(_tells_again(document.lower, other, count) for other in kept[-20:]):
-            kept.append(count)
-    return kept
-
-
 def _outweighs(document: Document, group: list[Count], best: list[Count]) -> bool:
     "Whether `group` tells more than the best so far: more nodes, or the diagnosis with as many diseased ones."
     if not best:
@@ -339,7 +301,8 @@ def choose_parts(document: Document,   # a prepared report
         return sorted(counts, key=lambda count: -count.positive)[:1]
     best: list[Count] = []
     for group in _by_part(document, counts):
-        group = without_subtotals(document, without_repeats(without_retold(document, group)))
+        group = without_repeats(without_retold(document, without_extension(document, group)))
+        group = without_subtotals(document, group)
         if _outweighs(document, group, best):
             best = group
     return best
@@ -466,6 +429,11 @@ def only_few_cells(document: Document  # a prepared report
 _EVIDENCE = {How.CODE: "code", How.STATUS: "code", How.RATIO: "ratio", How.ROMAN: "roman", How.WORDS: "words", How.AGAIN: "words", How.HEADING: "words"}  # confidence is calibrated on few kinds
 
 
+def _sum_of_parts(parts: list[Count], side: Side, kind: str) -> Total | None:
+    "One of the two numbers over the counts of specimens; None when they don't tell it."
+    return Total(sum(count.number(side) for count in parts), parts, kind) if parts and parts[0].number(side) is not None else None
+
+
 def read_nodes(document: Document,            # a prepared report
                found: Mapping[str, Finding],  # what earlier rules found; none is needed
                ) -> Iterator[Finding]:
@@ -476,9 +444,10 @@ def read_nodes(document: Document,            # a prepared report
     kind = "sum" if not codes and len(parts) > 1 else _EVIDENCE[parts[0].how] if parts else ""
     if only_few_cells(document):
         parts = [count._replace(positive=0) if count.positive else count for count in parts]
-    for side, total in zip(Side, labelled_totals(document, parts)):
-        if not total and parts and parts[0].number(side) is not None:
-            total = Total(sum(count.number(side) for count in parts), parts, kind)
+    totals = [total or _sum_of_parts(parts, side, kind) for side, total in zip(Side, labelled_totals(document, parts))]
+    if all(totals) and totals[0].value > totals[1].value:
+        return  # one of them is of something else
+    for side, total in zip(Side, totals):
         if total:
             spans = tuple(Span(count.start, count.end) for count in sorted(total.evidence, key=lambda count: count.start))
             yield Finding(side.field, str(total.value), str(total.value), spans, f"nodes.{total.kind}", "stated" if len(spans) == 1 else "inferred")
