@@ -131,10 +131,12 @@ OTHER_FRACTION_AFTER = PatternTable(
     "nodes.other_fraction_after",
     Pattern("paper", r"results|copy|page|hours|patholog", (" results", ". page", " pathology no"), (" positive",)),
     Pattern("place", r"of\sthe(?!\s(?:\w{3,14}\s){0,2}(?:lymph|node))|quadrant|upper|lower|middle|mid\b", (" of the vagina", " upper esophagus"), (" of nodes", " midline nodes", " of the axillary nodes")),
+    Pattern("place", r"(?:proximal|distal)(?!\s(?:\w{3,14}\s)?(?:lymph|node))", (" proximal esophagus",), (" proximal lymph nodes",)),
     Pattern("score", r"nuclear|points|grade", (" nuclear grade", " points"), (" nodes",)),
     Pattern("mitoses", r"hpf|high", (" hpf", " high power fields", ") hpf"), (" hilar nodes",)),
     Pattern("material", r"(?:lymph\s)?(?:nodes?\s)?(?:cores?\b|blocks?\b|slides?\b|sections?\b)", (" cores", ") slides", " lymph node blocks"), (" corpora", ") nodes")),
     Pattern("material", r"(?:of\s)?(?:tumou?r\s)?(?:cells|nuclei)\b", (" of cells", " tumor nuclei"), (" of nodes",)),
+    Pattern("material", r"submitted(?!\s(?:lymph|node))|embedded|of\seach", (" submitted in a1", " of each"), (" submitted lymph nodes",)),
     Pattern("measure", r"h\b|min\b|hours?\b|years?\b", (" h after injection", " years"), (" hilar",)),
     Pattern("measure", r"of\san?\s(?:inch|cent|milli)|inch", (" of an inch",), (" of an axillary node",)),
     frame=r"[\s.]{0,3}(?:(?&paper)|(?&place)|(?&score))|(?:[\s.]{0,3}|\)\s?)(?:(?&mitoses)|(?&material)|(?&measure))", anchored=True)
@@ -197,7 +199,7 @@ _REGIONAL_BEFORE = re.compile(r"regional lymph nodes?\s?(?:\([^()]{0,40}\))?\s?:
 NODE_STATUS_BEFORE
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #9b6e4f80
-_NODE_WORDS = ("node", "nodal", " ln ", " ln:", " ln,", "lns", "lymph", "axill", "sentinel", "metasta", "sln", "positive for", "station", "dissection", "alnd", "plnd",
+_NODE_WORDS = ("node", "nodal", " ln ", " ln:", " ln,", " ln+", "lns", "lymph", "axill", "sentinel", "metasta", "sln", "positive for", "station", "dissection", "alnd", "plnd",
                "ganglion", "ganglio", "curage", "lymf", " lk ",  # French, Spanish, Dutch, German
                "nodc", "nodo", "lyhph", "lylph")  # the last are OCR's
 _NODES_NAMED_BEHIND = re.compile(r"[^.;\n]{0,30}")  # in the same sentence
@@ -225,18 +227,20 @@ def describe_ratio(lower: str,       # a folded report
     return How.RATIO
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #14738f8a
-_NAME = re.compile(r"([a-z-]{3,20}|[ivx]{1,4}|\d{1,2}[a-z]?)(?:\s(?:lymph\s)?nodes?)\W[^.;\n]{0,25}$")
+_ANY_NODES = frozenset("lymph regional the all of total number".split())
 
 
 def named_before(lower: str,     # a folded report
                  position: int,  # where a ratio stands in it
                  ) -> str:
-    "The word that tells the nodes of this line from others, such as `pelvic`; '' where all are meant."
-    name = _NAME.search(lower, max(0, position - 60), position)
-    return name[1] if name and name[1] not in ("lymph", "regional", "the", "all", "of", "total") else ""
+    "The words that tell the nodes of this line from others, such as `right pelvic`; '' where all are meant."
+    before = lower[max(0, position - 80):position]
+    before = before[:max(0, before.rfind("node"))]
+    before = before[max(before.rfind(sign) for sign in ".:;\n") + 1:]
+    return " ".join(word for word in before.split() if word not in _ANY_NODES)
 
 
-_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?:\s?(?:\(\+\)|n?\+))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
+_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?:\s?(?:\(\+\)|n?\+))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})n?(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
 _BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)"), frozenset("0123456789oil| ")
 _LISTED_APART = 60  # characters between two ratios of one list at most: `chain 9 (0/4) and 3 examined of the chain 10 (0/3)`
 _PAIR = re.compile(r"total\)\s?:\s{0,3}(?P<positive>\d{1,2})\s?:\s?(?P<examined>\d{1,3})\b")

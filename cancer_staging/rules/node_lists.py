@@ -29,7 +29,7 @@ def read_number(words: str  # `14`, `fourteen`, `thirty-one`
     return None if None in values else sum(values)
 
 # %% ../../nbs/api/19_rules.node_lists.ipynb #0a3cfa0e
-_STATION = r"(?:left|right|upper|lower|high|low|sentinel|non-?sentinel|level|station|iliac|para-?aortic|[ivx]{1,4}|\d[a-z]?|[a-z-]{4,16}(?:al|ic|iac|ar|ary|ine|ior))"
+_STATION = r"(?:left|right|upper|lower|high|low|sentinel|non-?sentinel|level|station|iliac|para-?aortic|[ivx]{1,4}|\d[a-z]?|[a-z-]{2,16}(?:al|ic|iac|ar|ary|ine|ior))"
 _FRACTION = {"positive": rf"(?P<positive>{NUMBER})", "examined": rf"(?P<examined>{NUMBER})", "again": r"(?:\s?\(\d{1,3}\))?", "stations": rf"(?:\s{_STATION}){{1,4}}",
              "named": r"(?:\s(?:lymph\s)?nodes?)?(?:\s(?:(?:is|are|were)\s)?(?:positive|negative|involved))?", "joined": r"(?:\s?[,;](?:\sand)?|\s(?:and|&|plus|as well as))\s{1,2}"}
 LISTED_BEFORE = PatternTable(
@@ -149,6 +149,7 @@ NODE_TALLY = PatternTable(
     Pattern("number_first", r"(?P<examined1>(?&n))\s(?:(?:were|are)\s)?(?&seen)(?&then)(?P<positive1>(?&n))\s(?&ill)",
             ("nodes: 14 examined, 3 positive", "nodes: fourteen were identified; none involved", "nodes - 22 found, of which two contain tumor"), ("nodes: 14 examined, 3 negative",)),
     Pattern("number_first", r"(?P<positive2>(?&n))\s(?&ill)(?&then)(?P<examined2>(?&n))\s(?:(?:were|are)\s)?(?&seen)", ("nodes: 3 positive, 14 examined", "nodes, 1 involved/12 total"), ("nodes: 3 positive, 11 negative",)),
+    Pattern("number_first", r"(?P<positive6>(?&n))\s(?&ill)\s?/\s?(?P<examined6>(?&n))(?&end)", ("nodes (4 positive / 19)",), ("nodes (4 positive / 19 cm)",)),
     Pattern("name_first", r"(?:number\s|no\.?\s)?(?&seen)(?&is)(?P<examined3>(?&n))(?&then)(?:number\s|no\.?\s)?(?&ill)(?&is)(?P<positive3>(?&n))(?&end)", ("nodes: total 16, positive 3", "nodes examined: 10 positive: 2", "nodes: total number = 16; number involved = 0"), ("nodes: total 16, positive",)),
     Pattern("name_first", r"(?&ill)(?&is)(?P<positive4>(?&n))(?&then)(?&seen)(?&is)(?P<examined4>(?&n))(?&end)", ("nodes: positive 3, total 16", "nodes positive: 3; examined: 14"), ("nodes: positive 3",)),
     Pattern("all", r"all\s(?P<examined5>(?&n))\s(?:(?:are|were)\s)?(?:negative|free\b|uninvolved|benign)", ("nodes: all 12 negative", "nodes: all twelve are free of tumor"), ("nodes: all negative",)),
@@ -164,6 +165,6 @@ def read_tally(lower: str,     # a folded report
     match = NODE_TALLY.match(lower, position, position + 110)
     if not match:
         return None
-    found = {name.rstrip("12345"): read_number(value) for name, value in match.groupdict().items() if value and name[-1].isdigit()}
+    found = {name.rstrip("123456"): read_number(value) for name, value in match.groupdict().items() if value and name[-1].isdigit()}
     positive, examined = found.get("positive", 0), found["examined"]
     return Count(position, match.end(), positive, examined, how) if examined and positive is not None and positive <= examined else None

@@ -221,12 +221,12 @@ OF_WHICH = PatternTable(
     Pattern("behind", r"(?:(?&seen)[\s,;]{1,3})?of (?:which|these|them)[\s,]{1,2}(?P<first>\w{1,9})", (", of which 2 contain tumor", ". of these two are positive", " were found, of which 4 were positive"), (", of which 2 lie in fat", ", of which 2 show no tumor")),
     Pattern("before", r"[^.;:]{0,45}[\s,](?P<second>\w{1,9})[\s.]{1,2}of (?:which|these|them)",
             (", two of which are positive", " from the axilla, 3 of which show tumor"), (" in fat; two of which are positive", ", of which 2 contain tumor")),
-    Pattern("listed", r"(?&seen)?[\s,;:]{1,3}(?:and\s|with\s|including\s)?(?P<third>(?&n))(?:\sof\s(?:them|these|which))?",
-            (" examined, 3 positive for carcinoma", " is found; 4 of them harbor metastases", ", 3 contain metastatic carcinoma", " are found, one with metastasis", ", three are positive"), (", 3 with fat", ", 3 cm", ", positive")),
+    Pattern("listed", r"(?&seen)?[\s,;:(]{1,3}(?:and\s|with\s|including\s)?(?P<third>(?&n))(?:\sof\s(?:them|these|which))?",
+            (" examined, 3 positive for carcinoma", " (4 positive)", ", 4 metastatic", " is found; 4 of them harbor metastases", ", 3 contain metastatic carcinoma", " are found, one with metastasis", ", three are positive"), (", 3 with fat", ", 3 cm", ", positive")),
     Pattern("among", r"(?:out\s)?of\s(?:a\stotal\sof\s)?(?P<total>(?&n))", (" of fourteen contain metastasis", " out of 14 are positive"), (" of 3 cm",), "`three nodes of fourteen contain tumor`"),
     frame=r"[\s,;.]{0,3}(?:(?&unknown)|(?&behind)|(?&before)|(?&listed)|(?&among))[\s.]{1,2}(?&ill)", anchored=True,
     parts={"n": NUMBER, "seen": r"(?:(?:is|are|was|were)\s)?(?:examined|identified|found|removed|retrieved|recovered|present|dissected|sampled|submitted)",
-           "ill": r"(?:(?:is|are|was|were)\s)?(?:found\s(?:to\sbe\s)?)?(?:positive|involved)|(?:contain|show|harbou?r|has|have|with)\w{0,3}[\s.]{1,2}(?:(?!no\b|without|fat\b|reactive|benign|negative)[\w-]{1,14}[\s.]{1,2}){0,3}?"
+           "ill": r"(?:(?:is|are|was|were)\s)?(?:found\s(?:to\sbe\s)?)?(?:positive|involved|metastatic\b(?!\s(?:focus|foci|deposit)))|(?:contain|show|harbou?r|has|have|with)\w{0,3}[\s.]{1,2}(?:(?!no\b|without|fat\b|reactive|benign|negative)[\w-]{1,14}[\s.]{1,2}){0,3}?"
                               r"(?:metast|macromet|micromet|tumou?r|\w{0,9}carcinoma|malign|neoplas|cancer|disease|involve)"})
 _POSITIVE_NODES = re.compile(r"\s(?:positive|metastatic)\s(?:lymph\s)?nodes")
 AMONG_ALL = PatternTable(

@@ -128,7 +128,7 @@ FEW_CELLS = PatternTable(
     Pattern("few", r"n[o0]\s?\(i\s?\+", ("pn0(i+)", "pno (i +)"), ("pn0(i-)", "pn1(i+)")))
 NOT_ONLY_FEW_CELLS = PatternTable(
     "nodes.not_only_few_cells",
-    Pattern("not_only", r"macromet|micromet|metastatic", ("two macrometastases", "metastatic carcinoma"), ("isolated tumor cells",)),
+    Pattern("not_only", r"(?<!no\s)(?<!without\s)(?:macromet|micromet)|metastatic", ("two macrometastases", "metastatic carcinoma"), ("isolated tumor cells", "no macrometastasis")),
     Pattern("not_only", r"(?:no|without|negative for|absence of) (?:isolated|itc)", ("no isolated tumor cells", "negative for itcs"), ("no metastasis",)),
     Pattern("not_only", r"(?:\bitcs?|isolated tumou?r cells?)(?: clusters?)?(?: \([^()]{0,30}\))?\W{1,3}(?:absent|none|not\b|no\b|negative|0|zero)", ("itc: absent", "isolated tumor cells: 0", "isolated tumor cells (<0.2 mm): none"), ("itcs in node",)))
 
