@@ -239,7 +239,7 @@ def named_before(lower: str,     # a folded report
     before = before[max(before.rfind(sign) for sign in ".:;\n") + 1:]
     return " ".join(word for word in before.split() if word not in _ANY_NODES)
 
-
+# %% ../../nbs/api/19_rules.node_counts.ipynb #21655e32
 _RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?:\s?(?:\(\+\)|n?\+))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})n?(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
 _BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)"), frozenset("0123456789oil| ")
 _LISTED_APART = 60  # characters between two ratios of one list at most: `chain 9 (0/4) and 3 examined of the chain 10 (0/3)`
@@ -420,7 +420,7 @@ def _read_total(lower: str, position: int) -> Count | None:
     examined = read_count(match["value"])
     return Count(start - 6, match.end(), None, examined, How.LABEL if names_station(lower, named.start()) else How.TOTAL, "") if examined else None
 
-
+# %% ../../nbs/api/19_rules.node_counts.ipynb #71d60ee7
 def find_labelled(document: Document  # a prepared report
                   ) -> list[Count]:
     "Numbers after labels: each with nodes examined or nodes positive, the other None."

@@ -49,13 +49,19 @@ LISTED_BEHIND = PatternTable(
 LISTED_BEFORE
 
 # %% ../../nbs/api/19_rules.node_lists.ipynb #a366cf10
+def _is_joined(lower: str, start: int) -> bool:
+    "Whether a comma or an 'and' stands before `start`: a quick look before the tables are asked."
+    tail = lower[max(0, start - 8):start].rstrip(" \n").removesuffix(" in")
+    return tail.endswith((",", ";", "&", "and", "plus", "as"))
+
+
 def listed_before(lower: str,  # a folded report
                   start: int,  # where a count of nodes begins
                   floor: int,  # nothing before it belongs to the list
                   ) -> list[Count]:
     "The counts that lead to the one at `start`, in order: `0 of 3 sentinel and ` before `1 of 12 axillary lymph nodes`."
     counts: list[Count] = []
-    while len(counts) < 8:
+    while len(counts) < 8 and _is_joined(lower, start):
         match = LISTED_BEFORE.search(lower, max(floor, start - 90), start)
         count = match and _as_count(match, match.start())
         if not count:
@@ -73,6 +79,8 @@ def alone_before(lower: str,    # a folded report
     if count.positive not in (0, count.examined) or any(sign in lower[count.start:count.end] for sign in (" of ", "/")):
         return count
     for _ in range(8):
+        if not _is_joined(lower, count.start):
+            break
         match = ALONE_BEFORE.search(lower, max(floor, count.start - 60), count.start)
         examined = read_number(match["examined"]) if match else None
         if not examined:
@@ -116,7 +124,10 @@ def both_kinds(lower: str,     # a folded report
                floor: int,     # nothing before it belongs to the count
                ) -> Count | None:
     "The count of healthy and diseased nodes that are told apart before one word node; None when they are not."
-    match = BOTH_KINDS.search(lower, max(floor, position - 75), position)
+    floor = max(floor, position - 75)
+    if not any(ill in lower[floor:position] for ill in ("positive", "involved", "metastatic")):
+        return None
+    match = BOTH_KINDS.search(lower, floor, position)
     if not match:
         return None
     well, ill = read_number(match["well1"] or match["well2"]), read_number(match["ill1"] or match["ill2"])
@@ -159,12 +170,11 @@ NODE_TALLY
 # %% ../../nbs/api/19_rules.node_lists.ipynb #4b4548e4
 def read_tally(lower: str,     # a folded report
                position: int,  # where the word node begins
-               how: How,       # how the count is written: for the whole report, or of a station
                ) -> Count | None:
-    "Both numbers from a line that names each; None when the word node heads no such line."
+    "Both numbers from a line that names each, as of the whole report; None when the word node heads no such line."
     match = NODE_TALLY.match(lower, position, position + 110)
     if not match:
         return None
     found = {name.rstrip("123456"): read_number(value) for name, value in match.groupdict().items() if value and name[-1].isdigit()}
     positive, examined = found.get("positive", 0), found["examined"]
-    return Count(position, match.end(), positive, examined, how) if examined and positive is not None and positive <= examined else None
+    return Count(position, match.end(), positive, examined, How.STATUS) if examined and positive is not None and positive <= examined else None

@@ -229,12 +229,15 @@ OF_WHICH = PatternTable(
            "ill": r"(?:(?:is|are|was|were)\s)?(?:found\s(?:to\sbe\s)?)?(?:positive|involved|metastatic\b(?!\s(?:focus|foci|deposit)))|(?:contain|show|harbou?r|has|have|with)\w{0,3}[\s.]{1,2}(?:(?!no\b|without|fat\b|reactive|benign|negative)[\w-]{1,14}[\s.]{1,2}){0,3}?"
                               r"(?:metast|macromet|micromet|tumou?r|\w{0,9}carcinoma|malign|neoplas|cancer|disease|involve)"})
 _POSITIVE_NODES = re.compile(r"\s(?:positive|metastatic)\s(?:lymph\s)?nodes")
+OF_WHICH
+
+# %% ../../nbs/api/19_rules.node_words.ipynb #4da4d0b8
 AMONG_ALL = PatternTable(
     "nodes.among_all",
     Pattern("all", r"\s(?:out\s)?of\s(?:a\stotal\sof\s)?(?P<examined>(?&n))(?:\s(?:examined|removed|identified|dissected|lymph|nodes)|\W{0,2}$|[.,;)]\D)", (" out of 23.", " of 23 examined", " of fourteen lymph nodes"), (" of 2 cm", " of the axilla")),
     parts={"n": NUMBER}, anchored=True)
 _METASTASES = re.compile(r"\s{0,2}metasta[st][ei]s")
-OF_WHICH
+AMONG_ALL
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #b895e1db
 def _are_candidates(lower: str, walk: Walk, end: int) -> bool:
@@ -244,7 +247,7 @@ def _are_candidates(lower: str, walk: Walk, end: int) -> bool:
         return candidates is not None
     return walk.positive is None and not UNDER_THE_MICROSCOPE.match(lower, end)
 
-
+# %% ../../nbs/api/19_rules.node_words.ipynb #90fd5774
 def _judge_walk(document: Document,  # a prepared report
                 walk: Walk,          # from an offset in the report
                 end: int,            # where the word node ends
@@ -359,7 +362,8 @@ def _count_at(document: Document,  # a prepared report
     lower = document.lower
     plural = lower.startswith("nodes", position)
     floor = max(floor, lower.rfind(":", floor, position) + 1)
-    floor = max((stop.end() for stop in _NEW_SENTENCE.finditer(document.text, floor, position + 2)), default=floor)
+    if "." in lower[floor:position] or ";" in lower[floor:position]:
+        floor = max((stop.end() for stop in _NEW_SENTENCE.finditer(document.text, floor, position + 2)), default=floor)
     if _holds_number(lower[floor:position]):
         both = both_kinds(lower, position, position + (5 if plural else 4), floor)
         if both:
@@ -368,9 +372,9 @@ def _count_at(document: Document,  # a prepared report
         if walk:
             first = next(islice(_TOKEN.finditer(lower, floor, position), walk.start, None))
             return _judge_walk(document, walk._replace(start=first.start()), position + (5 if plural else 4))
-    tally = read_tally(lower, position, How.WORDS if names_station(lower, position) else How.STATUS)
+    tally = read_tally(lower, position)
     if tally:
-        return tally
+        return tally._replace(how=How.WORDS) if names_station(lower, position) else tally
     if " of " in lower[position:position + 60]:
         count = _fraction_behind(lower, position)
         if count:

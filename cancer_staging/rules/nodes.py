@@ -143,13 +143,15 @@ def own_words(lower: str,           # a folded report
     "The words around one count, those that belong to its neighbours left out: `nodes (1/2) with isolated tumor cells; axillary nodes (3/10)`."
     count = counts[index]
     left, right = max(0, count.start - 60), min(len(lower), count.end + 60)
-    if index and counts[index - 1].end > left:
-        left = max((stop.end() for stop in _OWN_WORDS.finditer(lower, counts[index - 1].end, count.start)), default=counts[index - 1].end)
-    if index + 1 < len(counts) and counts[index + 1].start < right:
-        right = max((stop.start() for stop in _OWN_WORDS.finditer(lower, count.end, counts[index + 1].start)), default=counts[index + 1].start)
+    if index and counts[index - 1].end + 60 > left:  # the neighbour's words can reach so far
+        left = max(left, counts[index - 1].end)
+        left = max((stop.end() for stop in _OWN_WORDS.finditer(lower, left, count.start)), default=left)
+    if index + 1 < len(counts) and counts[index + 1].start - 60 < right:
+        right = min(right, counts[index + 1].start)
+        right = max((stop.start() for stop in _OWN_WORDS.finditer(lower, count.end, right)), default=right)
     return lower[left:right]
 
-
+# %% ../../nbs/api/19_rules.nodes.ipynb #95b7f133
 def without_few_cells(lower: str,           # a folded report
                       counts: list[Count],  # in order
                       index: int,           # of one of them
@@ -394,13 +396,14 @@ EARLIER = PatternTable(
     "nodes.earlier",
     Pattern("earlier", r"\b(?:history|hx|h/o)\b(?: of)?|\b(?:previous(?:ly)?|prior|earlier)\b(?! frozen)", ("history: ", "previous axillary dissection: ", "prior sentinel node biopsy ("), ("natural histology ", "priority ", "in light of the previous frozen section: ")),
     frame=r"(?&earlier)[^.;\n]{0,60}$")
+EARLIER
 
-
+# %% ../../nbs/api/19_rules.nodes.ipynb #25d920f4
 def _is_earlier(document: Document, count: Count) -> bool:
     "Whether the count was made at an earlier operation: `Previous sentinel biopsy: 1/2`."
     return count.how is not How.CODE and EARLIER.search(document.lower, max(0, count.start - 75), count.start) is not None
 
-
+# %% ../../nbs/api/19_rules.nodes.ipynb #d0f884bc
 def _find_counts(document: Document  # a prepared report
                  ) -> list[Count]:
     "All counts of specimens, joined; from earlier sections than the diagnosis only when there are none after them."
@@ -425,7 +428,7 @@ def only_few_cells(document: Document  # a prepared report
     codes = [document.lower[position:position + 9] for position in document.hits(*N_CODE_CUES)]
     return any(map(_FEW_CELLS_CODE.match, codes)) and all(code[2] in "0o" for code in codes)
 
-
+# %% ../../nbs/api/19_rules.nodes.ipynb #e7825f90
 _EVIDENCE = {How.CODE: "code", How.STATUS: "code", How.RATIO: "ratio", How.ROMAN: "roman", How.WORDS: "words", How.AGAIN: "words", How.HEADING: "words"}  # confidence is calibrated on few kinds
 
 
@@ -433,7 +436,7 @@ def _sum_of_parts(parts: list[Count], side: Side, kind: str) -> Total | None:
     "One of the two numbers over the counts of specimens; None when they don't tell it."
     return Total(sum(count.number(side) for count in parts), parts, kind) if parts and parts[0].number(side) is not None else None
 
-
+# %% ../../nbs/api/19_rules.nodes.ipynb #74378d58
 def read_nodes(document: Document,            # a prepared report
                found: Mapping[str, Finding],  # what earlier rules found; none is needed
                ) -> Iterator[Finding]:
