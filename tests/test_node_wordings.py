@@ -86,10 +86,30 @@ FRACTIONS_OF_OTHER_THINGS = [
     ("Invasive lobular carcinoma, modified Bloom-Richardson 7/9. SLNB: 0/3.", "0", "3"),
     ("Lymph nodes, 4/9 with metastasis, grade 2/3 tumor", "4", "9"),
     ("The 3/4 inch incision. Axillary nodes: 1/8.", "1", "8"),
-    ("Tumor at 1/3 proximal, nodes 3/9", "3", "9"),
-    ("Stage 2/4, nodes: 3/9", "3", "9"),
     ("CK7+/CK20-, ER 8/8, LN 2/14", "2", "14"),
     ("ER+/PR+, HER2 1+/3, nodes 2/14", "2", "14"),
+    ("SLN 1/3, NSLN 0/11.", "1", "14"),
+    ("Tumour: grade 2/3; score 6/9; nodes none.", None, None),
+    ("Breast core biopsy: IDC, Nottingham score 6/9. No nodes.", None, None),
+    ("Breast core biopsy: IDC, grade 2 (6/9). Nodes not submitted.", None, None),
+    ("Breast core biopsy: IDC. Ki-67 20/100. Lymph nodes: not applicable.", None, None),
+    ("Colon biopsy: adenocarcinoma in 3/5 fragments. Lymph nodes not sampled.", None, None),
+    ("Prostate biopsy: Gleason 4+3, 5/12 cores. Nodes not sampled.", None, None),
+    ("Melanoma: Clark IV/V. mitoses 2/mm2. Sentinel node not performed.", None, None),
+    ("Melanoma, Clark 4/5, Breslow 1.2. Sentinel lymph node biopsy: 1/2.", "1", "2"),
+    ("Thyroid: Bethesda 6/6. Lymph nodes not submitted.", None, None),
+    ("TI-RADS 5/5; central neck nodes 2/7.", "2", "7"),
+    ("Tumor budding 3/3. Lymph nodes 2/20.", "2", "20"),
+    ("Depth 4/12 mm; inguinal nodes 0/9", "0", "9"),
+    ("HER2 2+/3+ by IHC. Lymph nodes not sampled.", None, None),
+    ("ER IRS 12/12, PR IRS 9/12. Lymph nodes not submitted.", None, None),
+    ("ER IRS 12/12. pN0 (0/3).", "0", "3"),
+    ("Performance status 1/4. No nodes received. Seen 2/14.", None, None),
+    ("MMR intact 4/4. Nodes: 0/22.", "0", "22"),
+    ("Mismatch repair proteins retained (4/4 positive). Lymph nodes not removed.", None, None),
+    ("Lymph nodes not removed. MMR proteins 4/4 retained.", None, None),
+    ("No nodes received. p53 3/3 positive.", None, None),
+    ("Lymph node status unknown; FISH 40/20.", None, None),
 ]
 
 # the same nodes in the diagnosis, its summary, its comment, the form
@@ -120,6 +140,8 @@ TOLD_TWICE = [
     ("One sentinel lymph node negative (0/1). IHC: the one sentinel lymph node is negative for keratin.", "0", "1"),
     ("FROZEN SECTION DIAGNOSIS: Sentinel nodes negative (0/2).\nFINAL DIAGNOSIS: Sentinel nodes negative (0/2).", "0", "2"),
     ("ADDENDUM: Keratin stains show isolated tumor cells in one of the two sentinel nodes.\nDIAGNOSIS: Sentinel nodes (0/2).", "0", "2"),
+    ("One of three sentinel nodes is positive. In summary, 1 of 3 sentinel nodes and 0 of 11 axillary nodes contain carcinoma.", "1", "14"),
+    ("Final: 1/3 sentinel nodes. Axillary dissection 0/11. Comment: 1 of 3 sentinel nodes positive, 0 of 11 axillary nodes positive.", "1", "14"),
 ]
 
 # several stations are added; a stated total is not added to them
@@ -170,12 +192,27 @@ STATIONS_AND_TOTALS = [
     ("One of three sentinel nodes positive; axillary clearance: 2 of 15 nodes positive.", "3", "18"),
     ("ALND: 2 of 15 positive; SLNB: 1 of 3 positive.", None, None),
     ("Frozen section: 0/2 sentinel nodes. Final: 1/2 sentinel nodes positive.", "1", "2"),
+    ("Tumor at 1/3 proximal, nodes 3/9", "3", "9"),
+    ("Stage 2/4, nodes: 3/9", "3", "9"),
+    ("Sentinel lymph node, right axilla, biopsy: No metastatic carcinoma identified in 3 lymph nodes (0/3).", "0", "3"),
+    ("A. Sentinel node #1: 0/1\nB. Sentinel node #2: 0/1\nC. Sentinel node #3: 0/1", "0", "3"),
     ("A. Right axillary sentinel node: 0/2\nB. Left axillary sentinel node: 0/2", "0", "4"),
     ("A. Lymph node, level 4R: one lymph node negative (0/1). B. Lymph node, level 4L: one lymph node negative (0/1).", "0", "2"),
     ("Left neck nodes: level II 1/8, level III 0/6, level IV 0/5.", "1", "19"),
     ("Lymph nodes: II 1/8, III 0/6, IV 0/5.", "1", "19"),
     ("Pelvic nodes 0/12, paraaortic 0/5, omentum negative.", "0", "17"),
     ("Regional nodes: celiac 1/3, hepatic 0/2, peripancreatic 2/9: total 3/14", "3", "14"),
+    ("Left breast, mastectomy: invasive ductal carcinoma. All four sentinel lymph nodes contain metastatic carcinoma (4/4), and 5 of 9 level II nodes.", "9", "13"),
+    ("Both sentinel nodes are positive (2/2) and 1 of 8 further axillary nodes.", "3", "10"),
+    ("Sentinel node 1: 0/1. Sentinel node 2: 1/2. Axillary contents: 3/14.", "4", "17"),
+    ("Sentinel nodes 1/3; non-sentinel nodes 0/11; total 1/14.", "1", "14"),
+    ("Sentinel nodes: 1/3 positive. Non-sentinel nodes: 0/11 positive. Total nodes: 1/14 positive.", "1", "14"),
+    ("Sentinel 1/3, non-sentinel 0/11", "1", "14"),
+    ("Axillary lymph nodes: 4/16. (Level I: 3/9, level II: 1/5, level III: 0/2.)", "4", "16"),
+    ("Level I: 3/9 nodes, level II: 1/5 nodes, level III: 0/2 nodes (4/16 in all).", "4", "16"),
+    ("Lymph nodes, level I 3/9 + level II 1/5 + level III 0/2 = 4/16.", "4", "16"),
+    ("Lymph nodes: 3/9 + 1/5 + 0/2 = 4/16", "4", "16"),
+    ("Lymph nodes: 4 of 16 (3 of 9 level I, 1 of 5 level II, 0 of 2 level III).", "4", "16"),
 ]
 
 # the lines of forms, tables and messages
@@ -221,6 +258,7 @@ LABELS = [
     ("Number of nodes with metastatic carcinoma: One. Number of nodes examined: Twelve.", "1", "12"),
     ("Lymph Node Status\nTotal Nodes: 12\nPositive Nodes: 0", "0", "12"),
     ("Nodes: total 12; involved 0; extranodal extension: absent", "0", "12"),
+    ("Axillary nodes: number present 16, number involved 3", "3", "16"),
     ("Axillary nodes present: Yes\nTotal number: 16\nNumber positive: 0\nMetastases: No", "0", "16"),
     ("Other nodes present: No. Axillary nodes present: Yes. Total number: 2. Number positive: 2.", "2", "2"),
     ("Apical node: negative. Total number of nodes: 20. Total number of positive nodes: 2.", "2", "20"),
@@ -230,6 +268,17 @@ LABELS = [
     ("Lymph nodes examined;15;Lymph nodes positive;4", None, None),
     ("Number of Lymph Nodes Examined: Cannot be determined. Number of Lymph Nodes Involved: 2", "2", None),
     ("Number of Lymph Nodes Examined: at least 12. Number of Lymph Nodes Involved: 2", "2", None),
+    ("Number of lymph nodes examined: 0", None, None),
+    ("Axillary nodes present: No. Sentinel nodes: Yes. Total number: 2. Number positive: 0.", "0", "2"),
+    ("Axillary nodes present: Yes. Total number: 16. Number positive: 3. Other nodes: internal mammary. Total number: 2. Number positive: 1.", "4", "18"),
+    ("Axillary procedure: axillary node clearance. Total number of lymph nodes: 16. Number positive: 3.", "3", "16"),
+    ("Sentinel node: total number 3, number positive 1. Axillary: total number 11, number positive 0.", "1", "14"),
+    ("Lymph nodes: Total number retrieved 22, number involved by metastatic tumour 3.", "3", "22"),
+    ("Number of lymph nodes present: 22. Number of nodes involved: 3.", "3", "22"),
+    ("Total lymph nodes: 22. Involved lymph nodes: 3. Apical node: not involved.", "3", "22"),
+    ("Lymph nodes: No. present 22, No. involved 3", "3", "22"),
+    ("OBX|7|NM|1680.1^Number of Lymph Nodes Examined||14\nOBX|8|NM|1681.1^Number of Lymph Nodes with Macrometastases||2\nOBX|9|NM|1682.1^Number of Lymph Nodes with Micrometastases||1", "3", "14"),
+    ("OBX|3|TX|Regional Lymph Nodes Examined^^L||14||||||F\nOBX|4|TX|Regional Lymph Nodes Positive^^L||2||||||F", "2", "14"),
 ]
 
 # plus signs, abbreviations, and counts beside the N category
@@ -257,6 +306,14 @@ SIGNS_AND_CODES = [
     ("ypN1a(sn) 1/2", "1", "2"),
     ("pN0(0/19)(i-)(sn)", "0", "19"),
     ("pN1mi(1/19)", "1", "19"),
+    ("LN: 3 + / 16", "3", "16"),
+    ("LN: 3 pos/16", "3", "16"),
+    ("LN 3(+)/16(total)", "3", "16"),
+    ("pT2 pN1 (1N+/12) R0", "1", "12"),
+    ("pT3pN1a(1/18)L1V0", "1", "18"),
+    ("pT3 N1a (2 / 18) L0", "2", "18"),
+    ("ypT2 ypN0 (0/15) cM0", "0", "15"),
+    ("pT3, INFb, Ly1b, V0, Pn0, pN1a(2/18), Stage IIIB", "2", "18"),
 ]
 
 # French, German, Spanish and Dutch reports
@@ -271,6 +328,10 @@ OTHER_LANGUAGES = [
     ("pT2 pN1a (2/14 LK) L1", "2", "14"),
     ("Ganglios linfáticos: 2/14", "2", "14"),
     ("Lymfeklieren: 2/14", "2", "14"),
+    ("Curage : 1N+/12 avec rupture capsulaire.", "1", "12"),
+    ("Ganglion sentinelle : 0/2. Curage : 1N+/12.", "1", "14"),
+    ("0N+/12N", "0", "12"),
+    ("pN0 (0N+/12N)", "0", "12"),
 ]
 
 # sentences; healthy tissue in a node is no disease, candidates are no nodes
@@ -347,6 +408,7 @@ SENTENCES = [
     ("Four positive lymph nodes of 23 examined.", "4", "23"),
     ("Four metastatic lymph nodes (4/23).", "4", "23"),
     ("One lymph node with metastatic carcinoma, one lymph node negative.", "1", "2"),
+    ("Three of 12 lymph nodes show extracapsular extension; 5 of 12 lymph nodes positive.", "5", "12"),
     ("Two lymph nodes with fatty infiltration, negative.", "0", "2"),
     ("Two fatty lymph nodes without tumor.", "0", "2"),
     ("Lymph node replaced by adipose tissue.", None, None),
@@ -375,8 +437,6 @@ SENTENCES = [
     ("Lymphadenectomy: 19 nodes, 4 metastatic.", "4", "19"),
     ("Lymph nodes: Positive (4/19)", "4", "19"),
     ("Lymph nodes: Negative (0/19)", "0", "19"),
-    ("Sentinel lymph node, right axilla, biopsy: No metastatic carcinoma identified in 3 lymph nodes (0/3).", "0", "3"),
-    ("A. Sentinel node #1: 0/1\nB. Sentinel node #2: 0/1\nC. Sentinel node #3: 0/1", "0", "3"),
 ]
 
 # AJCC: isolated tumour cells are pN0(i+) and count as negative, micrometastases (pN1mi) count as positive
@@ -434,11 +494,14 @@ NO_COUNTS = [
     ("N: 4/19", None, None),
     ("Lymph nodes: none found.", None, None),
     ("Lymph nodes: 0", None, None),
-    ("Number of lymph nodes examined: 0", None, None),
     ("Block key: A1-A4 lymph nodes, 3/4 submitted", None, None),
     ("Lymph nodes, 1/2 of each submitted in A1.", None, None),
     ("The lymph node is bisected, 1/2 submitted.", None, None),
     ("Largest lymph node 1 1/2 cm", None, None),
+    ("Sentinel lymph nodes (n=3): 1 positive. Axillary lymph nodes (n=11): negative.", None, None),
+    ("Lymph nodes: +3/-13", None, None),
+    ("Lymph nodes: 3+, 13-", None, None),
+    ("LNs: 3 positive, 13 negative.", None, None),
 ]
 
 

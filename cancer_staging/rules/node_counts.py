@@ -15,11 +15,11 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['NUMBER_WORDS', 'COUNT_UNITS', 'COUNT_TENS', 'MOST', 'LABEL_CUES', 'ROMAN_CUES', 'PAIR_CUES', 'N_CODE_CUES',
-           'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'NUMBERS_AS_NAMES', 'NODE_STATION', 'ALL_STATIONS',
-           'ONE_SPECIMEN', 'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'ROMAN_SUBJECT', 'ROMAN_DISEASED', 'NUMBERED_LABEL',
-           'BARE_TOTAL', 'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED', 'LABEL_EXAMINED', 'read_count',
-           'read_roman', 'How', 'Side', 'Count', 'names_station', 'describe_ratio', 'named_before', 'find_ratios',
-           'find_roman', 'find_labelled']
+           'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'NUMBERS_AS_NAMES', 'NO_NODES', 'NODE_STATION',
+           'ALL_STATIONS', 'ONE_SPECIMEN', 'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'ROMAN_SUBJECT', 'ROMAN_DISEASED',
+           'NUMBERED_LABEL', 'BARE_TOTAL', 'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED', 'LABEL_EXAMINED',
+           'read_count', 'read_roman', 'How', 'Side', 'Count', 'names_station', 'describe_ratio', 'named_before',
+           'find_ratios', 'find_roman', 'find_labelled']
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #779ab207
 NUMBER_WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())
@@ -101,7 +101,7 @@ class Count(NamedTuple):
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #d3719785
 LABEL_CUES = ("number", "nodes retrieved", "nodes recovered", "nodes examined", "nodes positive", "nodes involved", "nodes sampled", "nodes evaluated", "nodes identified", "nodes submitted", "nodes removed",
-              "nodes received", "nodes with", "nodes found", "positive nodes", "positive lymph", "involved nodes", "total nodes", "total lymph", "total examined",
+              "nodes received", "nodes with", "nodes found", "positive nodes", "positive lymph", "involved nodes", "involved lymph", "total nodes", "total lymph", "total examined",
               "no. examined", "no. involved", "no. positive", "no. of", "total no", "total positive", "total involved")
 ROMAN_CUES = ("(no", "dorum no", "dis (no", "dis no", "nodes no", "nodo no")
 PAIR_CUES = ("total):", "total) :")
@@ -150,6 +150,15 @@ NUMBERS_AS_NAMES = PatternTable(
     frame=r"\b(?:(?&station)|(?&specimen))\s{1,2}(?:no\W{0,2})?$")
 NUMBERS_AS_NAMES
 
+# %% ../../nbs/api/19_rules.node_counts.ipynb #664f7f65
+NO_NODES = PatternTable(
+    "nodes.no_nodes",
+    Pattern("none", r"\bno\s(?:regional\s)?(?:lymph\s)?nodes?\s(?:(?:are|were|is)\s)?(?:received|submitted|identified|found|seen|present|removed|sampled|examined)", ("no nodes received. ", "no lymph nodes are identified; "), ("no lymph node metastasis ",)),
+    Pattern("none", r"nodes?\W{1,3}(?:(?:are|were|is)\s)?(?:not\s(?:removed|submitted|sampled|received|examined|identified|applicable|known|dissected|performed|assessed)|none\s(?:received|submitted|found))",
+            ("lymph nodes not removed. ", "nodes: not submitted; ", "lymph nodes were not sampled. "), ("nodes not involved ",)),
+    Pattern("none", r"nodes?\s(?:status\W{1,3})?(?:is\s)?unknown|nodes?\W{1,3}(?:none|cannot\sbe\sassessed)\s?\.", ("lymph node status unknown; ", "lymph nodes: none. "), ("lymph node status: ",)))
+NO_NODES
+
 # %% ../../nbs/api/19_rules.node_counts.ipynb #f7bcb96b
 NODE_STATION = PatternTable(
     "nodes.station",
@@ -191,8 +200,8 @@ NODE_STATUS_BEFORE = PatternTable(
     "nodes.status_before",
     Pattern("status", r"node (?:status|count)|nodal status", ("lymph node status: positive ", "nodal status: ", "node count: "), ("receptor status: ", "lymph node status was discussed: ")),
     Pattern("status", r"nodes?\s?:|nodes examined\s?:", ("lymph nodes: negative for tumor ", "nodes examined: "), ("lymph nodes ", "nodes: left axilla ")),
-    Pattern("status", r"(?:number|no\.?|nodes)[\s.](?:involved|positive)\s?/\s?(?:total\s)?(?:number\s)?(?:of\s(?:lymph\s)?nodes\s)?(?:examined|identified|sampled|total)",
-            ("number involved/examined: ", "nodes positive/total: ", "number involved / total number identified: "), ("number involved: ",)),
+    Pattern("status", r"(?:number|no\.?|nodes)[\s.](?:involved|positive)\s?/\s?(?:total\s)?(?:number\s)?(?:of\s(?:lymph\s)?nodes\s)?(?:examined|identified|sampled|total)|(?:positive|involved)\s?/\s?total\snumber",
+            ("number involved/examined: ", "nodes (number positive /total number): ", "nodes positive/total: ", "number involved / total number identified: "), ("number involved: ",)),
     Pattern("status", r"total", ("total: ", "total positive "), ("total number of nodes ",), "`Total: 4/20`; then it is the sum"),
     frame=r"(?&status)\W{1,4}(?:negative|positive|pos\b|neg\b|of\b|metastatic)?(?:\sfor\s\w{5,12})?\W{0,4}$")
 _REGIONAL_BEFORE = re.compile(r"regional lymph nodes?\s?(?:\([^()]{0,40}\))?\s?:\W{0,4}$")  # with a bracket: `Regional lymph nodes (pN):`
@@ -202,6 +211,7 @@ NODE_STATUS_BEFORE
 _NODE_WORDS = ("node", "nodal", " ln ", " ln:", " ln,", " ln+", "lns", "lymph", "axill", "sentinel", "metasta", "sln", "positive for", "station", "dissection", "alnd", "plnd",
                "ganglion", "ganglio", "curage", "lymf", " lk ",  # French, Spanish, Dutch, German
                "nodc", "nodo", "lyhph", "lylph")  # the last are OCR's
+_SUM_GOES_ON = re.compile(r"\s?\+\s?\d{1,2}\s?/")  # `Lymph nodes: 3/9 + 1/5 = 4/14`
 _NODES_NAMED_BEHIND = re.compile(r"[^.;\n]{0,30}")  # in the same sentence
 
 
@@ -214,16 +224,16 @@ def describe_ratio(lower: str,       # a folded report
         return How.CODE
     if OTHER_FRACTION_AFTER.match(lower, match.end()) or NUMBERS_AS_NAMES.search(before[-16:]):
         return None
-    nearest = max(map(before.rfind, _NODE_WORDS))
+    nearest = len(before) if "n+" in match[0] else max(map(before.rfind, _NODE_WORDS))
     if nearest < 0:
         following = _NODES_NAMED_BEHIND.match(lower, match.end())[0]
         if not any(word in following for word in _NODE_WORDS):
             return None
         nearest = max(0, len(before) - 40)
-    if OTHER_FRACTION.search(before[nearest:]):
+    if OTHER_FRACTION.search(before[nearest:]) or NO_NODES.search(before[max(0, nearest - 10):]):
         return None
     if NODE_STATUS_BEFORE.search(before[-50:]) or _REGIONAL_BEFORE.search(before[-75:]):
-        return How.CODE if "total" in before[-30:] else How.STATUS
+        return How.CODE if "total" in before[-30:] else How.RATIO if _SUM_GOES_ON.match(lower, match.end()) else How.STATUS
     return How.RATIO
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #14738f8a
@@ -240,8 +250,8 @@ def named_before(lower: str,     # a folded report
     return " ".join(word for word in before.split() if word not in _ANY_NODES)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #21655e32
-_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?:\s?(?:\(\+\)|n?\+))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})n?(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
-_BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)"), frozenset("0123456789oil| ")
+_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?:\s?(?:\(\+\)|n?\+|pos))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})n?(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
+_BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)s"), frozenset("0123456789oil| ")
 _LISTED_APART = 60  # characters between two ratios of one list at most: `chain 9 (0/4) and 3 examined of the chain 10 (0/3)`
 _PAIR = re.compile(r"total\)\s?:\s{0,3}(?P<positive>\d{1,2})\s?:\s?(?P<examined>\d{1,3})\b")
 _CODE_OF = re.compile(r"pn\s?[0-3o][a-c]?\W{1,3}(?P<positive>\d{1,2})\s(?:out\s)?of\s(?P<examined>\d\s\d|\d{1,2})(?=\W)")
@@ -307,20 +317,20 @@ def find_roman(document: Document  # a prepared report
 _VALUE = {"value": r"_{0,3}(?P<value>[oil]?\d[0-9oil]{0,2}|[oil]{1,2}|(?&word))(?![a-z0-9/]|[.,]\d|\s?(?:cm|mm|%|/)| (?:non-?)?sentinel| axillary)", "word": "none|" + "|".join((*NUMBER_WORDS, "twenty"))}
 NUMBERED_LABEL = PatternTable(
     "nodes.numbered_label",
-    Pattern("sign", r"\s?\|\s{0,9}|\^[a-z0-9]{2,12}\|{1,2}\s?", ("number of nodes involved | 2", "number of lymph nodes examined^capecc||14"), ("number of nodes^loinc",), "columns of a table or of a message"),
+    Pattern("sign", r"\s?\|{1,2}\s{0,9}|\^{1,2}[a-z0-9]{1,12}\|{1,2}\s?", ("number of nodes involved | 2", "number of lymph nodes examined^capecc||14"), ("number of nodes^loinc",), "columns of a table or of a message"),
     Pattern("sign", r"\s?[.\u2026_]{3,60}\s{0,3}", ("number of nodes retrieved........ 15",), ("number of nodes. 15",), "dots that lead to the number"),
     Pattern("sign", r"\s?[:=·]\s{0,90}-?\s?", ("number of lymph nodes examined: 14", "no. involved = none", "number of nodes:\n  3"), ("number of nodes 4", "number of nodes: 1.5 cm", "number of nodes: 1/3")),
     Pattern("verb", r"[\s.]{1,3}(?:is|are)\s{1,3}", ("number of positive nodes is 3", "number of involved nodes are two"), ("number of nodes was counted 3",)),
     Pattern("nothing", r"(?:(?<=retrieved)|(?<=identified)|(?<=sampled)|(?<=removed)|(?<=dissected)|(?<=evaluated))\s{1,9}", ("number of nodes retrieved 18",), ("number of nodes identified, 18",)),
     Pattern("nothing", r"(?:(?<=nodes)|(?<=examined)|(?<=involved)|(?<=positive))\s{1,90}", ("number of involved nodes 4", "no. examined 12"), ("number of blocks 4", "number of nodes: 4")),
-    Pattern("nothing", r"(?:(?<=metastasis)|(?<=metastases)|(?<=disease)|(?<=carcinoma))\s{1,90}", ("number of nodes with metastases 2", "number with metastatic carcinoma 1"), ("number of cancers 2",)),
+    Pattern("nothing", r"(?:(?<=tumor)|(?<=tumour)|(?<=metastasis)|(?<=metastases)|(?<=disease)|(?<=carcinoma))\s{1,90}", ("number of nodes with metastases 2", "number with metastatic carcinoma 1"), ("number of cancers 2",)),
     frame=r"(?:number|no\.|numbered)[\s.]{1,3}(?:of[\s.]{1,3})?(?P<what>(?:[a-z ,()/&.\n>-]|(?<=level )\d){0,85}?)(?&size)?(?:(?&sign)|(?&verb)|(?&nothing))(?&value)", anchored=True,
     parts={**_VALUE, "size": r"\s?\([<>]\s?\d[^():]{0,60}\)"})  # `Number of lymph nodes with macrometastases (> 2 mm): 1`
 BARE_TOTAL = PatternTable(
     "nodes.bare_total",
     Pattern("total", r"(?:number|no\b\.?)\s?[:=|]?\s{1,9}(?&value)", ("number: 16", "no: 16", "number 12"), ("number of nodes: 16", "number; 16")),
     parts=_VALUE, anchored=True)
-_AFTER_NODES = re.compile(r"nodes\b[^.;\n]{0,60}[.;:,\s]{1,4}total\s$")  # `Axillary nodes present: Yes. Total `
+_AFTER_NODES = re.compile(r"(?P<nodes>nodes?|axillary)\b[^.;\n]{0,60}[.;:,\s]{1,4}total\s$")  # `Axillary nodes present: Yes. Total `
 NUMBERED_LABEL
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #5bd8a2e1
@@ -331,7 +341,7 @@ TALLY_LABEL = PatternTable(
     Pattern("behind", r"nodes[\s.]{1,2}with\s(?:metasta\w{1,6}|tumou?r|carcinoma)", ("nodes with metastasis: 2", "nodes with tumor = 0"), ("nodes with fat: 2",)),
     Pattern("before", r"(?:positive|involved|total)[\s.]{1,2}(?:lymph\s)?nodes", ("positive lymph nodes: 2", "total nodes: 21"), ("negative nodes: 4",)),
     Pattern("total", r"total[\s.]{1,2}(?:number\s)?(?:examined|positive|involved)", ("total examined: 21", "total number examined: 8", "total positive: 1"), ("total submitted: 8",)),
-    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?(?:\s?[:=|]|\^[a-z0-9]{2,12}\|{1,2}|\s?[.\u2026_]{3,60})\s{0,60}(?&value)", parts=_VALUE, anchored=True)
+    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?(?:\s?[:=|]|\|\||\^{1,2}[a-z0-9]{1,12}\|{1,2}|\s?[.\u2026_]{3,60})\s{0,60}(?&value)", parts=_VALUE, anchored=True)
 TALLY_LABEL
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #680bf32b
@@ -418,7 +428,8 @@ def _read_total(lower: str, position: int) -> Count | None:
     if not match or not (named := _AFTER_NODES.search(lower, max(0, start - 90), start)) or LABEL_EXCLUDED.search(named[0]):
         return None
     examined = read_count(match["value"])
-    return Count(start - 6, match.end(), None, examined, How.LABEL if names_station(lower, named.start()) else How.TOTAL, "") if examined else None
+    station = named["nodes"] if named["nodes"] == "axillary" else named_before(lower, named.end("nodes"))
+    return Count(start - 6, match.end(), None, examined, How.LABEL if station else How.TOTAL, station) if examined else None
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #71d60ee7
 def find_labelled(document: Document  # a prepared report

@@ -22,7 +22,7 @@ __all__ = ['CANDIDATE_NODES', 'UNDER_THE_MICROSCOPE', 'OF_NODES', 'AGAIN_BEFORE'
            'Bracket', 'Walk', 'walk_back', 'find_worded', 'find_uncounted']
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #0594599f
-_TOKEN = re.compile(r"\d{1,3}(?=[a-z]{4}|of\b)|\w{1,30}|-\s|[^\s\w]")  # a hyphen before a space is a dash
+_TOKEN = re.compile(r"(?!1ymp)\d{1,3}(?=[a-z]{4}|of\b)|\w{1,30}|-\s|[^\s\w]")  # a hyphen before a space is a dash
 _STOP = frozenset("in with for from by to is are was were and or at on no not shows showing cm mm em measuring measures ranging contains containing consists which that "
                   "identified within sections section slides slide fragments fragment blocks pieces cores foci half halves third thirds fourth fourths quarter "
                   "quarters number numbers".split())
@@ -106,7 +106,7 @@ def walk_back(tokens: list[str]  # the words before node
             return Walk(index, aside.values[0] if aside.is_fraction else None, aside.values[-1])
         if aside and word == "and":
             joined = True
-        elif not (word.isalpha() or word in "- /.&'\"") or word in _STOP:
+        elif not (word.isalpha() or word.startswith("1ymp") or word in "- /.&'\"") or word in _STOP:
             return None
         stopped |= word == "."
         skipped += 1
@@ -323,6 +323,7 @@ ONE_NODE_HEADING
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #cd675ef4
 BEFORE_DIAGNOSIS = ("gross", "history", "frozen")
+_LABEL_LINE = re.compile(r"nodes?\s(?:\w{4,12}\s?){1,3}[:=]")  # `Nodes involved: 0`
 _NEW_SENTENCE = re.compile(r"[.;]\s{1,3}(?=[A-Z][a-z])")  # in the report as printed; scans put full stops at the ends of lines
 _DIGIT = re.compile(r"\d")
 _COUNT_WORDS = frozenset((*COUNT_UNITS, *COUNT_TENS, "multiple")) - {"no", "zero"}
@@ -362,6 +363,8 @@ def _count_at(document: Document,  # a prepared report
     lower = document.lower
     plural = lower.startswith("nodes", position)
     floor = max(floor, lower.rfind(":", floor, position) + 1)
+    if "\n" in lower[floor:position] and _LABEL_LINE.match(lower, position):
+        floor = lower.rfind("\n", floor, position) + 1  # the number belongs to the line before
     if "." in lower[floor:position] or ";" in lower[floor:position]:
         floor = max((stop.end() for stop in _NEW_SENTENCE.finditer(document.text, floor, position + 2)), default=floor)
     if _holds_number(lower[floor:position]):
