@@ -132,7 +132,7 @@ OTHER_FRACTION_AFTER = PatternTable(
     Pattern("paper", r"results|copy|page|hours|patholog", (" results", ". page", " pathology no"), (" positive",)),
     Pattern("place", r"of\sthe(?!\s(?:\w{3,14}\s){0,2}(?:lymph|node))|quadrant|upper|lower|middle|mid\b", (" of the vagina", " upper esophagus"), (" of nodes", " midline nodes", " of the axillary nodes")),
     Pattern("place", r"(?:proximal|distal)(?!\s(?:\w{3,14}\s)?(?:lymph|node))", (" proximal esophagus",), (" proximal lymph nodes",)),
-    Pattern("score", r"nuclear|points|grade", (" nuclear grade", " points"), (" nodes",)),
+    Pattern("score", r"nuclear|points|grade|\(?(?:nottingham|bloom|elston|gleason|allred)", (" nuclear grade", " points", " nottingham", " (elston)"), (" nodes",)),
     Pattern("mitoses", r"hpf|high", (" hpf", " high power fields", ") hpf"), (" hilar nodes",)),
     Pattern("material", r"(?:lymph\s)?(?:nodes?\s)?(?:cores?\b|blocks?\b|slides?\b|sections?\b)", (" cores", ") slides", " lymph node blocks"), (" corpora", ") nodes")),
     Pattern("material", r"(?:of\s)?(?:tumou?r\s)?(?:cells|nuclei)\b", (" of cells", " tumor nuclei"), (" of nodes",)),
@@ -156,7 +156,7 @@ NO_NODES = PatternTable(
     Pattern("none", r"\bno\s(?:regional\s)?(?:lymph\s)?nodes?\s(?:(?:are|were|is)\s)?(?:received|submitted|identified|found|seen|present|removed|sampled|examined)", ("no nodes received. ", "no lymph nodes are identified; "), ("no lymph node metastasis ",)),
     Pattern("none", r"nodes?\W{1,3}(?:(?:are|were|is)\s)?(?:not\s(?:removed|submitted|sampled|received|examined|identified|applicable|known|dissected|performed|assessed)|none\s(?:received|submitted|found))",
             ("lymph nodes not removed. ", "nodes: not submitted; ", "lymph nodes were not sampled. "), ("nodes not involved ",)),
-    Pattern("none", r"nodes?\s(?:status\W{1,3})?(?:is\s)?unknown|nodes?\W{1,3}(?:none|cannot\sbe\sassessed)\s?\.", ("lymph node status unknown; ", "lymph nodes: none. "), ("lymph node status: ",)))
+    Pattern("none", r"nodes?\s(?:status\W{1,3})?(?:is\s)?unknown|nodes?\W{1,3}none\s?\.|nodes?\W{1,3}cannot\sbe\sassessed", ("lymph node status unknown; ", "lymph nodes: none. "), ("lymph node status: ",)))
 NO_NODES
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #f7bcb96b
@@ -220,9 +220,11 @@ def describe_ratio(lower: str,       # a folded report
                    ) -> How | None:
     "How the ratio counts nodes: code, status or ratio; None when it counts something else."
     before = " " + lower[max(0, match.start() - 160):match.start()].replace("\n", " ")
-    if N_CODE_BEFORE.search(before[-18:]):
-        return How.CODE
-    if OTHER_FRACTION_AFTER.match(lower, match.end()) or NUMBERS_AS_NAMES.search(before[-16:]):
+    other, code = OTHER_FRACTION_AFTER.match(lower, match.end()), N_CODE_BEFORE.search(before[-18:])
+    if code and not (other and other["score"]):
+        healthy = (code["pathologic"] or code["bare"])[-1] in "0o" and "i" not in code[0]
+        return None if healthy and read_count(match["positive"]) else How.CODE  # pN0 beside positive nodes: one of them is misread, or it is no count
+    if other or NUMBERS_AS_NAMES.search(before[-16:]):
         return None
     nearest = len(before) if "n+" in match[0] else max(map(before.rfind, _NODE_WORDS))
     if nearest < 0:
@@ -250,8 +252,8 @@ def named_before(lower: str,     # a folded report
     return " ".join(word for word in before.split() if word not in _ANY_NODES)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #21655e32
-_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?:\s?(?:\(\+\)|n?\+|pos))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})n?(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
-_BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)s"), frozenset("0123456789oil| ")
+_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?P<plus>\s?(?:\(\+\)|n?\+(?:ve)?|pos))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})(?:n|(?P<minus>\s?(?:-(?:ve)?|\(-\))(?=[\s.,;)]|$)))?(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
+_BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)se"), frozenset("0123456789oil| ")
 _LISTED_APART = 60  # characters between two ratios of one list at most: `chain 9 (0/4) and 3 examined of the chain 10 (0/3)`
 _PAIR = re.compile(r"total\)\s?:\s{0,3}(?P<positive>\d{1,2})\s?:\s?(?P<examined>\d{1,3})\b")
 _CODE_OF = re.compile(r"pn\s?[0-3o][a-c]?\W{1,3}(?P<positive>\d{1,2})\s(?:out\s)?of\s(?P<examined>\d\s\d|\d{1,2})(?=\W)")
@@ -264,10 +266,12 @@ def find_ratios(document: Document  # a prepared report
     for position in document.hits("/"):
         if not 0 < position < size - 1 or lower[position - 1] not in _BEFORE_SLASH or lower[position + 1] not in _AFTER_SLASH:
             continue
-        match = _RATIO.search(lower, max(0, position - 9, lower.rfind("/", max(0, position - 9), position) + 1), min(size, position + 7))
+        match = _RATIO.search(lower, max(0, position - 9, lower.rfind("/", max(0, position - 9), position) + 1), min(size, position + 9))
         if not match or match.end("positive") > position or match.start("examined") < position:
             continue
         positive, examined = read_count(match["positive"]), read_count(match["examined"])
+        if match["plus"] and match["minus"] and None not in (positive, examined):
+            examined += positive  # `3+/13-`
         if positive is None or not examined or positive > examined or not any(char.isdigit() for char in match["examined"]):
             continue
         how = describe_ratio(lower, match)

@@ -154,7 +154,7 @@ def find_station_fractions(lower: str,            # a folded report
 # %% ../../nbs/api/19_rules.node_lists.ipynb #684f86ef
 _NAMES = {"n": NUMBER, "seen": r"(?:examined|identified|found|removed|retrieved|recovered|sampled|dissected|harvested|submitted|assessed|present|in\stotal|in\sall|total(?:\snumber)?)",
           "ill": r"(?:(?:(?:is|are|was|were)\s)?(?:positive|involved|metastatic|affected)|(?:with|containing?|contains?|show)\s(?:metasta\w{1,3}|tumou?r|(?:metastatic\s)?carcinoma))",
-          "then": r"[\s,;:.(/-]{1,4}(?:and\s|with\s|of\s(?:which|these|them),?\s)?", "is": r"\s?(?:[:=]\s?)?(?:is\s)?", "end": r"\b(?!\s?(?:cm|mm|/|of\b))"}
+          "then": r"[\s,;:.(/-]{1,4}(?:and\s|with\s|of\s(?:which|these|them),?\s)?", "is": r"\s?(?:[:=]\s?)?(?:is\s)?", "end": r"\b(?!\s?(?:cm|mm|/|of\b|negative|uninvolved|benign))"}
 NODE_TALLY = PatternTable(
     "nodes.tally",
     Pattern("number_first", r"(?P<examined1>(?&n))\s(?:(?:were|are)\s)?(?&seen)(?&then)(?P<positive1>(?&n))\s(?&ill)",
@@ -163,8 +163,10 @@ NODE_TALLY = PatternTable(
     Pattern("number_first", r"(?P<positive6>(?&n))\s(?&ill)\s?/\s?(?P<examined6>(?&n))(?&end)", ("nodes (4 positive / 19)",), ("nodes (4 positive / 19 cm)",)),
     Pattern("name_first", r"(?:number\s|no\.?\s)?(?&seen)(?&is)(?P<examined3>(?&n))(?&then)(?:number\s|no\.?\s)?(?&ill)(?&is)(?P<positive3>(?&n))(?&end)", ("nodes: total 16, positive 3", "nodes examined: 10 positive: 2", "nodes: total number = 16; number involved = 0"), ("nodes: total 16, positive",)),
     Pattern("name_first", r"(?&ill)(?&is)(?P<positive4>(?&n))(?&then)(?&seen)(?&is)(?P<examined4>(?&n))(?&end)", ("nodes: positive 3, total 16", "nodes positive: 3; examined: 14"), ("nodes: positive 3",)),
+    Pattern("kinds", r"(?P<positive7>(?&n))\s(?&ill)(?&then)(?P<well7>(?&n))\s(?:negative|uninvolved|benign)", ("nodes: 3 positive, 13 negative",), ("nodes: 3 positive, negative",)),
+    Pattern("kinds", r"(?P<well8>(?&n))\s(?:negative|uninvolved|benign)(?&then)(?P<positive8>(?&n))\s(?&ill)", ("nodes: 13 negative, 3 positive",), ("nodes: negative, 3 positive",)),
     Pattern("all", r"all\s(?P<examined5>(?&n))\s(?:(?:are|were)\s)?(?:negative|free\b|uninvolved|benign)", ("nodes: all 12 negative", "nodes: all twelve are free of tumor"), ("nodes: all negative",)),
-    frame=r"nodes?(?:\s?\([^()]{0,30}\))?[\s:,(-]{1,5}(?:(?&number_first)|(?&name_first)|(?&all))", parts=_NAMES, anchored=True)
+    frame=r"nodes?(?:\s?\([^()]{0,30}\))?[\s:,(-]{1,5}(?:(?&number_first)|(?&name_first)|(?&kinds)|(?&all))", parts=_NAMES, anchored=True)
 NODE_TALLY
 
 # %% ../../nbs/api/19_rules.node_lists.ipynb #4b4548e4
@@ -175,6 +177,7 @@ def read_tally(lower: str,     # a folded report
     match = NODE_TALLY.match(lower, position, position + 110)
     if not match:
         return None
-    found = {name.rstrip("123456"): read_number(value) for name, value in match.groupdict().items() if value and name[-1].isdigit()}
-    positive, examined = found.get("positive", 0), found["examined"]
+    found = {name.rstrip("12345678"): read_number(value) for name, value in match.groupdict().items() if value and name[-1].isdigit()}
+    positive = found.get("positive", 0)
+    examined = found["examined"] if "examined" in found else positive + found["well"] if None not in (positive, found["well"]) else None
     return Count(position, match.end(), positive, examined, How.STATUS) if examined and positive is not None and positive <= examined else None

@@ -18,6 +18,7 @@ __all__ = ['RETOLD', 'EXTENSION_BEHIND', 'without_retold', 'without_extension']
 RETOLD = PatternTable(
     "nodes.retold",
     Pattern("retold", r"summar(?:y|i[sz]ed)|synopsis|conclusion|in short|overall", (". diagnosis summary: ", ". in conclusion, "), (". axillary nodes ",)),
+    Pattern("retold", r"\bconfirm(?:s|ed|ing)?\b", (". microscopy confirms ",), (". microscopy: ",)),
     Pattern("retold", r"(?<!see\s)\bcomments?\b|\bnote\s?:|addend|\bi\.\s?e\.", (". comment: ", " note: "), (" notes ", "(see comment) ")))
 RETOLD
 

@@ -300,8 +300,9 @@ NUMBER_BEHIND = PatternTable(
     "nodes.number_behind",
     Pattern("clear", r"free|neg|no |unin", ("nodes x12: negative", "nodes (17) - free of tumor", "nodes (3), no tumor"), ("nodes (3), fibrous",)),
     Pattern("diseased", r"pos|with|inv", ("nodes (2): positive", "nodes (x2) with tumor"), ("nodes (2): pelvic",)),
+    Pattern("listed", r"\d{1,2}\s(?:positive|involved|metastatic)", ("nodes (16): 3 positive", "nodes x16: 3 involved"), ("nodes (16): 3 cm",)),
     Pattern("verb", r"are|were", ("nodes (6) are negative", "nodes (6) were examined"), ("nodes (6)", "nodes (6 cm) are")),
-    frame=r"nodes\s?(?:\(\s?x?|x\s?)(?P<count>\d{1,2})\)?(?=\W{1,4}(?:(?&clear)|(?&diseased)|(?&verb)))", anchored=True)
+    frame=r"nodes\s?(?:\(\s?x?|x\s?)(?P<count>\d{1,2})\)?(?=\W{1,4}(?:(?&clear)|(?&diseased)|(?&listed)|(?&verb)))", anchored=True)
 NUMBER_BEHIND
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #d9bd67e2
