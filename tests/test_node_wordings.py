@@ -397,6 +397,13 @@ OTHER_LANGUAGES = [
 
 # sentences; healthy tissue in a node is no disease, candidates are no nodes
 SENTENCES = [
+    ("Lymph node, right pelvic, dissection: No evidence of malignancy (2/2).", "0", "2"),
+    ("LYMPH NODES, LEFT PELVIC:\n- NEGATIVE FOR METASTATIC CARCINOMA (3/3)", "0", "3"),
+    ("Periaortic lymph node: No tumor seen (1/1).", "0", "1"),
+    ("Axillary lymph nodes: free of tumor, 4/4.", "0", "4"),
+    ("Hilar lymph nodes, no carcinoma identified [5/5].", "0", "5"),
+    ("Lymph nodes, right pelvic: Positive for carcinoma (2/2).", "2", "2"),
+    ("Metastatic carcinoma, no extranodal extension, lymph nodes (2/2).", "2", "2"),
     ("All 12 nodes negative.", "0", "12"),
     ("All twelve axillary lymph nodes are free of tumour.", "0", "12"),
     ("None of 14 lymph nodes contain tumour.", "0", "14"),

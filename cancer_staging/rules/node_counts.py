@@ -16,10 +16,10 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['NUMBER_WORDS', 'COUNT_UNITS', 'COUNT_TENS', 'MOST', 'LABEL_CUES', 'ROMAN_CUES', 'PAIR_CUES', 'N_CODE_CUES',
            'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'NUMBERS_AS_NAMES', 'NO_NODES', 'NODE_STATION',
-           'ALL_STATIONS', 'ONE_SPECIMEN', 'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'ROMAN_SUBJECT', 'ROMAN_DISEASED',
-           'NUMBERED_LABEL', 'BARE_TOTAL', 'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED', 'LABEL_EXAMINED',
-           'read_count', 'read_roman', 'How', 'Side', 'Count', 'names_station', 'describe_ratio', 'named_before',
-           'find_ratios', 'find_roman', 'find_labelled']
+           'ALL_STATIONS', 'ONE_SPECIMEN', 'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'CLEAR_BEFORE', 'ROMAN_SUBJECT',
+           'ROMAN_DISEASED', 'NUMBERED_LABEL', 'BARE_TOTAL', 'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED',
+           'LABEL_EXAMINED', 'read_count', 'read_roman', 'How', 'Side', 'Count', 'names_station', 'describe_ratio',
+           'named_before', 'find_ratios', 'find_roman', 'find_labelled']
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #779ab207
 NUMBER_WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())
@@ -251,6 +251,14 @@ def named_before(lower: str,     # a folded report
     before = before[max(before.rfind(sign) for sign in ".:;\n") + 1:]
     return " ".join(word for word in before.split() if word not in _ANY_NODES)
 
+# %% ../../nbs/api/19_rules.node_counts.ipynb #5b60987e
+CLEAR_BEFORE = PatternTable(
+    "nodes.clear_before",
+    Pattern("clear", r"(?:no(?:\sevidence\sof)?|negative\sfor|free\sof)\s(?:\w{3,14}\s)?(?:malignan\w{2,3}|tumou?r|\w{0,9}carcinoma|metasta\w{1,3}|neoplas\w{1,3}|cancer)(?:\s(?:is\s)?(?:seen|identified|present|found))?",
+            ("no evidence of malignancy (", "negative for metastatic carcinoma, ", "no tumor seen ("), ("no extranodal extension of tumor (", "positive for carcinoma (")),
+    frame=r"\b(?&clear)[\s,:;(\[-]{0,4}$")
+CLEAR_BEFORE
+
 # %% ../../nbs/api/19_rules.node_counts.ipynb #21655e32
 _RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?P<plus>\s?(?:\(\+\)|n?\+(?:ve)?|pos))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})(?:n|(?P<minus>\s?(?:-(?:ve)?|\(-\))(?=[\s.,;)]|$)))?(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
 _BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)se"), frozenset("0123456789oil| ")
@@ -274,6 +282,8 @@ def find_ratios(document: Document  # a prepared report
             examined += positive  # `3+/13-`
         if positive is None or not examined or positive > examined or not any(char.isdigit() for char in match["examined"]):
             continue
+        if positive == examined and CLEAR_BEFORE.search(lower, max(0, match.start() - 60), match.start()):
+            positive = 0
         how = describe_ratio(lower, match)
         if not how and match.start() - last < _LISTED_APART and not (OTHER_FRACTION.search(lower, last, match.start()) or OTHER_FRACTION_AFTER.match(lower, match.end())):
             how = How.RATIO  # the list of stations goes on
