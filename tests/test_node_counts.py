@@ -3,7 +3,8 @@ import pytest
 
 from cancer_staging.rules.grammar import Grammar
 from cancer_staging.rules.node_counts import Count, find_labelled, find_ratios, find_roman, How, Side
-from cancer_staging.rules.node_words import find_worded, is_diseased
+from cancer_staging.rules.node_health import is_diseased
+from cancer_staging.rules.node_words import find_worded
 from cancer_staging.rules.nodes import JOIN_RULES, join_counts, join_rule, NODES, settle_labels
 from cancer_staging.text.document import Document
 

@@ -15,10 +15,11 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['NUMBER_WORDS', 'COUNT_UNITS', 'COUNT_TENS', 'MOST', 'LABEL_CUES', 'ROMAN_CUES', 'PAIR_CUES', 'N_CODE_CUES',
-           'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'N_CODE_BEFORE', 'NODE_STATUS_BEFORE',
-           'ROMAN_SUBJECT', 'ROMAN_DISEASED', 'NUMBERED_LABEL', 'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED',
-           'LABEL_EXAMINED', 'NODE_STATION', 'ALL_STATIONS', 'ONE_SPECIMEN', 'read_count', 'read_roman', 'How', 'Side',
-           'Count', 'describe_ratio', 'find_ratios', 'find_roman', 'find_labelled']
+           'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'NUMBERS_AS_NAMES', 'NO_NODES', 'NODE_STATION',
+           'ALL_STATIONS', 'ONE_SPECIMEN', 'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'CLEAR_BEFORE', 'ROMAN_SUBJECT',
+           'ROMAN_DISEASED', 'NUMBERED_LABEL', 'BARE_TOTAL', 'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED',
+           'LABEL_EXAMINED', 'read_count', 'read_roman', 'How', 'Side', 'Count', 'names_station', 'describe_ratio',
+           'named_before', 'find_ratios', 'find_roman', 'find_labelled']
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #779ab207
 NUMBER_WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())
@@ -86,7 +87,7 @@ class Count(NamedTuple):
     positive: int | None
     examined: int | None
     how: How
-    station: str = ""  # for labels: the station or kind of metastasis they are restricted to
+    station: str = ""  # for labels: the station or kind of metastasis they are restricted to, or how the line names the nodes
 
     @property
     def pair(self) -> tuple[int | None, int | None]:
@@ -99,13 +100,13 @@ class Count(NamedTuple):
         return getattr(self, side)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #d3719785
-LABEL_CUES = ("number", "nodes examined", "nodes positive", "nodes involved", "nodes sampled", "nodes evaluated", "nodes identified", "nodes submitted", "nodes removed",
-              "nodes received", "nodes with", "nodes found", "positive nodes", "positive lymph", "involved nodes", "total nodes", "total lymph", "total examined",
-              "no. examined", "no. involved")
+LABEL_CUES = ("number", "nodes retrieved", "nodes recovered", "nodes examined", "nodes positive", "nodes involved", "nodes sampled", "nodes evaluated", "nodes identified", "nodes submitted", "nodes removed",
+              "nodes received", "nodes with", "nodes found", "positive nodes", "positive lymph", "involved nodes", "involved lymph", "total nodes", "total lymph", "total examined",
+              "no. examined", "no. involved", "no. positive", "no. of", "total no", "total positive", "total involved")
 ROMAN_CUES = ("(no", "dorum no", "dis (no", "dis no", "nodes no", "nodo no")
 PAIR_CUES = ("total):", "total) :")
 N_CODE_CUES = ("pn0", "pno", "pn1", "pn2", "pn3")
-NODE_CUES = ("/", "node", *LABEL_CUES, *ROMAN_CUES, *PAIR_CUES, *N_CODE_CUES)
+NODE_CUES = ("/", "node", "sentinel", *LABEL_CUES, *ROMAN_CUES, *PAIR_CUES, *N_CODE_CUES)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #3fc68374
 OTHER_FRACTION = PatternTable(
@@ -114,10 +115,14 @@ OTHER_FRACTION = PatternTable(
             ("nodes negative. nottingham score ", "nodes; bloom-richardson ", "her2 "), ("nodes, metastatic carcinoma (",), "scores of grade and receptors"),
     Pattern("other", r"grade|differentiat|tubul|nuclei|nuclear|fuhrman|stage", ("node negative. histologic grade: ", "tubule formation ", "fuhrman "), ("lymph node, tumor ",), "grade, and its parts"),
     Pattern("other", r"mitos|\bhpf|fields|x\s?\d", ("nodes. mitoses: ", "per 10 hpf ", "x 400 "), ("node, axillary ",), "mitotic counts and their magnification"),
-    Pattern("other", r"block|slide|section|\bcore|chip|fragment|cassette|biopsies", ("nodes in cassettes ", "lymph node, slides ", "core "), ("axillary nodes, corresponding to ",), "blocks and slides"),
+    Pattern("other", r"block|slide|\bsection|\bcore|chip|fragment|cassette|biopsies", ("nodes in cassettes ", "lymph node, slides ", "core "), ("axillary nodes, corresponding to ", "neck dissection "), "blocks and slides"),
     Pattern("other", r"quadrant|o'clock|of the (?:upper|lower)",
             ("axilla; left breast, 3 o'clock, ", "lymph nodes of the lower "), ("upper paratracheal nodes ",), "a third or a quadrant of an organ, an hour of the breast"),
-    Pattern("other", r"date|page", ("nodes negative. page ", "date: "), ("paratracheal nodes ",), "pages and dates"),
+    Pattern("other", r"\bdate|\bpage", ("nodes negative. page ", "date: "), ("paratracheal nodes ", "candidate nodes ", "mandated node dissection "), "pages and dates"),
+    Pattern("other", r"\b(?:ki-?67|mib-?1|[ct]ps|tils?|er|pr|pgr)\W{1,3}$", ("nodes negative. ki-67: ", "node metastasis, pr ", "cps: "), ("er positive. sentinel nodes ",), "receptors and other stains; right before the ratio"),
+    Pattern("other", r"mandard|regress|cellularity|becker|ishak|fibrosis|rads\b|\becog|karnofsky|clark|breslow", ("regression (mandard) ", "node: cellularity ", "pi-rads "), ("node, progression ",), "scores of regression, of the liver, of imaging, of melanoma"),
+    Pattern("other", r"margins?\s$", ("nodes clear; margins ",), ("margins; ",)),
+    Pattern("other", r"margins?\W{1,2}(?:(?:is|are)\s)?(?:involved|positive)\W{0,3}$", ("nodes clear; margins involved ",), ("margins involved. lymph nodes ",)),
     Pattern("other", r"\bratio", ("node ratio ",), ("nodes, pelvic operation ",), "a quotient, not a count"))
 OTHER_FRACTION
 
@@ -125,19 +130,69 @@ OTHER_FRACTION
 OTHER_FRACTION_AFTER = PatternTable(
     "nodes.other_fraction_after",
     Pattern("paper", r"results|copy|page|hours|patholog", (" results", ". page", " pathology no"), (" positive",)),
-    Pattern("place", r"of\sthe|quadrant|upper|lower|middle|mid\b", (" of the vagina", " upper esophagus"), (" of nodes", " midline nodes")),
-    Pattern("score", r"nuclear|points|grade", (" nuclear grade", " points"), (" nodes",)),
+    Pattern("place", r"of\sthe(?!\s(?:\w{3,14}\s){0,2}(?:lymph|node))|quadrant|upper|lower|middle|mid\b", (" of the vagina", " upper esophagus"), (" of nodes", " midline nodes", " of the axillary nodes")),
+    Pattern("place", r"(?:proximal|distal)(?!\s(?:\w{3,14}\s)?(?:lymph|node))", (" proximal esophagus",), (" proximal lymph nodes",)),
+    Pattern("score", r"nuclear|points|grade|\(?(?:nottingham|bloom|elston|gleason|allred)", (" nuclear grade", " points", " nottingham", " (elston)"), (" nodes",)),
     Pattern("mitoses", r"hpf|high", (" hpf", " high power fields", ") hpf"), (" hilar nodes",)),
-    Pattern("material", r"cores?\b|blocks?\b|slides?\b|sections?\b", (" cores", ") slides", " block"), (" corpora", ") nodes")),
-    frame=r"[\s.]{0,3}(?:(?&paper)|(?&place)|(?&score))|(?:[\s.]{0,3}|\)\s?)(?:(?&mitoses)|(?&material))", anchored=True)
+    Pattern("material", r"(?:lymph\s)?(?:nodes?\s)?(?:cores?\b|blocks?\b|slides?\b|sections?\b)", (" cores", ") slides", " lymph node blocks"), (" corpora", ") nodes")),
+    Pattern("material", r"(?:of\s)?(?:tumou?r\s)?(?:cells|nuclei)\b", (" of cells", " tumor nuclei"), (" of nodes",)),
+    Pattern("material", r"submitted(?!\s(?:lymph|node))|embedded|of\seach", (" submitted in a1", " of each"), (" submitted lymph nodes",)),
+    Pattern("measure", r"h\b|min\b|hours?\b|years?\b", (" h after injection", " years"), (" hilar",)),
+    Pattern("measure", r"of\san?\s(?:inch|cent|milli)|inch", (" of an inch",), (" of an axillary node",)),
+    frame=r"[\s.]{0,3}(?:(?&paper)|(?&place)|(?&score))|(?:[\s.]{0,3}|\)\s?)(?:(?&mitoses)|(?&material)|(?&measure))", anchored=True)
 OTHER_FRACTION_AFTER
+
+# %% ../../nbs/api/19_rules.node_counts.ipynb #224d59f9
+NUMBERS_AS_NAMES = PatternTable(
+    "nodes.numbers_as_names",
+    Pattern("station", r"levels?|stations?|zones?|groups?", ("level ", "stations ", "groups no. "), ("level iii ", "station: ")),
+    Pattern("specimen", r"specimen|part|jar|container|bottle|vial", ("specimen ", "part no. "), ("specimen: ", "parts ", "partly ")),
+    frame=r"\b(?:(?&station)|(?&specimen))\s{1,2}(?:no\W{0,2})?$")
+NUMBERS_AS_NAMES
+
+# %% ../../nbs/api/19_rules.node_counts.ipynb #664f7f65
+NO_NODES = PatternTable(
+    "nodes.no_nodes",
+    Pattern("none", r"\bno\s(?:regional\s)?(?:lymph\s)?nodes?\s(?:(?:are|were|is)\s)?(?:received|submitted|identified|found|seen|present|removed|sampled|examined)", ("no nodes received. ", "no lymph nodes are identified; "), ("no lymph node metastasis ",)),
+    Pattern("none", r"nodes?\W{1,3}(?:(?:are|were|is)\s)?(?:not\s(?:removed|submitted|sampled|received|examined|identified|applicable|known|dissected|performed|assessed)|none\s(?:received|submitted|found))",
+            ("lymph nodes not removed. ", "nodes: not submitted; ", "lymph nodes were not sampled. "), ("nodes not involved ",)),
+    Pattern("none", r"nodes?\s(?:status\W{1,3})?(?:is\s)?unknown|nodes?\W{1,3}none\s?\.|nodes?\W{1,3}cannot\sbe\sassessed", ("lymph node status unknown; ", "lymph nodes: none. "), ("lymph node status: ",)))
+NO_NODES
+
+# %% ../../nbs/api/19_rules.node_counts.ipynb #f7bcb96b
+NODE_STATION = PatternTable(
+    "nodes.station",
+    Pattern("station", r"pelvic|para\W{0,2}aortic|inguinal|obturator|iliac", ("pelvic lymph nodes", "para-aortic nodes"), ("aortic valve",)),
+    Pattern("station", r"axillary|mediastinal|hilar|internal mammary", ("axillary nodes", "hilar nodes"), ("lymph nodes",)),
+    Pattern("station", r"cervical|neck|(?:levels?|station|zone|group|region) (?:\d{1,2}[a-z]?|[ivx]{1,4}[ab]?)\b", ("neck nodes", "level ii", "station 4r", "levels i"), ("upper levels", "level of")),
+    Pattern("station", r"peric?o?lic|mesenteric|mesorectal|perigastric|celiac|peribronchial|subcarinal|paratracheal|supraclavicular|retroperitoneal|presacral",
+            ("pericolic lymph nodes", "celiac nodes"), ("melancholic",)),
+    Pattern("station", r"right|left", ("right lymph nodes",), ("lymph nodes",)),
+    Pattern("station", r"sentinel", ("sentinel lymph nodes",), ("lymph nodes",)))
+ALL_STATIONS = PatternTable(
+    "nodes.all_stations",
+    Pattern("all", r"sentinel and non|all |bilateral|total number of lymph nodes", ("sentinel and non sentinel nodes", "all pelvic nodes", "bilateral pelvic nodes"), ("sentinel nodes", "left pelvic nodes")))
+ONE_SPECIMEN = PatternTable(
+    "nodes.one_specimen",
+    Pattern("lobe", r"bronchial", ("bronchial lymph nodes",), ("mediastinal lymph nodes",)),
+    Pattern("specimen", r"\bspecimen\W{1,3}only", ("lymph nodes in this specimen only",), ("lymph nodes in specimen",)))
+NODE_STATION
+
+# %% ../../nbs/api/19_rules.node_counts.ipynb #619d7fb5
+def names_station(lower: str,     # a folded report
+                  position: int,  # where the word node stands in it
+                  ) -> bool:
+    "Whether the words before the word node make it the nodes of one station: `Right pelvic lymph nodes`."
+    before = lower[max(0, position - 45):position]
+    before = before[max(before.rfind(sign) for sign in ".:;\n") + 1:]
+    return NODE_STATION.search(before) is not None and not ALL_STATIONS.search(before)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #8b8c224a
 N_CODE_BEFORE = PatternTable(
     "nodes.n_code_before",
-    Pattern("pathologic", r"p\W{0,2}n\s?[0-3oxil]", ("pt2 pn1a(", "pt3 pno (sn) (", "pn1mi, "), ("open 1 ", "pn1 right axilla ")),
+    Pattern("pathologic", r"p\W{0,2}n\s?[0-3oxil]", ("pt2 pn1a(", "pt3 pno (sn) (", "pn0(i+)(sn) (", "pn1mi, "), ("open 1 ", "pn1 right axilla ")),
     Pattern("bare", r"(?<![a-z])n\s?[0-3x]", ("pt3 n1 ", "t2 n1b ("), ("ln 1 ", "carcinoma in 1 ")),
-    frame=r"(?:(?&pathologic)|(?&bare))\s?(?:mi\w{0,2}|[a-c])?\s?(?:\(?(?:sn|i[+-]|mol[+-]|mi)\)?\s?)?[,;:]?\s{0,2}[\[({]?\s{0,2}$")
+    frame=r"(?:(?&pathologic)|(?&bare))\s?(?:mi\w{0,2}|[a-c])?\s?(?:\(?(?:sn|i[+-]|mol[+-]|mi)\)?\s?){0,2}[,;:]?\s{0,2}[\[({]?\s{0,2}$")
 N_CODE_BEFORE
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #ff76ba5f
@@ -145,60 +200,96 @@ NODE_STATUS_BEFORE = PatternTable(
     "nodes.status_before",
     Pattern("status", r"node (?:status|count)|nodal status", ("lymph node status: positive ", "nodal status: ", "node count: "), ("receptor status: ", "lymph node status was discussed: ")),
     Pattern("status", r"nodes?\s?:|nodes examined\s?:", ("lymph nodes: negative for tumor ", "nodes examined: "), ("lymph nodes ", "nodes: left axilla ")),
+    Pattern("status", r"(?:number|no\.?|nodes)[\s.](?:involved|positive)\s?/\s?(?:total\s)?(?:number\s)?(?:of\s(?:lymph\s)?nodes\s)?(?:examined|identified|sampled|total)|(?:positive|involved)\s?/\s?total\snumber",
+            ("number involved/examined: ", "nodes (number positive /total number): ", "nodes positive/total: ", "number involved / total number identified: "), ("number involved: ",)),
     Pattern("status", r"total", ("total: ", "total positive "), ("total number of nodes ",), "`Total: 4/20`; then it is the sum"),
     frame=r"(?&status)\W{1,4}(?:negative|positive|pos\b|neg\b|of\b|metastatic)?(?:\sfor\s\w{5,12})?\W{0,4}$")
 _REGIONAL_BEFORE = re.compile(r"regional lymph nodes?\s?(?:\([^()]{0,40}\))?\s?:\W{0,4}$")  # with a bracket: `Regional lymph nodes (pN):`
 NODE_STATUS_BEFORE
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #9b6e4f80
-_NODE_WORDS = ("node", "nodal", " ln ", "lns", "lymph", "axill", "sentinel", "metasta", "sln", "positive for", "ganglion", "station", "dissection",
+_NODE_WORDS = ("node", "nodal", " ln ", " ln:", " ln,", " ln+", "lns", "lymph", "axill", "sentinel", "metasta", "sln", "positive for", "station", "dissection", "alnd", "plnd",
+               "ganglion", "ganglio", "curage", "lymf", " lk ",  # French, Spanish, Dutch, German
                "nodc", "nodo", "lyhph", "lylph")  # the last are OCR's
+_SUM_GOES_ON = re.compile(r"\s?\+\s?\d{1,2}\s?/")  # `Lymph nodes: 3/9 + 1/5 = 4/14`
+_NODES_NAMED_BEHIND = re.compile(r"[^.;\n]{0,30}")  # in the same sentence
 
 
 def describe_ratio(lower: str,       # a folded report
                    match: re.Match,  # where the ratio stands in it
                    ) -> How | None:
     "How the ratio counts nodes: code, status or ratio; None when it counts something else."
-    before = lower[max(0, match.start() - 160):match.start()]
-    if N_CODE_BEFORE.search(before[-18:]):
-        return How.CODE
-    if OTHER_FRACTION_AFTER.match(lower, match.end()):
+    before = " " + lower[max(0, match.start() - 160):match.start()].replace("\n", " ")
+    other, code = OTHER_FRACTION_AFTER.match(lower, match.end()), N_CODE_BEFORE.search(before[-18:])
+    if code and not (other and other["score"]):
+        healthy = (code["pathologic"] or code["bare"])[-1] in "0o" and "i" not in code[0]
+        return None if healthy and read_count(match["positive"]) else How.CODE  # pN0 beside positive nodes: one of them is misread, or it is no count
+    if other or NUMBERS_AS_NAMES.search(before[-16:]):
         return None
-    nearest = max(map(before.rfind, _NODE_WORDS))
+    nearest = len(before) if "n+" in match[0] else max(map(before.rfind, _NODE_WORDS))
     if nearest < 0:
-        following = lower[match.end():match.end() + 30]
+        following = _NODES_NAMED_BEHIND.match(lower, match.end())[0]
         if not any(word in following for word in _NODE_WORDS):
             return None
         nearest = max(0, len(before) - 40)
-    if OTHER_FRACTION.search(before[nearest:]):
+    if OTHER_FRACTION.search(before[nearest:]) or NO_NODES.search(before[max(0, nearest - 10):]):
         return None
     if NODE_STATUS_BEFORE.search(before[-50:]) or _REGIONAL_BEFORE.search(before[-75:]):
-        return How.CODE if "total" in before[-30:] else How.STATUS
+        return How.CODE if "total" in before[-30:] else How.RATIO if _SUM_GOES_ON.match(lower, match.end()) else How.STATUS
     return How.RATIO
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #14738f8a
-_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
-_AROUND_SLASH = frozenset("0123456789oil| ")
+_ANY_NODES = frozenset("lymph regional the all of total number".split())
+
+
+def named_before(lower: str,     # a folded report
+                 position: int,  # where a ratio stands in it
+                 ) -> str:
+    "The words that tell the nodes of this line from others, such as `right pelvic`; '' where all are meant."
+    before = lower[max(0, position - 80):position]
+    before = before[:max(0, before.rfind("node"))]
+    before = before[max(before.rfind(sign) for sign in ".:;\n") + 1:]
+    return " ".join(word for word in before.split() if word not in _ANY_NODES)
+
+# %% ../../nbs/api/19_rules.node_counts.ipynb #5b60987e
+CLEAR_BEFORE = PatternTable(
+    "nodes.clear_before",
+    Pattern("clear", r"(?:no(?:\sevidence\sof)?|negative\sfor|free\sof)\s(?:\w{3,14}\s)?(?:malignan\w{2,3}|tumou?r|\w{0,9}carcinoma|metasta\w{1,3}|neoplas\w{1,3}|cancer)(?:\s(?:is\s)?(?:seen|identified|present|found))?",
+            ("no evidence of malignancy (", "negative for metastatic carcinoma, ", "no tumor seen ("), ("no extranodal extension of tumor (", "positive for carcinoma (")),
+    frame=r"\b(?&clear)[\s,:;(\[-]{0,4}$")
+CLEAR_BEFORE
+
+# %% ../../nbs/api/19_rules.node_counts.ipynb #21655e32
+_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?P<plus>\s?(?:\(\+\)|n?\+(?:ve)?|pos))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})(?:n|(?P<minus>\s?(?:-(?:ve)?|\(-\))(?=[\s.,;)]|$)))?(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
+_BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)se"), frozenset("0123456789oil| ")
+_LISTED_APART = 60  # characters between two ratios of one list at most: `chain 9 (0/4) and 3 examined of the chain 10 (0/3)`
 _PAIR = re.compile(r"total\)\s?:\s{0,3}(?P<positive>\d{1,2})\s?:\s?(?P<examined>\d{1,3})\b")
 _CODE_OF = re.compile(r"pn\s?[0-3o][a-c]?\W{1,3}(?P<positive>\d{1,2})\s(?:out\s)?of\s(?P<examined>\d\s\d|\d{1,2})(?=\W)")
 
 
 def find_ratios(document: Document  # a prepared report
                 ) -> Iterator[Count]:
-    "Counts written 3/14, `(positive:total): 3:14` or `pN1 (3 of 14)`."
-    lower, size = document.lower, len(document.lower)
+    "Counts written 3/14, 3+/14, `(positive:total): 3:14` or `pN1 (3 of 14)`."
+    lower, size, last = document.lower, len(document.lower), -_LISTED_APART
     for position in document.hits("/"):
-        if not 0 < position < size - 1 or lower[position - 1] not in _AROUND_SLASH or lower[position + 1] not in _AROUND_SLASH:
+        if not 0 < position < size - 1 or lower[position - 1] not in _BEFORE_SLASH or lower[position + 1] not in _AFTER_SLASH:
             continue
-        match = _RATIO.search(lower, max(0, position - 5), min(size, position + 7))
+        match = _RATIO.search(lower, max(0, position - 9, lower.rfind("/", max(0, position - 9), position) + 1), min(size, position + 9))
         if not match or match.end("positive") > position or match.start("examined") < position:
             continue
         positive, examined = read_count(match["positive"]), read_count(match["examined"])
+        if match["plus"] and match["minus"] and None not in (positive, examined):
+            examined += positive  # `3+/13-`
         if positive is None or not examined or positive > examined or not any(char.isdigit() for char in match["examined"]):
             continue
+        if positive == examined and CLEAR_BEFORE.search(lower, max(0, match.start() - 60), match.start()):
+            positive = 0
         how = describe_ratio(lower, match)
+        if not how and match.start() - last < _LISTED_APART and not (OTHER_FRACTION.search(lower, last, match.start()) or OTHER_FRACTION_AFTER.match(lower, match.end())):
+            how = How.RATIO  # the list of stations goes on
         if how:
-            yield Count(match.start(), match.end(), positive, examined, how)
+            last = match.end()
+            yield Count(match.start(), match.end(), positive, examined, how, named_before(lower, match.start()) if how is How.STATUS else "")
     for pattern, how, cues in ((_CODE_OF, How.CODE, N_CODE_CUES), (_PAIR, How.STATUS, PAIR_CUES)):
         for position in document.hits(*cues):
             match = pattern.match(lower, position)
@@ -237,25 +328,34 @@ def find_roman(document: Document  # a prepared report
             yield Count(start, done, first if diseased else 0, first, How.ROMAN)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #acf1718c
-_VALUE = {"value": r"(?P<value>[oil]?\d[0-9oil]{0,2}|[oil]{1,2}|(?&word))(?![\w/]|[.,]\d|\s?(?:cm|mm|%|/))", "word": "none|" + "|".join((*NUMBER_WORDS, "twenty"))}
+_VALUE = {"value": r"_{0,3}(?P<value>[oil]?\d[0-9oil]{0,2}|[oil]{1,2}|(?&word))(?![a-z0-9/]|[.,]\d|\s?(?:cm|mm|%|/)| (?:non-?)?sentinel| axillary)", "word": "none|" + "|".join((*NUMBER_WORDS, "twenty"))}
 NUMBERED_LABEL = PatternTable(
     "nodes.numbered_label",
+    Pattern("sign", r"\s?\|{1,2}\s{0,9}|\^{1,2}[a-z0-9]{1,12}\|{1,2}\s?", ("number of nodes involved | 2", "number of lymph nodes examined^capecc||14"), ("number of nodes^loinc",), "columns of a table or of a message"),
+    Pattern("sign", r"\s?[.\u2026_]{3,60}\s{0,3}", ("number of nodes retrieved........ 15",), ("number of nodes. 15",), "dots that lead to the number"),
     Pattern("sign", r"\s?[:=·]\s{0,90}-?\s?", ("number of lymph nodes examined: 14", "no. involved = none", "number of nodes:\n  3"), ("number of nodes 4", "number of nodes: 1.5 cm", "number of nodes: 1/3")),
     Pattern("verb", r"[\s.]{1,3}(?:is|are)\s{1,3}", ("number of positive nodes is 3", "number of involved nodes are two"), ("number of nodes was counted 3",)),
+    Pattern("nothing", r"(?:(?<=retrieved)|(?<=identified)|(?<=sampled)|(?<=removed)|(?<=dissected)|(?<=evaluated))\s{1,9}", ("number of nodes retrieved 18",), ("number of nodes identified, 18",)),
     Pattern("nothing", r"(?:(?<=nodes)|(?<=examined)|(?<=involved)|(?<=positive))\s{1,90}", ("number of involved nodes 4", "no. examined 12"), ("number of blocks 4", "number of nodes: 4")),
-    Pattern("nothing", r"(?:(?<=metastasis)|(?<=metastases)|(?<=disease)|(?<=carcinoma))\s{1,90}", ("number of nodes with metastases 2", "number with metastatic carcinoma 1"), ("number of cancers 2",)),
-    frame=r"(?:number|no\.|numbered)[\s.]{1,3}(?:of[\s.]{1,3})?(?P<what>[a-z ,()/&.\n>-]{0,85}?)(?:(?&sign)|(?&verb)|(?&nothing))(?&value)", parts=_VALUE, anchored=True)
+    Pattern("nothing", r"(?:(?<=tumor)|(?<=tumour)|(?<=metastasis)|(?<=metastases)|(?<=disease)|(?<=carcinoma))\s{1,90}", ("number of nodes with metastases 2", "number with metastatic carcinoma 1"), ("number of cancers 2",)),
+    frame=r"(?:number|no\.|numbered)[\s.]{1,3}(?:of[\s.]{1,3})?(?P<what>(?:[a-z ,()/&.\n>-]|(?<=level )\d){0,85}?)(?&size)?(?:(?&sign)|(?&verb)|(?&nothing))(?&value)", anchored=True,
+    parts={**_VALUE, "size": r"\s?\([<>]\s?\d[^():]{0,60}\)"})  # `Number of lymph nodes with macrometastases (> 2 mm): 1`
+BARE_TOTAL = PatternTable(
+    "nodes.bare_total",
+    Pattern("total", r"(?:number|no\b\.?)\s?[:=|]?\s{1,9}(?&value)", ("number: 16", "no: 16", "number 12"), ("number of nodes: 16", "number; 16")),
+    parts=_VALUE, anchored=True)
+_AFTER_NODES = re.compile(r"(?P<nodes>nodes?|axillary)\b[^.;\n]{0,60}[.;:,\s]{1,4}total\s$")  # `Axillary nodes present: Yes. Total `
 NUMBERED_LABEL
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #5bd8a2e1
 TALLY_LABEL = PatternTable(
     "nodes.tally_label",
-    Pattern("behind", r"nodes[\s.]{1,2}(?:examined|positive|involved|sampled|evaluated|identified|found|submitted|removed|received|obtained)",
-            ("nodes examined: 10", "nodes positive: o", "nodes removed (all levels): 17"), ("nodes examined 10", "nodes discussed: 3")),
+    Pattern("behind", r"nodes[\s.]{1,2}(?:examined|positive|involved|sampled|evaluated|identified|found|submitted|removed|received|obtained|retrieved|recovered)",
+            ("nodes examined: 10", "nodes positive: o", "nodes removed (all levels): 17", "nodes positive......... 4"), ("nodes examined 10", "nodes discussed: 3")),
     Pattern("behind", r"nodes[\s.]{1,2}with\s(?:metasta\w{1,6}|tumou?r|carcinoma)", ("nodes with metastasis: 2", "nodes with tumor = 0"), ("nodes with fat: 2",)),
     Pattern("before", r"(?:positive|involved|total)[\s.]{1,2}(?:lymph\s)?nodes", ("positive lymph nodes: 2", "total nodes: 21"), ("negative nodes: 4",)),
-    Pattern("total", r"total[\s.]{1,2}(?:number\s)?examined", ("total examined: 21", "total number examined: 8"), ("total submitted: 8",)),
-    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?\s?[:=]\s{0,60}(?&value)", parts=_VALUE, anchored=True)
+    Pattern("total", r"total[\s.]{1,2}(?:number\s)?(?:examined|positive|involved)", ("total examined: 21", "total number examined: 8", "total positive: 1"), ("total submitted: 8",)),
+    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?(?:\s?[:=|]|\|\||\^{1,2}[a-z0-9]{1,12}\|{1,2}|\s?[.\u2026_]{3,60})\s{0,60}(?&value)", parts=_VALUE, anchored=True)
 TALLY_LABEL
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #680bf32b
@@ -265,7 +365,7 @@ LABEL_EXCLUDED = PatternTable(
     Pattern("excluded", r"without|negative|uninvolved|free of|benign", ("nodes without tumor", "negative lymph nodes"), ("nodes with tumor", "positive nodes")),
     Pattern("excluded", r"mitos|nuclei|fields", ("mitoses", "high power fields"), ("lymph nodes in specimen",)),
     Pattern("excluded", r"tumou?rs\b|foci|lesion|masses", ("tumors", "foci of carcinoma", "lesions"), ("nodes with tumor",), "`nodes with tumor`, but `number of tumors`"),
-    Pattern("excluded", r"block|slide|core|fragment|section|specimens|biops|pieces|stains|cases|level", ("blocks examined", "specimens received", "levels examined"), ("nodes in specimen",)),
+    Pattern("excluded", r"block|slide|\bcore|fragment|\bsection|specimens|biops|pieces|stains|cases|levels?\b(?! (?:\d|[ivx]{1,4}\b))", ("blocks examined", "specimens received", "levels examined"), ("nodes in specimen", "level ii nodes", "lymph nodes in dissection")),
     Pattern("excluded", r"extracapsular|extranodal", ("nodes with extranodal extension",), ("nodes with metastasis",), "counted beside the positive nodes"),
     Pattern("excluded", r"quadrant", ("quadrants with tumor",), ("right axilla",)))
 LABEL_EXCLUDED
@@ -279,26 +379,9 @@ LABEL_INVOLVED = PatternTable(
 LABEL_EXAMINED = PatternTable(
     "nodes.label_examined",
     Pattern("examined", r"examined|evaluated|assessed|studied|sampled|total", ("lymph nodes examined", "total nodes"), ("pelvic lymph nodes",)),
-    Pattern("examined", r"received|dissected|retrieved|removed|obtained|submitted|identified|found|recovered|present|in specimen", ("nodes retrieved", "lymph nodes in specimen"), ("left nodes",)),
+    Pattern("examined", r"received|dissected|retrieved|removed|obtained|submitted|in?dentified|found|recovered|present|in specimen", ("nodes retrieved", "lymph nodes in specimen", "nodes indentified"), ("left nodes",)),
     Pattern("examined", r"^(?:regional )?(?:lymph )?nodes$", ("lymph nodes", "regional lymph nodes"), ("pelvic lymph nodes",), "`Number of lymph nodes: 12`"))
 LABEL_INVOLVED
-
-# %% ../../nbs/api/19_rules.node_counts.ipynb #f7bcb96b
-NODE_STATION = PatternTable(
-    "nodes.station",
-    Pattern("station", r"pelvic|para\W{0,2}aortic|inguinal|obturator|iliac", ("pelvic lymph nodes", "para-aortic nodes"), ("aortic valve",)),
-    Pattern("station", r"axillary|mediastinal|hilar|internal mammary", ("axillary nodes", "hilar nodes"), ("lymph nodes",)),
-    Pattern("station", r"cervical|neck|level \w", ("neck nodes", "level ii"), ("levels", "upper levels")),
-    Pattern("station", r"right|left", ("right lymph nodes",), ("lymph nodes",)),
-    Pattern("station", r"sentinel", ("sentinel lymph nodes",), ("lymph nodes",)))
-ALL_STATIONS = PatternTable(
-    "nodes.all_stations",
-    Pattern("all", r"sentinel and non|all |bilateral|total number of lymph nodes", ("sentinel and non sentinel nodes", "all pelvic nodes", "bilateral pelvic nodes"), ("sentinel nodes", "left pelvic nodes")))
-ONE_SPECIMEN = PatternTable(
-    "nodes.one_specimen",
-    Pattern("lobe", r"bronchial", ("bronchial lymph nodes",), ("mediastinal lymph nodes",)),
-    Pattern("specimen", r"\bspecimen\W{1,3}only", ("lymph nodes in this specimen only",), ("lymph nodes in specimen",)))
-NODE_STATION
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #5aacd07a
 def _restricted_to(what: str  # the middle of a label
@@ -314,6 +397,15 @@ def _restricted_to(what: str  # the middle of a label
     return specimen[0] if specimen else ""
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #40d8f22b
+_LINE_ABOVE = re.compile(r"\n\s{0,3}(?P<station>[a-z][a-z ]{3,40})\s{0,3}\n\s{0,3}$")
+
+
+def _station_above(lower: str, start: int) -> str:
+    "The station that the line above a label names, as `RIGHT OBTURATOR` above `NUMBER OF NODES IDENTIFIED: 4`; else ''."
+    line = _LINE_ABOVE.search(lower, max(0, start - 55), start)
+    return line["station"].strip() if line and NODE_STATION.search(line["station"]) and not ALL_STATIONS.search(line["station"]) else ""
+
+
 _BARE = ("examined", "involved", "positive", "with metastasis", "with metastases", "sampled")  # what a synoptic form may leave it at
 
 
@@ -338,11 +430,22 @@ def _read_label(lower: str,       # a folded report
     involved = LABEL_INVOLVED.search(what) is not None
     if not involved and not (count and (total or LABEL_EXAMINED.search(what))):
         return None
-    station = _restricted_to(what)
+    station = _restricted_to(what) or _station_above(lower, start)
     how = How.TOTAL if total and not station else How.LABEL
     return Count(start, match.end(), count if involved else None, None if involved else count, how, station)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #aa39d56d
+def _read_total(lower: str, position: int) -> Count | None:
+    "The bare total behind a line about nodes: `Axillary nodes present: Yes. Total number: 16`."
+    start = position + 6 if lower.startswith("total no", position) else position
+    match = BARE_TOTAL.match(lower, start, start + 30) if lower.startswith("total ", start - 6) else None
+    if not match or not (named := _AFTER_NODES.search(lower, max(0, start - 90), start)) or LABEL_EXCLUDED.search(named[0]):
+        return None
+    examined = read_count(match["value"])
+    station = named["nodes"] if named["nodes"] == "axillary" else named_before(lower, named.end("nodes"))
+    return Count(start - 6, match.end(), None, examined, How.LABEL if station else How.TOTAL, station) if examined else None
+
+# %% ../../nbs/api/19_rules.node_counts.ipynb #71d60ee7
 def find_labelled(document: Document  # a prepared report
                   ) -> list[Count]:
     "Numbers after labels: each with nodes examined or nodes positive, the other None."
@@ -350,9 +453,11 @@ def find_labelled(document: Document  # a prepared report
     for position in document.hits(*LABEL_CUES):
         if position < done:
             continue
-        table = NUMBERED_LABEL if lower.startswith(("number", "no."), position) else TALLY_LABEL
-        match = table.match(lower, position, min(size, position + 220))
-        count = _read_label(lower, match) if match else None
+        count = _read_total(lower, position)
+        if not count:
+            table = NUMBERED_LABEL if lower.startswith(("number", "no."), position) else TALLY_LABEL
+            match = table.match(lower, position, min(size, position + 220))
+            count = _read_label(lower, match) if match else None
         if count:
             done = count.end
             counts.append(count)

@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
-from .node_counts import Count, find_labelled, find_ratios, find_roman, How, NODE_CUES, ONE_SPECIMEN, Side
+from .node_counts import Count, find_labelled, find_ratios, find_roman, How, N_CODE_CUES, NODE_CUES, ONE_SPECIMEN, Side
+from .node_repeats import without_extension, without_retold
 from .node_words import BEFORE_DIAGNOSIS, find_uncounted, find_worded
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['JOIN_RULES', 'FEW_CELLS', 'NOT_ONLY_FEW_CELLS', 'BREAKDOWN', 'AMENDED', 'NODES', 'JoinRule', 'join_rule',
-           'without_few_cells', 'join_counts', 'without_subtotals', 'without_repeats', 'choose_parts', 'Total',
-           'settle_codes', 'settle_labels', 'Totals', 'labelled_totals', 'read_nodes']
+__all__ = ['JOIN_RULES', 'FEW_CELLS', 'NOT_ONLY_FEW_CELLS', 'BREAKDOWN', 'AMENDED', 'EARLIER', 'NODES', 'JoinRule', 'join_rule',
+           'own_words', 'without_few_cells', 'join_counts', 'without_subtotals', 'without_repeats', 'choose_parts',
+           'Total', 'settle_codes', 'settle_labels', 'Totals', 'labelled_totals', 'only_few_cells', 'read_nodes']
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #cf234919
 _NEXT_PART = re.compile(r"\bpart\b|:|[.\n]\s{0,2}[(]?[a-z0-9]{1,2}[.)]\s")  # the next specimen begins: `B. `, `Part 3`
@@ -127,16 +128,38 @@ FEW_CELLS = PatternTable(
     Pattern("few", r"n[o0]\s?\(i\s?\+", ("pn0(i+)", "pno (i +)"), ("pn0(i-)", "pn1(i+)")))
 NOT_ONLY_FEW_CELLS = PatternTable(
     "nodes.not_only_few_cells",
-    Pattern("not_only", r"macromet|micromet|metastatic", ("two macrometastases", "metastatic carcinoma"), ("isolated tumor cells",)),
-    Pattern("not_only", r"no (?:isolated|itc)", ("no isolated tumor cells",), ("no metastasis",)))
+    Pattern("not_only", r"(?<!no\s)(?<!without\s)(?:macromet|micromet)|metastatic", ("two macrometastases", "metastatic carcinoma"), ("isolated tumor cells", "no macrometastasis")),
+    Pattern("not_only", r"(?:no|without|negative for|absence of) (?:isolated|itc)", ("no isolated tumor cells", "negative for itcs"), ("no metastasis",)),
+    Pattern("not_only", r"(?:\bitcs?|isolated tumou?r cells?)(?: clusters?)?(?: \([^()]{0,30}\))?\W{1,3}(?:absent|none|not\b|no\b|negative|0|zero)", ("itc: absent", "isolated tumor cells: 0", "isolated tumor cells (<0.2 mm): none"), ("itcs in node",)))
 
 
-def without_few_cells(lower: str,     # a folded report
-                      count: Count,   # a count in it
+_OWN_WORDS = re.compile(r"[.;,\n]")
+
+
+def own_words(lower: str,           # a folded report
+              counts: list[Count],  # in order
+              index: int,           # of one of them
+              ) -> str:
+    "The words around one count, those that belong to its neighbours left out: `nodes (1/2) with isolated tumor cells; axillary nodes (3/10)`."
+    count = counts[index]
+    left, right = max(0, count.start - 60), min(len(lower), count.end + 60)
+    if index and counts[index - 1].end + 60 > left:  # the neighbour's words can reach so far
+        left = max(left, counts[index - 1].end)
+        left = max((stop.end() for stop in _OWN_WORDS.finditer(lower, left, count.start)), default=left)
+    if index + 1 < len(counts) and counts[index + 1].start - 60 < right:
+        right = min(right, counts[index + 1].start)
+        right = max((stop.start() for stop in _OWN_WORDS.finditer(lower, count.end, right)), default=right)
+    return lower[left:right]
+
+# %% ../../nbs/api/19_rules.nodes.ipynb #95b7f133
+def without_few_cells(lower: str,           # a folded report
+                      counts: list[Count],  # in order
+                      index: int,           # of one of them
                       ) -> Count:
     "The count, with no positive nodes where they hold isolated tumour cells only."
+    count = counts[index]
     if count.positive:
-        around = lower[max(0, count.start - 60):count.end + 60]
+        around = own_words(lower, counts, index)
         if FEW_CELLS.search(around) and not NOT_ONLY_FEW_CELLS.search(around):
             return count._replace(positive=0)
     return count
@@ -153,13 +176,15 @@ def join_counts(document: Document,   # a prepared report
             joined[-1] = rule.joined(joined[-1], count)
         else:
             joined.append(count)
-    return [count for count in (without_few_cells(document.lower, count) for count in joined) if count.positive is not None]
+    judged = [without_few_cells(document.lower, joined, index) for index in range(len(joined))]
+    return [count for count in judged if count.positive is not None]
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #08106d5e
 BREAKDOWN = PatternTable(
     "nodes.breakdown",
     Pattern("parts", r"distribut|as follows|respectively|compris|including", (", distributed as follows: ", " comprising ", " including "), (" and ", " followed by ")),
-    Pattern("parts", r"of which", (", of which ",), (" which ",)))
+    Pattern("parts", r"of which", (", of which ",), (" which ",)),
+    Pattern("parts", r"^\s?:\s{1,3}(?:\w{3,12}\s){0,2}$", (": ", " : "), (": free. axillary lymph nodes ",), "the list follows at once"))
 _ENTRY = re.compile(r"\bpart\b|:|[.;\n)]\s{0,3}(?:-|[a-z0-9]{1,2}[.)])")
 
 
@@ -199,7 +224,7 @@ def _without_breakdowns(document: Document, counts: list[Count]) -> list[Count]:
     kept, left, before = [], 0, None
     for count in counts:
         if before and left == 0 and count.examined < before.examined:
-            follows = BREAKDOWN.search(document.lower, before.end, min(count.start, before.end + 90)) or _IN_BRACKET.fullmatch(document.lower, before.end, count.start)
+            follows = BREAKDOWN.search(document.lower[before.end:min(count.start, before.end + 90)]) or _IN_BRACKET.fullmatch(document.lower, before.end, count.start)
             left = before.examined if follows else 0
         before = count
         if count.examined <= left:  # a part of the total before it
@@ -214,6 +239,10 @@ def without_subtotals(document: Document,   # a prepared report
                       counts: list[Count],  # of one part of the report
                       ) -> list[Count]:
     "The counts without those that a total among them already holds."
+    lines = [count for count in counts if count.how is How.STATUS]
+    specimens = [count for count in counts if count.how is not How.STATUS]
+    if lines and len(specimens) > 1 and _sum_of(lines) == _sum_of(specimens):
+        return lines  # the lines of a form tell the sums over the specimens
     if len(counts) > 2:
         for total, others in ((counts[0], counts[1:]), (counts[-1], counts[:-1])):
             if total.positive and total.pair == _sum_of(others):
@@ -274,7 +303,8 @@ def choose_parts(document: Document,   # a prepared report
         return sorted(counts, key=lambda count: -count.positive)[:1]
     best: list[Count] = []
     for group in _by_part(document, counts):
-        group = without_subtotals(document, without_repeats(group))
+        group = without_repeats(without_retold(document, without_extension(document, group)))
+        group = without_subtotals(document, group)
         if _outweighs(document, group, best):
             best = group
     return best
@@ -297,6 +327,8 @@ def settle_codes(document: Document,   # a prepared report
                  ) -> list[Count]:
     "The one count that stands for the whole report, as beside the N category: the last after an amendment; none when several tell of different nodes."
     codes = [count for count in counts if count.how is How.CODE] or [count for count in counts if count.how is How.STATUS]
+    if len(codes) > 1 and len({count.station for count in codes} | {""}) > len(codes):
+        return []  # every line names another station
     if not codes or len({count.pair for count in codes}) == 1 or AMENDED.search(document.lower, codes[-2].end, codes[-1].start):
         return codes[-1:]
     return []
@@ -337,7 +369,7 @@ class Totals(NamedTuple):
 def _is_partial(examined: Total, labelled: list[Count], in_parts: int) -> bool:
     "Whether the labels for nodes examined spoke of some specimens only: the counts of specimens add up to more."
     label = examined.evidence[0]
-    several = label.how is not How.TOTAL and sum(count.examined is not None for count in labelled) > 1
+    several = label.how is not How.TOTAL and len({(count.examined, count.station) for count in labelled if count.examined is not None}) > 1
     return (several or ONE_SPECIMEN.fullmatch(label.station) is not None) and in_parts > examined.value
 
 
@@ -360,12 +392,24 @@ def labelled_totals(document: Document,  # a prepared report
     return Totals(positive, examined)
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #c720d3ad
+EARLIER = PatternTable(
+    "nodes.earlier",
+    Pattern("earlier", r"\b(?:history|hx|h/o)\b(?: of)?|\b(?:previous(?:ly)?|prior|earlier)\b(?! frozen)", ("history: ", "previous axillary dissection: ", "prior sentinel node biopsy ("), ("natural histology ", "priority ", "in light of the previous frozen section: ")),
+    frame=r"(?&earlier)[^.;\n]{0,60}$")
+EARLIER
+
+# %% ../../nbs/api/19_rules.nodes.ipynb #25d920f4
+def _is_earlier(document: Document, count: Count) -> bool:
+    "Whether the count was made at an earlier operation: `Previous sentinel biopsy: 1/2`."
+    return count.how is not How.CODE and EARLIER.search(document.lower, max(0, count.start - 75), count.start) is not None
+
+# %% ../../nbs/api/19_rules.nodes.ipynb #d0f884bc
 def _find_counts(document: Document  # a prepared report
                  ) -> list[Count]:
     "All counts of specimens, joined; from earlier sections than the diagnosis only when there are none after them."
     written = [*find_ratios(document), *find_roman(document)]
     found = [*written, *find_worded(document)]
-    joined = join_counts(document, [count for count in found if document.section(count.start) not in BEFORE_DIAGNOSIS])
+    joined = join_counts(document, [count for count in found if document.section(count.start) not in BEFORE_DIAGNOSIS and not _is_earlier(document, count)])
     if joined or not document.hits("node"):
         return joined
     gross = [count for count in written if document.section(count.start) == "gross"] or list(find_worded(document, ("history", "frozen")))
@@ -375,9 +419,24 @@ def _find_counts(document: Document  # a prepared report
     return join_counts(document, gross) or join_counts(document, frozen) or list(find_uncounted(document))
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #e3bf3b90
+_FEW_CELLS_CODE = re.compile(r"pn[0o]\s?\(\s?i\s?\+")
+
+
+def only_few_cells(document: Document  # a prepared report
+                   ) -> bool:
+    "Whether the N category is pN0(i+): then no node is counted positive, whatever number held isolated tumour cells."
+    codes = [document.lower[position:position + 9] for position in document.hits(*N_CODE_CUES)]
+    return any(map(_FEW_CELLS_CODE.match, codes)) and all(code[2] in "0o" for code in codes)
+
+# %% ../../nbs/api/19_rules.nodes.ipynb #e7825f90
 _EVIDENCE = {How.CODE: "code", How.STATUS: "code", How.RATIO: "ratio", How.ROMAN: "roman", How.WORDS: "words", How.AGAIN: "words", How.HEADING: "words"}  # confidence is calibrated on few kinds
 
 
+def _sum_of_parts(parts: list[Count], side: Side, kind: str) -> Total | None:
+    "One of the two numbers over the counts of specimens; None when they don't tell it."
+    return Total(sum(count.number(side) for count in parts), parts, kind) if parts and parts[0].number(side) is not None else None
+
+# %% ../../nbs/api/19_rules.nodes.ipynb #74378d58
 def read_nodes(document: Document,            # a prepared report
                found: Mapping[str, Finding],  # what earlier rules found; none is needed
                ) -> Iterator[Finding]:
@@ -386,9 +445,12 @@ def read_nodes(document: Document,            # a prepared report
     codes = settle_codes(document, counts)
     parts = codes or choose_parts(document, counts)
     kind = "sum" if not codes and len(parts) > 1 else _EVIDENCE[parts[0].how] if parts else ""
-    for side, total in zip(Side, labelled_totals(document, parts)):
-        if not total and parts and parts[0].number(side) is not None:
-            total = Total(sum(count.number(side) for count in parts), parts, kind)
+    if only_few_cells(document):
+        parts = [count._replace(positive=0) if count.positive else count for count in parts]
+    totals = [total or _sum_of_parts(parts, side, kind) for side, total in zip(Side, labelled_totals(document, parts))]
+    if all(totals) and totals[0].value > totals[1].value:
+        return  # one of them is of something else
+    for side, total in zip(Side, totals):
         if total:
             spans = tuple(Span(count.start, count.end) for count in sorted(total.evidence, key=lambda count: count.start))
             yield Finding(side.field, str(total.value), str(total.value), spans, f"nodes.{total.kind}", "stated" if len(spans) == 1 else "inferred")
