@@ -16,7 +16,7 @@ from .rules.stage_groups import derive_stage_group, ROMAN, staging_schema
 from .staged import LocatedValue
 
 # %% auto #0
-__all__ = ['Row', 'CHECKS', 'FailedCheck', 'Check', 'label', 'shown', 'behavior_open', 'behavior_staging', 'group_tnm',
+__all__ = ['Row', 'CHECKS', 'FailedCheck', 'RowCheck', 'label', 'shown', 'behavior_open', 'behavior_staging', 'group_tnm',
            'nodes_order', 'n_nodes', 't_size', 'failed_checks']
 
 # %% ../nbs/api/61_checks.ipynb #f089b989
@@ -31,7 +31,7 @@ class FailedCheck(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Check:
+class RowCheck:
     "One thing that must hold in every row."
     name: str                              # id, such as `group_tnm`
     fields: tuple[str, ...]                # the fields that it compares
@@ -104,12 +104,12 @@ def t_size(row: Row) -> str | None:
 
 # %% ../nbs/api/61_checks.ipynb #08351ce9
 CHECKS = (
-    Check("behavior_open", ("behavior",), behavior_open),
-    Check("behavior_staging", ("behavior", "t", "n", "m", "stage_group"), behavior_staging),
-    Check("group_tnm", ("stage_group", "t", "n", "m"), group_tnm),
-    Check("nodes_order", ("nodes_positive", "nodes_examined"), nodes_order),
-    Check("n_nodes", ("n", "nodes_positive"), n_nodes),
-    Check("t_size", ("t", "tumor_size_mm"), t_size),
+    RowCheck("behavior_open", ("behavior",), behavior_open),
+    RowCheck("behavior_staging", ("behavior", "t", "n", "m", "stage_group"), behavior_staging),
+    RowCheck("group_tnm", ("stage_group", "t", "n", "m"), group_tnm),
+    RowCheck("nodes_order", ("nodes_positive", "nodes_examined"), nodes_order),
+    RowCheck("n_nodes", ("n", "nodes_positive"), n_nodes),
+    RowCheck("t_size", ("t", "tumor_size_mm"), t_size),
 )
 
 

@@ -72,5 +72,5 @@ NAME_AFTER = PatternTable(
     anchored=True)
 ELSEWHERE_BEFORE = PatternTable(
     "neoplasms.elsewhere_before",
-    Pattern("spread", r"metasta\w{1,4}(?:\sof|\sfrom|\sby)?(?:\s(?:[a-z-]{3,16})){0,5}|(?:involved|infiltrated|replaced)\sby(?:\s(?:[a-z-]{3,16})){0,4}|implants?\sof(?:\s[a-z-]{3,16}){0,3}", ("metastatic high grade ", "involved by "), ("metastasis. colon: ",)),
+    Pattern("spread", r"metasta\w{1,4}(?:\sof|\sfrom|\sby)?(?:\s(?:[a-z-]{3,16})){0,4}|(?:involved|infiltrated|replaced)\sby(?:\s(?:[a-z-]{3,16})){0,4}|implants?\sof(?:\s[a-z-]{3,16}){0,3}", ("metastatic high grade ", "involved by "), ("metastasis. colon: ",)),
     frame=r"(?&spread)\s$")
