@@ -72,7 +72,7 @@ _NOT_OTHERWISE = r"(?![a-z0-9+%^])(?!\.\d)(?!\s?[x*+]\s?\d)(?!\s?[cm]m\b)"
 _SCALE = r"(?P<scale>\s?[(\[]?\s?(?:of|/|out\sof|on\sa\sscale\sof|over)\s?(?:3|4|i\s?v|[il1]{3}|1v|lv|three|four)\b\s?[)\]]?)?"
 _NUMBER = re.compile(_RANGE + _NOT_OTHERWISE + _SCALE)
 _SPELT_NUMBERS: Mapping[str, int] = {"one": 1, "two": 2, "three": 3}
-_NUMBER_WORD = re.compile(r"(?:one|two|three)(?=$|[\s,.;)](?!of\s))")  # `grade three`
+_NUMBER_WORD = re.compile(r"(?:one|two|three)(?=$|[\s,.;)](?!of\b))")  # `grade three`
 _SPOILT_SCALE = re.compile(r"(?P<arabic>[1-4])[1il!|]4\b|(?P<roman>[il1!|]{4,5})[vy]\b")  # `3/4` and `III/IV` with the slash taken for a stroke
 
 
