@@ -98,7 +98,7 @@ def read_grade_number(lower: str,  # the folded report
 DEGREES = PatternTable(
     "grade.degrees",
     Pattern("well", r"well|highly|bene\b", ("well", "highly", "bene"), ("benefit",), "low differentiation is a high grade, and high differentiation a low one"),
-    Pattern("well", r"high(?=[\s-]{1,2}diff)", ("high differentiation",), ("high grade",)),
+    Pattern("well", r"high(?=[\s-]{0,2}(?:diff|$))", ("high differentiation",), ("high grade",)),
     Pattern("moderately", r"m?oderat\w{0,4}|loderat\w{0,4}|mod\b\.?", ("moderately", "oderately", "loderately", "moderatly", "mod."), ("modified", "model")),
     Pattern("moderately", r"intermediate(?:ly)?|medium|mediocriter|fairly", ("intermediate", "medium", "mediocriter", "fairly"), ("mediastinum", "fair")),
     Pattern("poorly", r"[pl]?oor(?:ly|iy|l)?|poor\w{1,3}", ("poorly", "loorly", "pooriy", "poorty", "oorly"), ("pore",)),
@@ -199,9 +199,9 @@ def _read_tier(lower: str, at: int, words: GradeWords) -> GradeValue:
 GRADE_FILLING = PatternTable(
     "grade.filling",
     Pattern("filling", r"\([^()\n]{0,22}grades?\s1\W{1,4}4\)", ("(fuhrman grades 1-4)",), ("(grade 3)",), "a scale in brackets is no grade"),
-    Pattern("filling", r"\((?:grades?\s)?(?:1\s?(?:-|to)\s?[34]|i\s?(?:-|to)\s?(?:iii|iv))\)|\((?:out\s)?of\s(?:3|4|iii|iv|three|four)\)", ("(1-3)", "(i to iv)", "(out of 4)"), ("(2-3)", "(3 of 4)"), "a scale in brackets is no grade"),
+    Pattern("filling", r"\((?:grades?\s)?(?:1\s?(?:-|to)\s?[34]|i\s?(?:-|to)\s?(?:iii|iv)|(?:1/2/3|i/ii/iii)(?:/4|/iv)?)\)|\((?:out\s)?of\s(?:3|4|iii|iv|three|four)\)", ("(1-3)", "(i to iv)", "(out of 4)"), ("(2-3)", "(3 of 4)"), "a scale in brackets is no grade"),
     Pattern("filling", r"\((?:1\s?[.,]\s?2\s?[.,]?\s?(?:or\s)?3|i\s?,\s?ii\s?,?\s?(?:or\s)?iii)\)", ("(1, 2, or 3)", "(i, ii, iii)"), ("(2)",)),
-    Pattern("filling", r"\((?!i{1,3}\s?\)|iv\s?\)|l{2,3}\s?\))(?:[a-z][^()\n\d]{1,58}|who[^()\n]{0,30})\)|\[(?!i{1,3}\]|iv\])[^\]\n\d]{0,50}\]", ("(nottingham)", "(who 2016)", "[per checklist]"), ("(2 of 3)", "(grade 3)", "(ii)", "[iii]"), "a remark that holds no number, a Roman one included"),
+    Pattern("filling", r"\((?!(?:i{1,3}|iv|l{2,3})\s?[)/])(?:[a-z][^()\n\d]{1,58}|(?:who|isup)[^()\n]{0,30})\)|\[(?!(?:i{1,3}|iv)\s?[\]/])[^\]\n\d]{0,50}\]", ("(nottingham)", "(who 2016)", "[per checklist]"), ("(2 of 3)", "(grade 3)", "(ii)", "[iii]"), "a remark that holds no number, a Roman one included"),
     Pattern("filling", r"\(?(?:who|isup)\s?/\s?(?:isup|who)\)?", ("who/isup 2", "(isup / who)"), ("ajcc/isup",), "one system under two names"),
     Pattern("filling", r"\(?figo\)?|\(?who\)?|isup|fuhrman\w{0,2}|(?:modified\s)?(?:scarff?|bloom|richardson|elston|ellis|nottingham|sbr)\b", ("figo 2", "(who 2", "fuhrman", "modified bloom", "sbr"), ("gleason",)),
     Pattern("filling", r"grad(?:e|ing|es)\b|histol[o\u00f3]gico|score|system|pattern|category|differentiation|tumou?r|carcinoma|component", ("grade", "score", "differentiation", "histol\u00f3gico"), ("graded", "stage")),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .differentiation import (after_gap, DEGREE_GRADES, DEGREES, DEGREES_BEFORE, grade_between, GleasonScore, GRADE_WORDS, GradeValue, GROUP_GRADES,
                                                   NOT_ASSESSED_GRADE, NUMERAL, read_degrees, read_numeral, read_value, TIER_GRADES)
 from .grade_evidence import GradeCandidate, grade_candidate, GradeEvidence, HISTORY_LIMIT, PART_WEIGHT, EXPLAINED_TIER_WEIGHT, TIER_WEIGHT, UNASSESSED_WEIGHT
-from .grade_phrases import (about_other, ANAPLASTIC, APPEARANCE_AFTER, BLOCK_BESIDE, CONDITION_BEFORE, DEGREE_OF, ELSEWHERE_BEFORE, GRADE_LABELS, KIND_BEFORE, MALIGNANT,
+from .grade_phrases import (about_other, ANAPLASTIC, APPEARANCE_AFTER, BLOCK_BESIDE, CONDITION_BEFORE, DEGREE_OF, ELSEWHERE_BEFORE, GRADE_LABELS, INVASIVE_BESIDE, KIND_BEFORE, MALIGNANT,
                                                 MISSED_BEFORE, NOT_TUMOR_AFTER, NOTTINGHAM_NAMES, NUCLEAR_BEFORE, OTHER_AFTER, OTHER_BEFORE, PART_BEFORE,
                                                 PART_GRADE_BEFORE, PART_OF_TUMOR_BEFORE, SPOILT_DIFFERENTIATED, STAGE_BESIDE, SYSTEM_NAMES, TIER_DOUBTED, TIER_OF_OTHER, tells_of_earlier)
 from .grade_scores import find_scores, NOTTINGHAM_CUES, TUBULE_CUES
@@ -60,10 +60,21 @@ def _grades_part(left: str, near: str, kidney: bool) -> bool:
     return bool(PART_GRADE_BEFORE.search(near) or NUCLEAR_BEFORE.search(near) and not (kidney or "fuhr" in left or "isup" in left))
 
 
+_NEXT_ENTRY = re.compile(r"\)?\s?[,;]")
+
+
+def _belongs_behind(document: Document, at: int, end: int) -> bool:
+    "Whether a grade that ends at `end` is of another disease that is named behind it; a disease behind a comma is the next one where an invasive tumour stands before."
+    lower = document.lower
+    if not OTHER_AFTER.match(lower, end):
+        return False
+    return not (_NEXT_ENTRY.match(lower, end) and INVASIVE_BESIDE.search(document.before(at, _FAR)))
+
+
 def _grades_other(document: Document, at: int, left: str, value: GradeValue, nottingham: bool) -> bool:
     "Whether the grade that is stated at `at` is of another disease or a tier of something else, or is a score."
     lower = document.lower
-    if OTHER_AFTER.match(lower, value.end) or nottingham and _SCORE_BEFORE.search(lower, value.start - 9, value.start):
+    if _belongs_behind(document, at, value.end) or nottingham and _SCORE_BEFORE.search(lower, value.start - 9, value.start):
         return True
     if _is_tier(value) and TIER_OF_OTHER.search(lower, value.end, value.end + 30):
         return True
@@ -209,9 +220,9 @@ def find_codes(document: Document  # a prepared report
         words = DEGREES.match(lower, gap) or GRADE_WORDS.match(lower, gap)
         staged = bool(glued or STAGE_BESIDE.search(lower, max(0, at - 36), at) or STAGE_BESIDE.search(lower, code.end(), code.end() + 32))
         evidence = _code_evidence(lower, at, code.end(), words, staged)
-        if not evidence or OTHER_AFTER.match(lower, code.end()):
+        if not evidence or _belongs_behind(document, at, code.end()):
             continue
-        if not staged and about_other(document.before(at, 40)) or words and (form := listed_choice(lower, at)) and form.marked != at:
+        if about_other(document.before(at, 12 if staged else 40), document.before(at, _FAR)) or words and (form := listed_choice(lower, at)) and form.marked != at:
             continue
         yield grade_candidate(document, _read_code(code, words.end() if words else code.end()), evidence, None if staged else at)
 
@@ -374,6 +385,7 @@ IN_SITU_CARCINOMA = PatternTable(
     "grade.in_situ_carcinoma",
     Pattern("behind", r"carcinoma[\s,-]{0,3}\(?(?:in[\s-]situ|cis\b)", ("carcinoma in situ", "carcinoma-in-situ"), ("carcinoma, in the breast",)), anchored=True)
 _IN_SITU_BEFORE = re.compile(r"(?:in[\s-]situ|intraductal|non-?\s?(?:invasive|infiltrating))\s(?:\w{4,12}\s){0,2}(?:adeno)?$")
+_INVASIVE_BEFORE = re.compile(r"(?:invasive|infiltrating)\s(?:\w{4,9}\s)?$")
 _SENTENCES = re.compile(r"[.;:]\s|\n")
 _NON_BEFORE = re.compile(r"(?:non|pre)-?\s?$")
 
@@ -383,6 +395,8 @@ def _is_noninvasive(document: Document, at: int) -> bool:
     lower = document.lower
     if NEGATION.search(_SENTENCES.split(lower[max(0, at - 60):at])[-1]) or _NON_BEFORE.search(lower, max(0, at - 5), at):
         return True
+    if _INVASIVE_BEFORE.search(lower, max(0, at - 24), at):
+        return True  # the word 'invasive' is asked itself
     if lower.startswith("inva", at) or lower.startswith("infil", at):
         return INVASION_DENIED.match(lower, at) is not None
     return bool(IN_SITU_CARCINOMA.match(lower, at) or _IN_SITU_BEFORE.search(lower, max(0, at - 45), at))
@@ -395,7 +409,7 @@ def in_situ_alone(document: Document  # a prepared report
 
 # %% ../../nbs/api/17_rules.grade.ipynb #c8d20003
 _IN_SITU_NEAR, _IN_SITU_BEHIND = 200, 40  # characters before a grade, and behind it, in which the carcinoma in situ is named
-_NUCLEAR_TIER = re.compile(r"(?P<tier>low|intermediate|high)[\s-]{1,2}(?:nuclear|cytologic|histologic|combined)?\s?$")
+_NUCLEAR_TIER = re.compile(r"(?P<tier>low|intermediate|high)[\s-]{1,2}(?:(?:cyto)?nuclear|cytologic|histologic|combined)?\s?$")
 
 
 def find_in_situ(document: Document  # a prepared report
@@ -403,7 +417,7 @@ def find_in_situ(document: Document  # a prepared report
     "Grades of ductal carcinoma in situ, where nothing is invasive: `nuclear grade 3`, `high nuclear grade`, `low-grade DCIS`."
     if not document.hits("grad") or not in_situ_alone(document):
         return
-    lower, names = document.lower, document.hits(*IN_SITU_CUES)
+    lower, names = document.lower, [name for name in document.hits(*IN_SITU_CUES) if not document.is_negated(name, 30)]
     for at in document.hits("grad"):
         head = _GRADE_WORD.match(lower, at)
         if not head or not any(at - _IN_SITU_NEAR <= name <= at + _IN_SITU_BEHIND for name in names) or document.is_negated(at, 26):

@@ -91,6 +91,9 @@ INVASIVE_BESIDE = PatternTable(
     Pattern("invasive", r"in[\s-]situ,?\s?and\s$", ("in situ and ",), ("in situ ",)))
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #d602bce6
+_GRADED = re.compile(r"grade|\bg[1-4]\b|differentiat")
+
+
 def about_other(clause: str,      # what stands before a grade in its clause, folded
                 wider: str = "",  # more of the same clause, in which the invasive tumour may be named
                 ) -> bool:
@@ -100,7 +103,7 @@ def about_other(clause: str,      # what stands before a grade in its clause, fo
         return other is not None
     wider = wider or clause
     invasive = INVASIVE_BESIDE.search(wider)
-    return invasive is None or "grade" in wider[invasive.end():len(wider) - len(clause) + other.start()]  # `invasive carcinoma (grade 1) with DCIS, grade 3`
+    return invasive is None or _GRADED.search(wider, invasive.end(), len(wider) - len(clause) + other.start()) is not None  # `invasive carcinoma (grade 1) with DCIS, grade 3`
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #c0eed4f3
 MALIGNANT = PatternTable(
@@ -157,7 +160,7 @@ EARLIER_SPECIMEN = PatternTable(
 EARLIER_SPECIMEN
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #a1e5c0d3
-_SENTENCE_ENDS = re.compile(r"[.;]\s|\n\s?\n|\bnow\b|\bcurrent|\bthis\s")
+_SENTENCE_ENDS = re.compile(r"[.;]\s|\),\s|\n\s?\n|\bnow\b|\bcurrent|\bthis\s")
 
 
 def tells_of_earlier(lower: str,  # a folded report
@@ -239,7 +242,7 @@ NOTTINGHAM_SUM = PatternTable(
     Pattern("score", r"score[\s.:=-]{0,3}(?:of|is)?\s?\(?(?P<score_number>[5-9])\b(?!\s?/\s?3|\.\d)", ("score: 7", "score=8"), ("score 3", "score 6.5"), "below five it may be a part's"),
     Pattern("equal", r"=\s?(?P<equal_number>[4-9])\b(?!\s?/\s?3|\.\d)", ("3+2+2=7",), ("= 3", "=10")),
     parts={"sum": r"total|overall|combined|final|sum|histolog\w{2,5}|nottingham|richardson|sbr|elston|points?",
-           "part": r"tub|nucl|mito|gland|acin|arch|pleo|form", "goes_on": r"\s?\+|\s?,\s?[1-3]\s?,|\s?\([a-z\s]{3,20}\)\s?[+,]"})
+           "part": r"tub|nucl|mito|gland|acin|arch|pleo|form", "goes_on": r"\s?\+|\s?-\s?[1-3]\s?-|\s?,\s?[1-3]\s?,|\s?\([a-z\s]{3,20}\)\s?[+,]"})
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #088f1e7c
 _BETWEEN = r"[\s:;=(.,-]{0,5}(?:score\s)?"  # between the name of a part and its score

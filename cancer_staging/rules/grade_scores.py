@@ -19,7 +19,7 @@ __all__ = ['TUBULE_CUES', 'NOTTINGHAM_CUES', 'find_scores', 'find_summed_scores'
 
 # %% ../../nbs/api/16_rules.grade_scores.ipynb #0f160f4c
 _DIGITS = re.compile(r"[1-3]")
-_PART_BEHIND = re.compile(r"\s?(?:\(\s?)?(?:tub|nucl|mito|pleo|gland)")  # `3/3 tubules`: the score of a part
+_PART_BEHIND = re.compile(r"\s?(?:\(\s?)?(?:tub|nucl|mito|pleo|gland)|\s?[-,+]\s?[1-3]\b")  # `3/3 tubules`, `3-2-1`: the score of a part
 TUBULE_CUES = ("tubul", "glandular d", "glandular f", "gland formation", "acinar d", "architectur")
 NOTTINGHAM_CUES = ("notting", "richardson", "elston", "sbr", "nhg", "bloom")
 

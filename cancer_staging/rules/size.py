@@ -18,8 +18,8 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['SIZE_SIDE', 'NOT_TUMOR', 'AWAY', 'OTHER_LESION', 'TUMOR_WORDS', 'TUMOR_WORD_STARTS', 'LIMIT_BEFORE', 'LIMIT_AFTER',
            'OTHER_EXAMINATION', 'DIAGNOSIS_NAMED', 'SIZE_LABEL_CUES', 'SIZE_LABELS', 'UNIT_LABEL_CUES', 'UNIT_LABELS',
-           'UNIT_CUES', 'SIZE_CUES', 'SIZE', 'read_millimetres', 'MeasuredSize', 'is_limit', 'measured_before',
-           'labelled_sizes', 'unit_labelled_sizes', 'tumor_at', 'described_sizes', 'SizeEvidence', 'sizes_by_evidence',
+           'UNIT_CUES', 'SIZE_CUES', 'SIZE', 'read_millimetres', 'MeasuredSize', 'is_limit', 'measured_elsewhere',
+           'labelled_sizes', 'tumor_at', 'unit_labelled_sizes', 'described_sizes', 'SizeEvidence', 'sizes_by_evidence',
            'read_size']
 
 # %% ../../nbs/api/20_rules.size.ipynb #4a9a5579
@@ -54,7 +54,7 @@ NOT_TUMOR = PatternTable(
     Pattern("other", r"node|implant|metasta\w{2,4}s?\b|deposit|extran|focus of met|satellite", ("lymph node ", "metastatic ", "tumor deposit ", "satellite nodule "), ("meta",), "tumour elsewhere"),
     Pattern("other", r"polyps?\b|adenoma\b|dcis|in[\s-]situ|lipoma|fibroid|leiomyo|cyst", ("polyp ", "tubular adenoma ", "dcis ", "cyst "), ("polypoid ", "adenocarcinoma ", "adenomatous "), "another lesion"),
     Pattern("other", r"\.\s{1,3}the\s(?:\w{4,9}\s){0,2}(?:tube|ovary|uterus|cervix|kidney|ureter|gland|cavity|spleen|lobe|colon|testis|appendix|duct)s?\s{1,2}(?:measure|is\s\d)", (". the right fallopian tube measures ", ". the cervix is 3"), ("in the right ovary measuring ", ". the mass measures "), "an organ that the next sentence measures"),
-    Pattern("other", r"scar|biopsy site|cavity|incision|wire|clip|hemorrh|ulcer\b", ("scar ", "biopsy site ", "ulcer "), ("ulcerated ",), "what an operation left"),
+    Pattern("other", r"scar|ha?ematoma|seroma|biopsy site|cavity|incision|wire|clip|hemorrh|ulcer\b", ("scar ", "biopsy site ", "ulcer "), ("ulcerated ",), "what an operation left"),
     Pattern("other", r"\bbed\b|\bwhole\b|(?:incl\w{0,6}|plus|and|with|\+)[\s.]{1,2}(?:the\s)?(?:extensive\s)?(?:dcis|in[\s-]situ|cis)\b", ("bed ", "whole ", "including dcis ", "(invasive + dcis) "), ("bedside ",), "with the tumour bed or the carcinoma in situ around it"),
     Pattern("other", r"marge|resektion|schnitt|\brand\b|abstand|snijvlak|margen|tiefe|dicke|profond|\u00e9paiss|espesor|ganglio|lymphkno|lymfekl|pr\u00e4parat|pi\u00e8ce|pieza", ("abstand zum rand ", "marge ", "ganglion ", "tiefe "), ("brand ",), "the same in German, French, Spanish and Dutch"),
     Pattern("other", r"\bcores?\b|cassette|block|submitted|previous|prior|mitos|hpf|grade [123]:", ("cassette a1 ", "two cores ", "previous ", "10 hpf "), ("grade 3, ",), "blocks, the past, counts"))
@@ -66,13 +66,14 @@ AWAY = PatternTable(
     Pattern("away", r"(?:superior|inferior|lateral|medial|anterior|posterior)\sto", (" lateral to the nipple",), (" lateral mass",)),
     Pattern("away", r"(?:in )?(?:thick|depth)|deep", (" in depth", " thick", " deep"), (" in diameter",)),
     Pattern("away", r"(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip)\b", (" segment of colon", " wedge-shaped portion"), (" tumor",), "the size of the piece"),
+    Pattern("away", r"(?:\w{4,14}\s){0,2}?(?:adenoma|scar|cavity|ha?ematoma|seroma|lymph\snode|fibroid|leiomyoma)\b", (" tubulovillous adenoma", " biopsy cavity", " scar"), (" adenocarcinoma",), "the size of another thing"),
     frame=r"[\s.]{0,3}(?&away)", anchored=True)
 
 # %% ../../nbs/api/20_rules.size.ipynb #07328301
 OTHER_LESION = PatternTable(
     "size.other_lesion",
     Pattern("other", r"in situ|dcis|(?<!and )intraductal|adenoma|polyps?\b", ("in situ carcinoma", "intraductal carcinoma", "adenoma"), ("and intraductal carcinoma", "carcinoma")),
-    Pattern("other", r"margin|node|metasta(?:tic|s[ei]s)(?:\sof)?|non-", ("margin: tumor", "metastatic carcinoma", "micrometastasis of carcinoma", "non-malignant"), ("invasive carcinoma", "node. a second large tumor")),
+    Pattern("other", r"margin|node|satellite(?:\s\w{4,8})?(?:\sof)?|clearance(?:\sof)?|metasta(?:tic|s[ei]s)(?:\sof)?(?:\s\w{4,15}){0,3}|non-", ("margin: tumor", "metastatic carcinoma", "micrometastasis of carcinoma", "non-malignant"), ("invasive carcinoma", "node. a second large tumor")),
     Pattern("other", r"nodes?\s(?:is\s|are\s)?(?:positive|involved|with|contain\w{1,3}|show\w{1,3})\b[^.;,]{0,20}", ("node positive for carcinoma", "nodes with metastatic spread of carcinoma"), ("node negative. carcinoma",)),
     Pattern("other", r"\b(?:whole|entire)(?=\stum)", ("whole tumor",), ("the tumor",), "with the carcinoma in situ around it"),
     Pattern("other", r"(?:free|clear)\sof|axillary(?=\smass)", ("free of tumor", "axillary mass"), ("axillary tail tumor",)),
@@ -84,7 +85,7 @@ TUMOR_WORDS = PatternTable(
     Pattern("tumor", r"tumou?rs?\b(?!\sbed)|tumeurs?\b|neoplasm|malignan|sarcoma|melanoma", ("tumour", "tumeur", "malignant"), ("tumoral", "tumor bed"), "the bed is where the tumour was before treatment"),
     Pattern("tumor", r"[ck]ar[cz]ino{1,2}m(?:as?|es?)?", ("adenocarcinoma", "karzinom", "carcinome", "carcinoom"), ("carcinoid",)),
     Pattern("tumor", r"\b(?:idc|ilc|nsclc|hcc|scc)\b|(?<![a-bd-z])rcc\b", ("idc, ", "nsclc ", "ccrcc "), ("rccs1", "hccr"), "abbreviated names"),
-    Pattern("tumor", r"invasive\s(?:focus|foci|component|disease)|(?:residual|invasive)\scancer", ("largest invasive focus", "residual cancer"), ("focus of adenosis", "breast cancer clinic")),
+    Pattern("tumor", r"(?<!non-)(?<!non)(?<!non\s)(?<!micro)invasive\s(?:focus|foci|component|disease)|(?:residual|invasive)\scancer", ("largest invasive focus", "residual cancer"), ("focus of adenosis", "breast cancer clinic", "non-invasive component")),
     Pattern("tumor", r"\bmass(?:es)?\b|lesion|nodule", ("a mass", "lesions", "nodule"), ("massive", "nodular")),
     Pattern("tumor", r"fungating|ulcerat|encircling", ("fungating", "ulcerated"), ("ulcer ",), "how a bowel's tumour looks, often in place of its name"))
 TUMOR_WORD_STARTS = ("tumo", "tumeur", "carcino", "karzin", "idc", "ilc", "nsclc", "rcc", "hcc", "scc", "invasive foc", "invasive comp", "invasive dis", "invasive canc", "residual canc", "mass", "lesion", "neoplasm", "nodule", "malignan", "fungating", "ulcerat", "encircling", "sarcoma", "melanoma")  # how these words begin, for a quick search
@@ -126,20 +127,24 @@ DIAGNOSIS_NAMED = PatternTable(
     Pattern("diagnosis", r"[ck]ar[cz]ino|sarcoma|melanoma|lymphoma|cancer|malignan|invasive|patholog|microscop|residual|final|gross", ("carcinoma", "pathological", "invasive", "gross:"), ("mass", "tumor")),
     Pattern("diagnosis", r"excision|lumpectomy|mastectomy|[a-z]{4,12}ectomy|\b(?:idc|ilc|nsclc|(?:cc)?rcc|hcc|scc)\b", ("lumpectomy: ", "nephrectomy, ", "idc, "), ("biopsy: ",)), named=False)
 _SENTENCE_STOP = re.compile(r"[.;]\s|\n")
+_MEASURE_BEHIND = re.compile(r"[^.;)\n\d]{0,15}\d{1,3}(?:[.,]\d)?\s?[cm]m\b")
 _EXAMINED_BY = re.compile(r"[^.;:\n]{0,30}?(?:\b(?:on|by|per|at|with|in|from)\s(?:the\s)?(?:\w{4,12}\s)?|\()$")
 
 
-def measured_before(lower: str,  # a folded report
-                    start: int,  # where a measure, or the label of one, begins
-                    end: int,    # and ends
-                    ) -> bool:
+def measured_elsewhere(lower: str,          # a folded report
+                       start: int,          # where a measure, or the label of one, begins
+                       end: int,            # and ends
+                       early: bool = False,  # whether it stands in the history: there only what follows it counts
+                       ) -> bool:
     "Whether a measure was taken by another examination than the report's own."
     before = lower[max(0, start - 90):start]
     stops = [stop.end() for stop in _SENTENCE_STOP.finditer(before)]
-    words = list(OTHER_EXAMINATION.finditer(before, stops[-1] if stops else 0))
+    words = [] if early else list(OTHER_EXAMINATION.finditer(before, stops[-1] if stops else 0))
     if words and not DIAGNOSIS_NAMED.search(before, words[-1].end()):
         return True
     behind = OTHER_EXAMINATION.search(lower, end, min(len(lower), end + 50))
+    if behind and _MEASURE_BEHIND.match(lower, behind.end()):
+        return False  # `3.1 cm (MRI: 2.5 cm)`
     return behind is not None and behind.lastgroup != "earlier" and _EXAMINED_BY.match(lower, end, behind.start()) is not None and not DIAGNOSIS_NAMED.search(before, stops[-1] if stops else 0)
 
 # %% ../../nbs/api/20_rules.size.ipynb #40157189
@@ -161,7 +166,7 @@ SIZE_LABELS = PatternTable(
 
 # %% ../../nbs/api/20_rules.size.ipynb #afabf6e6
 _SIDES = rf"{SIZE_SIDE}(?:\s{{0,2}}(?:[x*]|by)\s{{0,2}}{SIZE_SIDE}){{0,2}}"
-_UNIT_IN_LABEL = re.compile(rf"(?:\(|in\s|,\s)(?P<unit>cms?|mm|cent|mill)(?:imet\w{{2,4}})?\)?[\s.:=]{{1,4}}(?P<sides>{_SIDES})(?![\d.,]?\d)(?!\s?(?:[cm]m|%|/))")  # `Size (cm): 2.3 x 2.0`
+_UNIT_IN_LABEL = re.compile(rf"(?:\(|in\s|,\s)(?P<unit>cms?|mm|cent|mill)(?:imet\w{{2,4}})?\)?[\s.:=]{{1,4}}(?P<sides>{_SIDES})(?![\d.,]?\d)(?!\s?(?:[cm]m|%|/|x\s?\d))")  # `Size (cm): 2.3 x 2.0`
 _NEXT_SIZE = re.compile(rf"[\s.,;]{{0,3}}(?:(?:in )?length,?[\s.]{{1,2}})?(?:and|width is|(?:and )?width)[\s.]{{1,2}}(?={SIZE_SIDE})")
 _WHOLE = re.compile(r"\b(?:total|overall|entire|aggregate)\s")
 _REACH = 110  # characters behind a label at most
@@ -195,43 +200,12 @@ def labelled_sizes(document: Document,   # a prepared report
         if _UNIT_IN_LABEL.search(lower, label.end(), min(len(lower), label.end() + 60)):
             continue  # read by its unit, below
         if size := _size_behind(lower, position, label.end()):
-            if OTHER_EXAMINATION.search(lower, label.end(), size.start()) or measured_before(lower, position, size.end()):
+            if OTHER_EXAMINATION.search(lower, label.end(), size.start()) or measured_elsewhere(lower, position, size.end(), early):
                 continue
             yield _of_match(size, position, size.end(), _WHOLE.search(lower, max(0, position - 12), size.start()) is not None)
             following = _NEXT_SIZE.match(lower, size.end())  # 'length is 4.0 cm, width is 5.4 cm', '6.4 cm and 7.8 cm'
             if following and (second := _SIZE.match(lower, following.end())):
                 yield _of_match(second, position, second.end())
-
-# %% ../../nbs/api/20_rules.size.ipynb #c1f30008
-UNIT_LABEL_CUES = ("(cm", "(mm", " in cm", " in mm", "(centim", "(millim", ", cm:", ", mm:")
-UNIT_LABELS = PatternTable(
-    "size.unit_labels",
-    Pattern("tumor", r"(?:tumou?rs?|invasive|lesion|[ck]ar[cz]inom\w{1,2}|residual|primary)\b[^.;:]{0,40}(?:size|dimensions?|diameter|extent|measure\w{0,5})(?:\s(?:greatest|maximum|largest)\s(?:dimension|diameter))?", ("tumor size ", "invasive carcinoma greatest dimension ", "tumour dimensions "), ("tumor site ",)),
-    Pattern("dimension", r"(?:greatest|largest|max(?:imum|imal|\.)?)\s(?:tumou?r\s)?(?:dimension|diameter|size)(?:\sof\s[a-z\s]{3,40})?", ("greatest dimension ", "max diameter ", "greatest dimension of largest invasive focus "), ("additional dimensions ",)),
-    Pattern("bare", r"(?:^|[.;]\s{1,2})size", ("size ", "ductal carcinoma. size "), ("specimen size ",), "after a diagnosis"),
-    frame=r"(?:(?&tumor)|(?&dimension)|(?&bare))\s{0,2}$")
-_LABEL_START = re.compile(r"\n|[;:]\s|\.\s(?=[a-z]{0,12}\s?(?:size|tumou?r|greatest|max|dimension|invasive))")
-
-
-def unit_labelled_sizes(document: Document,   # a prepared report
-                        early: bool = False,  # those in the history or the frozen section, in place of the others
-                        ) -> Iterator[MeasuredSize]:
-    "Sizes whose label holds the unit."
-    lower = document.lower
-    for position in document.hits(*UNIT_LABEL_CUES):
-        size = _UNIT_IN_LABEL.match(lower, position + (lower[position] == " "))
-        if not size or (document.section(position) in _EARLY_SECTIONS) != early:
-            continue
-        start = max(0, position - 80)
-        stops = [stop.end() for stop in _LABEL_START.finditer(lower, start, position)]
-        first = stops[-1] if stops else start
-        words = lower[first:position]
-        label = UNIT_LABELS.search(words)
-        if not label or NOT_TUMOR.search(words) or OTHER_LESION.search(words) or label.lastgroup != "tumor" and NOT_TUMOR.search(lower[max(0, first - 14):first]) or measured_before(lower, position, position):
-            continue
-        if label.lastgroup == "bare" and _tumor_before(lower[max(0, first - _BEFORE):first]) is None:  # `Size` of the last thing that was named
-            continue
-        yield MeasuredSize(read_millimetres(size["sides"], size["unit"]), Span(first + len(words) - len(words.lstrip(" ")), size.end()), _WHOLE.search(words) is not None)
 
 # %% ../../nbs/api/20_rules.size.ipynb #96fc6f73
 _BEFORE, _BEHIND = 100, 45  # characters that are looked at on each side of a measure
@@ -239,6 +213,7 @@ _CLAUSE_STOPS = (";", "\n\n", ". - ", "). ")
 _NEW_SENTENCE = re.compile(r"\.\s{1,3}[A-Z][a-z]")
 _NO = re.compile(r"\bno\b")
 _NO_SUCH = re.compile(r"\bno\s(?:\w{3,12}\s)?$")
+_IN_SITU_MEASURED = re.compile(r"(?:dcis|in[\s-]situ)\b[^.;]{0,20}[cm]m\)?,?\s(?:with|and)\s(?:an?\s)?(?:focal\s)?$")  # `DCIS 35 mm with 6 mm invasive carcinoma`
 _BRACKET = re.compile(r"\([^()]{0,80}\)")  # a remark between a tumour and its measure, such as its scores
 
 
@@ -258,7 +233,7 @@ def _tumor_before(before: str) -> int | None:
     between = _BRACKET.sub("", before[word.end():]) if word else ""
     if not word or "section" in between or NOT_TUMOR.search(between):  # behind a section another description begins
         return None
-    if OTHER_LESION.search(before[max(0, word.end() - 40):word.end()]) or _NO_SUCH.search(before[max(0, last - 20):last]):
+    if OTHER_LESION.search(before[max(0, word.end() - 60):word.end()]) or _NO_SUCH.search(before[max(0, last - 20):last]):
         return None
     first = word.start()
     while first and before[first - 1].isalpha():  # the carcinoma of 'adenocarcinoma'
@@ -271,7 +246,7 @@ def _tumor_behind(before: str, after: str) -> int | None:
     word = TUMOR_WORDS.search(after)
     if not word or "." in after[1:word.start()] or ":" in after[:word.start()] or after[word.end():word.end() + 1] == ":":
         return None
-    if _NO.search(after, 0, word.start()) or NOT_TUMOR.search(after, 0, word.end()) or NOT_TUMOR.search(before[-25:]):
+    if _NO.search(after, 0, word.start()) or NOT_TUMOR.search(after, 0, word.end()) or NOT_TUMOR.search(_IN_SITU_MEASURED.sub("", before[-60:])[-25:]):
         return None
     return word.end()
 
@@ -290,6 +265,38 @@ def tumor_at(document: Document,  # a prepared report
         return Span(size.start() - len(before) + first, size.end())
     last = _tumor_behind(before, after)
     return None if last is None or _NEW_SENTENCE.match(document.text, size.end()) else Span(size.start(), size.end() + last)
+
+# %% ../../nbs/api/20_rules.size.ipynb #c1f30008
+UNIT_LABEL_CUES = ("(cm", "(mm", " in cm", " in mm", "(centim", "(millim", ", cm:", ", mm:")
+UNIT_LABELS = PatternTable(
+    "size.unit_labels",
+    Pattern("tumor", r"(?:tumou?rs?|invasive|lesion|[ck]ar[cz]inom\w{1,2}|residual|primary)\b[^.;:]{0,40}(?:size|dimensions?|diameter|extent|measure\w{0,5})(?:\s\(?(?:greatest|maximum|largest)\s(?:dimension|diameter)\)?)?", ("tumor size ", "tumor size (greatest dimension) ", "invasive carcinoma greatest dimension ", "tumour dimensions "), ("tumor site ",)),
+    Pattern("tumor", r"size\sof\s(?:the\s)?(?:invasive|residual|tumou?r|lesion|carcinoma)\b[^.;:]{0,20}", ("size of tumour ", "size of the invasive carcinoma "), ("size of metastasis ",)),
+    Pattern("dimension", r"(?:greatest|largest|max(?:imum|imal|\.)?)\s(?:tumou?r\s)?(?:dimension|diameter|size)(?:\sof\s[a-z\s]{3,40})?", ("greatest dimension ", "max diameter ", "greatest dimension of largest invasive focus "), ("additional dimensions ",)),
+    Pattern("bare", r"(?:^|[.;]\s{1,2})(?:size|dimensions?)", ("size ", "ductal carcinoma. dimensions "), ("specimen size ",), "after a diagnosis"),
+    frame=r"(?:(?&tumor)|(?&dimension)|(?&bare))\s{0,2}$")
+_LABEL_START = re.compile(r"\n|[;:]\s|\.\s(?=[a-z]{0,12}\s?(?:size|tumou?r|greatest|max|dimension|invasive))")
+
+
+def unit_labelled_sizes(document: Document,   # a prepared report
+                        early: bool = False,  # those in the history or the frozen section, in place of the others
+                        ) -> Iterator[MeasuredSize]:
+    "Sizes whose label holds the unit."
+    lower = document.lower
+    for position in document.hits(*UNIT_LABEL_CUES):
+        size = _UNIT_IN_LABEL.match(lower, position + (lower[position] == " "))
+        if not size or (document.section(position) in _EARLY_SECTIONS) != early:
+            continue
+        start = max(0, position - 80)
+        stops = [stop.end() for stop in _LABEL_START.finditer(lower, start, position)]
+        first = stops[-1] if stops else start
+        words = lower[first:position]
+        label = UNIT_LABELS.search(words)
+        if not label or NOT_TUMOR.search(words) or OTHER_LESION.search(words) or label.lastgroup != "tumor" and NOT_TUMOR.search(lower[max(0, first - 14):first]) or measured_elsewhere(lower, position, position, early):
+            continue
+        if label.lastgroup == "bare" and _tumor_before(lower[max(0, first - _BEFORE):first]) is None:  # `Size` of the last thing that was named
+            continue
+        yield MeasuredSize(read_millimetres(size["sides"], size["unit"]), Span(first + len(words) - len(words.lstrip(" ")), size.end()), _WHOLE.search(words) is not None)
 
 # %% ../../nbs/api/20_rules.size.ipynb #5983580c
 UNIT_CUES = ("cm", "mm", " em")
@@ -323,7 +330,7 @@ def described_sizes(document: Document,    # a prepared report
         for size in _SIZE.finditer(lower, max(0, position - 26), min(len(lower), position + 9)):
             if size.start("unit") > position + 1 or position + 1 > size.end() or is_limit(lower, size.start(), size.end()):
                 continue
-            if (span := tumor_at(document, size)) and not measured_before(lower, size.start(), size.end()):
+            if (span := tumor_at(document, size)) and not measured_elsewhere(lower, size.start(), size.end()):
                 yield from _with_list(lower, _of_match(size, *span), size)
 
 # %% ../../nbs/api/20_rules.size.ipynb #f6255d7a
