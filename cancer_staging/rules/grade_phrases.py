@@ -160,6 +160,7 @@ EARLIER_SPECIMEN = PatternTable(
 EARLIER_SPECIMEN
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #a1e5c0d3
+_EARLIER_WORDS = ("biops", "prior", "previous", "history", "known", "outside", "earlier", "initial", "operative", "h/o", "hx")  # one of them is in every phrase of the table
 _SENTENCE_ENDS = re.compile(r"[.;]\s|\),\s|\n\s?\n|\bnow\b|\bcurrent|\bthis\s")
 
 
@@ -168,6 +169,8 @@ def tells_of_earlier(lower: str,  # a folded report
                      ) -> bool:
     "Whether the sentence before a grade makes it that of an earlier specimen."
     before = lower[max(0, at - 90):at]
+    if not any(word in before for word in _EARLIER_WORDS):
+        return False
     ends = [match.end() for match in _SENTENCE_ENDS.finditer(before)]
     return EARLIER_SPECIMEN.search(before, ends[-1] if ends else 0) is not None
 

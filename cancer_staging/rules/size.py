@@ -88,7 +88,8 @@ TUMOR_WORDS = PatternTable(
     Pattern("tumor", r"(?<!non-)(?<!non)(?<!non\s)(?<!micro)invasive\s(?:focus|foci|component|disease)|(?:residual|invasive)\scancer", ("largest invasive focus", "residual cancer"), ("focus of adenosis", "breast cancer clinic", "non-invasive component")),
     Pattern("tumor", r"\bmass(?:es)?\b|lesion|nodule", ("a mass", "lesions", "nodule"), ("massive", "nodular")),
     Pattern("tumor", r"fungating|ulcerat|encircling", ("fungating", "ulcerated"), ("ulcer ",), "how a bowel's tumour looks, often in place of its name"))
-TUMOR_WORD_STARTS = ("tumo", "tumeur", "carcino", "karzin", "idc", "ilc", "nsclc", "rcc", "hcc", "scc", "invasive foc", "invasive comp", "invasive dis", "invasive canc", "residual canc", "mass", "lesion", "neoplasm", "nodule", "malignan", "fungating", "ulcerat", "encircling", "sarcoma", "melanoma")  # how these words begin, for a quick search
+TUMOR_WORD_STARTS = ("tumo", "carcino", "mass", "lesion", "neoplasm", "nodule", "malignan", "fungating", "ulcerat", "encircling", "sarcoma", "melanoma",
+                     "invasive foc", "invasive comp", "invasive dis", "invasive canc", "residual canc", "idc", "ilc", "nsclc", "rcc", "hcc", "scc", "tumeur", "karzin")  # how these words begin, for a quick search
 
 # %% ../../nbs/api/20_rules.size.ipynb #c1f30002
 LIMIT_BEFORE = PatternTable(
@@ -328,9 +329,9 @@ def described_sizes(document: Document,    # a prepared report
         else:
             continue
         for size in _SIZE.finditer(lower, max(0, position - 26), min(len(lower), position + 9)):
-            if size.start("unit") > position + 1 or position + 1 > size.end() or is_limit(lower, size.start(), size.end()):
+            if not size.start("unit") <= position + 1 <= size.end() or not (span := tumor_at(document, size)):
                 continue
-            if (span := tumor_at(document, size)) and not measured_elsewhere(lower, size.start(), size.end()):
+            if not is_limit(lower, size.start(), size.end()) and not measured_elsewhere(lower, size.start(), size.end()):
                 yield from _with_list(lower, _of_match(size, *span), size)
 
 # %% ../../nbs/api/20_rules.size.ipynb #f6255d7a
