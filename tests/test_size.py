@@ -135,6 +135,8 @@ def test_units_in_labels(report, expected):
     ("Sectioning shows a 3 cm firm tumor", 30), ("Cut section reveals a 3.2 cm tan tumor", 32), ("Sectioned to reveal a 5 cm mass", 50), ("On sectioning there is a 2.5 cm tumor", 25), ("A section of skin 4 cm with tumor", None), ("Small bowel section, 14 cm; tumor 3 cm", 30),
     ("IDC, 1.7 cm", 17), ("ccRCC 5.1 cm", 51), ("NSCLC, 3.2 cm", 32), ("HCC 3.3 cm", 33), ("Karzinom, 2,4 cm", 24), ("Tumorgr\u00f6\u00dfe 24 mm", 24), ("Sein gauche : carcinome infiltrant de 1,5 cm.", 15), ("Taille tumorale : 18 mm", 18), ("Karzinom, Abstand zum Rand 5 mm", None),
     ("Carcinoma with clearance of 8 mm", None), ("Margins free of tumor by 2 cm", None), ("Melanoma, Breslow 1.2 mm", None), ("Sentinel node positive for carcinoma (4 mm)", None), ("micrometastasis of carcinoma, 1.2 mm", None), ("Liver: metastatic adenocarcinoma, 4 cm", None),
+    ("DCIS 40 mm; invasive 6 mm", 6), ("Invasive carcinoma; calcifications spanning 20 mm", None), ("Carcinoma excised with 12 mm clearance", None), ("Invasive carcinoma. LCIS 15 mm", None), ("Tumour diameter 2\u00b73 cm", 23), ("Tumor 2.3 centimeters", 23),
+    ("Mammographic lesion 25 mm; histologic size 18 mm", 18), ("Carcinoma with invasive growth, 30 mm", 30), ("Radiology: 3 cm spiculated mass.", None), ("Carcinoma. Overall extent 40 mm. Invasive carcinoma 6 mm", 6),
     ("Ovary with tumor. The right fallopian tube measures 6.5 cm", None), ("Maximum dimension of tumor implants outside the pelvis is 4 cm", None),
 ])
 def test_lists_sections_names_and_distances(report, expected):

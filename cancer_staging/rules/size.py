@@ -23,7 +23,7 @@ __all__ = ['SIZE_SIDE', 'NOT_TUMOR', 'AWAY', 'OTHER_LESION', 'TUMOR_WORDS', 'TUM
            'read_size']
 
 # %% ../../nbs/api/20_rules.size.ipynb #4a9a5579
-SIZE_SIDE = r"(?:\d{1,2}[.,]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma
+SIZE_SIDE = r"(?:\d{1,2}[.,\u00b7]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma
 _NUMBER = re.compile(SIZE_SIDE)
 _SIZE = re.compile(rf"(?<![\w.,])(?P<sides>{SIZE_SIDE}(?:\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIZE_SIDE}){{0,2}})[\s.|-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
 
@@ -32,7 +32,7 @@ def read_millimetres(sides: str,  # `3.5 x 2 x 1`, `2,5`
                      unit: str,   # `cm` or what OCR makes of it, `mm`
                      ) -> float:
     "The greatest of the sides in mm."
-    numbers = [side.replace(" ", "").replace("\n", "").replace(",", ".") for side in _NUMBER.findall(sides)]
+    numbers = [side.replace(" ", "").replace("\n", "").replace(",", ".").replace("\u00b7", ".") for side in _NUMBER.findall(sides)]
     return max(map(float, numbers)) * (1 if unit.startswith("m") else 10)
 
 
@@ -53,9 +53,10 @@ NOT_TUMOR = PatternTable(
     Pattern("other", r"thick|depth|deep|invasion|area of|up to|visual|\bthan\b|equal", ("thickness ", "to a depth of ", "invasion ", "less than "), ("diameter ",), "a depth, an area or a limit"),
     Pattern("other", r"node|implant|metasta\w{2,4}s?\b|deposit|extran|focus of met|satellite", ("lymph node ", "metastatic ", "tumor deposit ", "satellite nodule "), ("meta",), "tumour elsewhere"),
     Pattern("other", r"polyps?\b|adenoma\b|dcis|in[\s-]situ|lipoma|fibroid|leiomyo|cyst", ("polyp ", "tubular adenoma ", "dcis ", "cyst "), ("polypoid ", "adenocarcinoma ", "adenomatous "), "another lesion"),
+    Pattern("other", r"\blcis|papillomas?\b|[.;]\s{1,2}(?:micro)?calcifications?\s[^.;]{0,20}$|inked\ssurface|\blvi\sfoc|ki-?67|hot\s?spot|angioma", ("lcis ", "papilloma ", "; calcifications ", "lvi focus ", "hot spot ", "inked surface "), ("papillary ", "with calcifications "), "another lesion"),
     Pattern("other", r"\.\s{1,3}the\s(?:\w{4,9}\s){0,2}(?:tube|ovary|uterus|cervix|kidney|ureter|gland|cavity|spleen|lobe|colon|testis|appendix|duct)s?\s{1,2}(?:measure|is\s\d)", (". the right fallopian tube measures ", ". the cervix is 3"), ("in the right ovary measuring ", ". the mass measures "), "an organ that the next sentence measures"),
     Pattern("other", r"scar|ha?ematoma|seroma|biopsy site|cavity|incision|wire|clip|hemorrh|ulcer\b", ("scar ", "biopsy site ", "ulcer "), ("ulcerated ",), "what an operation left"),
-    Pattern("other", r"\bbed\b|\bwhole\b|(?:incl\w{0,6}|plus|and|with|\+)[\s.]{1,2}(?:the\s)?(?:extensive\s)?(?:dcis|in[\s-]situ|cis)\b", ("bed ", "whole ", "including dcis ", "(invasive + dcis) "), ("bedside ",), "with the tumour bed or the carcinoma in situ around it"),
+    Pattern("other", r"\bbed\b|\bwhole\b|(?:overall|total)\sextent|(?:incl\w{0,6}\.?|plus|and|with|\+)[\s.]{1,2}(?:the\s)?(?:extensive\s)?(?:dcis|in[\s-]situ|cis)\b", ("bed ", "whole ", "including dcis ", "(invasive + dcis) "), ("bedside ",), "with the tumour bed or the carcinoma in situ around it"),
     Pattern("other", r"marge|resektion|schnitt|\brand\b|abstand|snijvlak|margen|tiefe|dicke|profond|\u00e9paiss|espesor|ganglio|lymphkno|lymfekl|pr\u00e4parat|pi\u00e8ce|pieza", ("abstand zum rand ", "marge ", "ganglion ", "tiefe "), ("brand ",), "the same in German, French, Spanish and Dutch"),
     Pattern("other", r"\bcores?\b|cassette|block|submitted|previous|prior|mitos|hpf|grade [123]:", ("cassette a1 ", "two cores ", "previous ", "10 hpf "), ("grade 3, ",), "blocks, the past, counts"))
 
@@ -63,6 +64,7 @@ NOT_TUMOR = PatternTable(
 AWAY = PatternTable(
     "size.away",
     Pattern("away", r"from|away|(?:ab)?orally|to the|of (?:the )?(?:margin|resect)|distant|proximal|distal|beneath|below|above", (" from the margin", " away", " proximal to it", " below the surface", " of the margin"), (" in greatest dimension", " of tumor")),
+    Pattern("away", r"clearance|clear\b", (" clearance", " clear"), (" clearly",)),
     Pattern("away", r"(?:superior|inferior|lateral|medial|anterior|posterior)\sto", (" lateral to the nipple",), (" lateral mass",)),
     Pattern("away", r"(?:in )?(?:thick|depth)|deep", (" in depth", " thick", " deep"), (" in diameter",)),
     Pattern("away", r"(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip)\b", (" segment of colon", " wedge-shaped portion"), (" tumor",), "the size of the piece"),
@@ -85,11 +87,11 @@ TUMOR_WORDS = PatternTable(
     Pattern("tumor", r"tumou?rs?\b(?!\sbed)|tumeurs?\b|neoplasm|malignan|sarcoma|melanoma", ("tumour", "tumeur", "malignant"), ("tumoral", "tumor bed"), "the bed is where the tumour was before treatment"),
     Pattern("tumor", r"[ck]ar[cz]ino{1,2}m(?:as?|es?)?", ("adenocarcinoma", "karzinom", "carcinome", "carcinoom"), ("carcinoid",)),
     Pattern("tumor", r"\b(?:idc|ilc|nsclc|hcc|scc)\b|(?<![a-bd-z])rcc\b", ("idc, ", "nsclc ", "ccrcc "), ("rccs1", "hccr"), "abbreviated names"),
-    Pattern("tumor", r"(?<!non-)(?<!non)(?<!non\s)(?<!micro)invasive\s(?:focus|foci|component|disease)|(?:residual|invasive)\scancer", ("largest invasive focus", "residual cancer"), ("focus of adenosis", "breast cancer clinic", "non-invasive component")),
+    Pattern("tumor", r"(?<!non-)(?<!non)(?<!non\s)(?<!micro)invasive(?:\s(?:focus|foci|component|disease|cancer)|[\s:]{1,2}$)|residual\scancer", ("largest invasive focus", "residual cancer", "dcis 40 mm; invasive "), ("focus of adenosis", "breast cancer clinic", "non-invasive component")),
     Pattern("tumor", r"\bmass(?:es)?\b|lesion|nodule", ("a mass", "lesions", "nodule"), ("massive", "nodular")),
     Pattern("tumor", r"fungating|ulcerat|encircling", ("fungating", "ulcerated"), ("ulcer ",), "how a bowel's tumour looks, often in place of its name"))
 TUMOR_WORD_STARTS = ("tumo", "carcino", "mass", "lesion", "neoplasm", "nodule", "malignan", "fungating", "ulcerat", "encircling", "sarcoma", "melanoma",
-                     "invasive foc", "invasive comp", "invasive dis", "invasive canc", "residual canc", "idc", "ilc", "nsclc", "rcc", "hcc", "scc", "tumeur", "karzin")  # how these words begin, for a quick search
+                     "invasive ", "invasive:", "residual canc", "idc", "ilc", "nsclc", "rcc", "hcc", "scc", "tumeur", "karzin")  # how these words begin, for a quick search
 
 # %% ../../nbs/api/20_rules.size.ipynb #c1f30002
 LIMIT_BEFORE = PatternTable(
@@ -118,7 +120,7 @@ def is_limit(lower: str,  # a folded report
 # %% ../../nbs/api/20_rules.size.ipynb #c1f30005
 OTHER_EXAMINATION = PatternTable(
     "size.other_examination",
-    Pattern("imaging", r"mammogra\w{1,5}|ultraso\w{2,6}|sonogra\w{1,6}|echogra\w{1,6}|radiolog\w{2,6}|radiograph\w{0,6}|imaging|x-?ray|tomogra\w{1,5}", ("mammographic ", "on ultrasound", "radiologic "), ("imagined",)),
+    Pattern("imaging", r"mammogra\w{1,5}|ultraso\w{2,6}|sonogra\w{1,6}|echogra\w{1,6}|radiolog\w{1,6}|radiograph\w{0,6}|imaging|x-?ray|tomogra\w{1,5}", ("mammographic ", "on ultrasound", "radiologic "), ("imagined",)),
     Pattern("imaging", r"\b(?:mri?|ct|pet(?:[-/]ct)?|us)\b(?!\d)", ("per mri ", "ct shows a ", "pet-avid "), ("ct2 ", "thus ", "direct ")),
     Pattern("clinical", r"\bclinical(?:ly)?\b|physical\sexam", ("clinically palpable ", "clinical history "), ("subclinically",)),
     Pattern("earlier", r"(?:prior|previous|earlier|outside|initial|pre-?operative)(?:ly)?\s(?:(?!to\b)\w{2,12}\s){0,2}?(?:biops\w{1,3}|excis\w{2,3}|core|resect\w{2,3}|specimen|lumpectomy|mass|tumou?r|lesion|report)", ("prior excision: ", "previous core biopsy ", "outside specimen "), ("prior to excision: ",)),
@@ -149,7 +151,7 @@ def measured_elsewhere(lower: str,          # a folded report
     return behind is not None and behind.lastgroup != "earlier" and _EXAMINED_BY.match(lower, end, behind.start()) is not None and not DIAGNOSIS_NAMED.search(before, stops[-1] if stops else 0)
 
 # %% ../../nbs/api/20_rules.size.ipynb #40157189
-SIZE_LABEL_CUES = ("tumor size", "tumour size", "tumor dim", "size of", "greatest d", "maximum d", "maximum tumor", "tumor greatest", "invasive tumor size", "invasive tumour size", "invasive carcinoma size", "invasive size", "longest axis",
+SIZE_LABEL_CUES = ("tumor size", "tumour size", "tumor dim", "size of", "greatest d", "maximum d", "maximum tumor", "tumor greatest", "invasive tumor size", "invasive tumour size", "invasive carcinoma size", "invasive size", "pathological size", "pathologic size", "histological size", "histologic size", "microscopic size", "longest axis",
                    "major axis", "length is", "size (greatest", "tumor measure", "tumor. size", "maximum size", "tumour dim", "shape) meas", "shape). meas", "wall over a", "measuring a max",
                    "tumour sized", "tumor sized", "tumour. sized", "tumorgr\u00f6\u00dfe", "tumordurchmesser", "taille tumorale", "taille de la tumeur", "tama\u00f1o tumoral")
 SIZE_LABELS = PatternTable(
@@ -157,6 +159,7 @@ SIZE_LABELS = PatternTable(
     Pattern("tumor", r"tumou?r[\s.]{1,3}(?:size|dimension|measure|diameter|greatest|maxim)", ("tumor size: ", "tumour. size ", "tumor measures "), ("tumor site: ", "tumor type")),
     Pattern("tumor", r"size[\s.]{1,2}of[\s.]{1,2}(?:the[\s.])?(?:residual\s)?(?:invasive|tumou?r(?!\sbed)|primary|lesion|dominant|largest|carcinoma|neoplas)", ("size of the tumor", "size of invasive component", "size of largest"), ("size of specimen", "size of metastasis", "size of tumor bed")),
     Pattern("tumor", r"invasive (?:tumou?r |carcinoma )?size", ("invasive tumor size",), ("invasive carcinoma",)),
+    Pattern("tumor", r"(?:pathological|pathologic|histological|histologic|microscopic) size", ("pathological size: ", "histologic size "), ("histologic type",), "beside the size by imaging"),
     Pattern("tumor", r"tumorgr\u00f6\u00dfe|tumordurchmesser|taille (?:de la )?tum\w{3,6}|tama\u00f1o tumoral", ("tumorgr\u00f6\u00dfe: ", "taille tumorale : ", "taille de la tumeur "), ("taille de la pi\u00e8ce",), "German, French, Spanish"),
     Pattern("dimension", r"greatest (?:tumou?r )?(?:dimension|diameter)(?: of (?:the )?(?:tumou?r|invasive|lesion))?\s?[:=]", ("greatest dimension: ", "greatest diameter of the tumor ="), ("greatest dimension. ", "greatest dimensions: "), "without a sign it follows the size: `3 cm in greatest dimension`"),
     Pattern("dimension", r"greatest diameter is|greatest dimension of", ("greatest diameter is ", "greatest dimension of "), ("greatest diameter",)),
@@ -230,6 +233,8 @@ def _clause_before(lower: str, start: int) -> str:
 def _tumor_before(before: str) -> int | None:
     "Where in `before` the tumour's name begins whose measure follows; None when the last name there is not measured."
     last = max(map(before.rfind, TUMOR_WORD_STARTS))
+    if before.startswith("invasive", last) and not TUMOR_WORDS.match(before, last):  # how the tumour that is named before it grows
+        last = max(before.rfind(start, 0, last) for start in TUMOR_WORD_STARTS)
     word = TUMOR_WORDS.match(before, last) if last >= 0 else None
     between = _BRACKET.sub("", before[word.end():]) if word else ""
     if not word or "section" in between or NOT_TUMOR.search(between):  # behind a section another description begins
@@ -300,7 +305,7 @@ def unit_labelled_sizes(document: Document,   # a prepared report
         yield MeasuredSize(read_millimetres(size["sides"], size["unit"]), Span(first + len(words) - len(words.lstrip(" ")), size.end()), _WHOLE.search(words) is not None)
 
 # %% ../../nbs/api/20_rules.size.ipynb #5983580c
-UNIT_CUES = ("cm", "mm", " em")
+UNIT_CUES = ("cm", "mm", " em", " centimet", " millimet")
 SIZE_CUES = (*SIZE_LABEL_CUES, *UNIT_LABEL_CUES, *UNIT_CUES)
 _PLURAL_LIST = re.compile(rf"(?:foci|tumou?rs|nodules|masses|lesions|carcinomas)\b[^.;\n\d]{{0,40}}(?P<numbers>(?:{SIZE_SIDE}\s?(?:,\s?(?:and\s)?|\sand\s|&\s)){{1,4}})$")
 _BEFORE_UNIT = frozenset(" 0123456789.-\n")
