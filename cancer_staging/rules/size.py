@@ -121,7 +121,7 @@ def is_limit(lower: str,  # a folded report
 OTHER_EXAMINATION = PatternTable(
     "size.other_examination",
     Pattern("imaging", r"mammogra\w{1,5}|ultraso\w{2,6}|sonogra\w{1,6}|echogra\w{1,6}|radiolog\w{1,6}|radiograph\w{0,6}|imaging|x-?ray|tomogra\w{1,5}", ("mammographic ", "on ultrasound", "radiologic "), ("imagined",)),
-    Pattern("imaging", r"\b(?:mri?|ct|pet(?:[-/]ct)?|us)\b(?!\d)", ("per mri ", "ct shows a ", "pet-avid "), ("ct2 ", "thus ", "direct ")),
+    Pattern("imaging", r"\b(?:mri|ct|pet(?:[-/]ct)?|us)\b(?!\d)", ("per mri ", "ct shows a ", "pet-avid "), ("ct2 ", "thus ", "direct ", "mr. smith ")),
     Pattern("clinical", r"\bclinical(?:ly)?\b|physical\sexam", ("clinically palpable ", "clinical history "), ("subclinically",)),
     Pattern("earlier", r"(?:prior|previous|earlier|outside|initial|pre-?operative)(?:ly)?\s(?:(?!to\b)\w{2,12}\s){0,2}?(?:biops\w{1,3}|excis\w{2,3}|core|resect\w{2,3}|specimen|lumpectomy|mass|tumou?r|lesion|report)", ("prior excision: ", "previous core biopsy ", "outside specimen "), ("prior to excision: ",)),
     Pattern("earlier", r"\b(?:history\sof|h/o|known)\b", ("history of ", "known "), ("unknown",)))
