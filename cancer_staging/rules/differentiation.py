@@ -71,6 +71,8 @@ _RANGE = rf"(?:g\s?)?(?P<first>{NUMERAL})(?:\s?(?:-|to|/|and|,|–)\s?(?:g(?:rad
 _NOT_OTHERWISE = r"(?![a-z0-9+%^])(?!\.\d)(?!\s?[x*+]\s?\d)(?!\s?[cm]m\b)"
 _SCALE = r"(?P<scale>\s?[(\[]?\s?(?:of|/|out\sof|on\sa\sscale\sof|over)\s?(?:3|4|i\s?v|[il1]{3}|1v|lv|three|four)\b\s?[)\]]?)?"
 _NUMBER = re.compile(_RANGE + _NOT_OTHERWISE + _SCALE)
+_SPELT_NUMBERS: Mapping[str, int] = {"one": 1, "two": 2, "three": 3}
+_NUMBER_WORD = re.compile(r"(?:one|two|three)(?=$|[\s,.;)](?!of\b))")  # `grade three`
 _SPOILT_SCALE = re.compile(r"(?P<arabic>[1-4])[1il!|]4\b|(?P<roman>[il1!|]{4,5})[vy]\b")  # `3/4` and `III/IV` with the slash taken for a stroke
 
 
@@ -84,7 +86,8 @@ def read_grade_number(lower: str,  # the folded report
         return GradeValue(grade, at, spoilt.end(), f"G{grade}")
     number = _NUMBER.match(lower, at, end)
     if not number:
-        return None
+        spelt = _NUMBER_WORD.match(lower, at, end)
+        return grade_between(_SPELT_NUMBERS[spelt[0]], _SPELT_NUMBERS[spelt[0]], at, spelt.end()) if spelt else None
     first = highest = read_numeral(number["first"])
     if number["second"]:
         joint = lower[number.end("first"):number.start("second")].strip()
@@ -95,6 +98,7 @@ def read_grade_number(lower: str,  # the folded report
 DEGREES = PatternTable(
     "grade.degrees",
     Pattern("well", r"well|highly|bene\b", ("well", "highly", "bene"), ("benefit",), "low differentiation is a high grade, and high differentiation a low one"),
+    Pattern("well", r"high(?=[\s-]{0,2}(?:diff|$))", ("high differentiation",), ("high grade",)),
     Pattern("moderately", r"m?oderat\w{0,4}|loderat\w{0,4}|mod\b\.?", ("moderately", "oderately", "loderately", "moderatly", "mod."), ("modified", "model")),
     Pattern("moderately", r"intermediate(?:ly)?|medium|mediocriter|fairly", ("intermediate", "medium", "mediocriter", "fairly"), ("mediastinum", "fair")),
     Pattern("poorly", r"[pl]?oor(?:ly|iy|l)?|poor\w{1,3}", ("poorly", "loorly", "pooriy", "poorty", "oorly"), ("pore",)),
@@ -128,9 +132,11 @@ GRADE_WORDS = PatternTable(
     "grade.words",
     Pattern("undifferentiated", r"un-?\s?differentiated|anaplastic", ("undifferentiated", "un-differentiated", "anaplastic"), ("differentiated",)),
     Pattern("well", r"well", ("well differentiated",), ("dwelling",)),
+    Pattern("well", r"high(?:ly)?(?=[\s.-]{1,3}d[il]ff)", ("highly differentiated", "high-differentiation"), ("high grade, differentiated", "highly atypical"), "high differentiation is a low grade"),
     Pattern("moderately", r"m?oderat\w{0,4}|loderat\w{0,4}|mod\.|intermediate", ("moderately differentiated", "oderately", "loderate", "mod. diff", "intermediate"), ("modified", "immediate")),
     Pattern("poorly", r"(?:[pl]oorly|poor(?:iy|l)?)\b|weakly|slightly", ("poorly differentiated", "poor", "loorly", "pooriy"), ("poorest", "door")),
-    Pattern("high", r"high(?!er|est)", ("high", "high-grade"), ("highest grade", "higher")),
+    Pattern("poorly", r"low(?:ly)?(?=[\s.-]{1,3}d[il]ff)", ("low differentiated", "lowly differentiated"), ("low grade",), "low differentiation is a high grade"),
+    Pattern("high", r"high(?!er|est|ly)", ("high", "high-grade"), ("highest grade", "higher", "highly atypical")),
     Pattern("low", r"low\b", ("low", "low-grade"), ("lower pole",)),
     anchored=True)
 
@@ -193,13 +199,15 @@ def _read_tier(lower: str, at: int, words: GradeWords) -> GradeValue:
 GRADE_FILLING = PatternTable(
     "grade.filling",
     Pattern("filling", r"\([^()\n]{0,22}grades?\s1\W{1,4}4\)", ("(fuhrman grades 1-4)",), ("(grade 3)",), "a scale in brackets is no grade"),
-    Pattern("filling", r"\((?:1\s?,\s?2\s?,?\s?(?:or\s)?3|i\s?,\s?ii\s?,?\s?(?:or\s)?iii)\)", ("(1, 2, or 3)", "(i, ii, iii)"), ("(2)",)),
-    Pattern("filling", r"\((?:[a-z][^()\n\d]{1,58}|who[^()\n]{0,30})\)|\[[^\]\n\d]{0,50}\]", ("(nottingham)", "(who 2016)", "[per checklist]"), ("(2 of 3)", "(grade 3)"), "a remark that holds no number"),
+    Pattern("filling", r"\((?:grades?\s)?(?:1\s?(?:-|to)\s?[34]|i\s?(?:-|to)\s?(?:iii|iv)|(?:1/2/3|i/ii/iii)(?:/4|/iv)?)\)|\((?:out\s)?of\s(?:3|4|iii|iv|three|four)\)", ("(1-3)", "(i to iv)", "(out of 4)"), ("(2-3)", "(3 of 4)"), "a scale in brackets is no grade"),
+    Pattern("filling", r"\((?:1\s?[.,]\s?2\s?[.,]?\s?(?:or\s)?3|i\s?,\s?ii\s?,?\s?(?:or\s)?iii)\)", ("(1, 2, or 3)", "(i, ii, iii)"), ("(2)",)),
+    Pattern("filling", r"\((?!(?:i{1,3}|iv|l{2,3})\s?[)/])(?:[a-z][^()\n\d]{1,58}|(?:who|isup)[^()\n]{0,30})\)|\[(?!(?:i{1,3}|iv)\s?[\]/])[^\]\n\d]{0,50}\]", ("(nottingham)", "(who 2016)", "[per checklist]"), ("(2 of 3)", "(grade 3)", "(ii)", "[iii]"), "a remark that holds no number, a Roman one included"),
+    Pattern("filling", r"\(?(?:who|isup)\s?/\s?(?:isup|who)\)?", ("who/isup 2", "(isup / who)"), ("ajcc/isup",), "one system under two names"),
     Pattern("filling", r"\(?figo\)?|\(?who\)?|isup|fuhrman\w{0,2}|(?:modified\s)?(?:scarff?|bloom|richardson|elston|ellis|nottingham|sbr)\b", ("figo 2", "(who 2", "fuhrman", "modified bloom", "sbr"), ("gleason",)),
-    Pattern("filling", r"grad(?:e|ing|es)\b|score|system|pattern|category|differentiation|tumou?r|carcinoma|component", ("grade", "score", "differentiation"), ("graded", "stage")),
+    Pattern("filling", r"grad(?:e|ing|es)\b|histol[o\u00f3]gico|score|system|pattern|category|differentiation|tumou?r|carcinoma|component", ("grade", "score", "differentiation", "histol\u00f3gico"), ("graded", "stage")),
     Pattern("filling", r"overall|total|combined|nuclear|histolog\w{2,5}|worst|invasive|variable", ("overall", "histologic", "nuclear"), ("mitotic", "architectural"), "the grade of a part is another one"),
     Pattern("filling", r"is\b|of\b|the\b|as\b|an?\b|at\sleast|predominantly|assigned|estimated|consistent\swith", ("is", "of", "at least"), ("area", "isolated")),
-    Pattern("opens", r"\((?=[g\d]|i)", ("(g2)", "(3)"), ("(see comment",), "the value stands in brackets"),
+    Pattern("opens", r"[(\[](?=[g\d]|i|ll)", ("(g2)", "(3)", "(ii)", "[iii]"), ("(see comment",), "the value stands in brackets"),
     anchored=True)
 
 # %% ../../nbs/api/14_rules.differentiation.ipynb #df581431

@@ -7,93 +7,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from enum import Enum, unique
 from typing import NamedTuple
 
 from .differentiation import (after_gap, DEGREE_GRADES, DEGREES, DEGREES_BEFORE, grade_between, GleasonScore, GRADE_WORDS, GradeValue, GROUP_GRADES,
-                                                  NOT_ASSESSED_GRADE, NOTTINGHAM_GRADES, NUMERAL, read_degrees, read_numeral, read_value, TIER_GRADES)
-from .grade_phrases import (about_other, ANAPLASTIC, APPEARANCE_AFTER, BLOCK_BESIDE, CONDITION_BEFORE, DEGREE_OF, ELSEWHERE_BEFORE, GRADE_LABELS, KIND_BEFORE, MALIGNANT,
-                                                MISSED_BEFORE, MITOSES, NOT_TUMOR_AFTER, NOTTINGHAM_NAME, NOTTINGHAM_NAMES, NOTTINGHAM_SUM, NUCLEAR_BEFORE, NUCLEI, OTHER_AFTER, OTHER_BEFORE, PART_BEFORE,
-                                                PART_GRADE_BEFORE, PART_OF_TUMOR_BEFORE, SPOILT_DIFFERENTIATED, STAGE_BESIDE, SYSTEM_NAMES, TIER_DOUBTED, TIER_OF_OTHER, TUBULES)
+                                                  NOT_ASSESSED_GRADE, NUMERAL, read_degrees, read_numeral, read_value, TIER_GRADES)
+from .grade_evidence import GradeCandidate, grade_candidate, GradeEvidence, HISTORY_LIMIT, PART_WEIGHT, EXPLAINED_TIER_WEIGHT, TIER_WEIGHT, UNASSESSED_WEIGHT
+from .grade_phrases import (about_other, ANAPLASTIC, APPEARANCE_AFTER, BLOCK_BESIDE, CONDITION_BEFORE, DEGREE_OF, ELSEWHERE_BEFORE, GRADE_LABELS, INVASIVE_BESIDE, KIND_BEFORE, MALIGNANT,
+                                                MISSED_BEFORE, NOT_TUMOR_AFTER, NOTTINGHAM_NAMES, NUCLEAR_BEFORE, OTHER_AFTER, OTHER_BEFORE, PART_BEFORE,
+                                                PART_GRADE_BEFORE, PART_OF_TUMOR_BEFORE, SPOILT_DIFFERENTIATED, STAGE_BESIDE, SYSTEM_NAMES, TIER_DOUBTED, TIER_OF_OTHER, tells_of_earlier)
+from .grade_scores import find_scores, NOTTINGHAM_CUES, TUBULE_CUES
 from .grammar import Finding, Rule
-from ..text.document import Document, HISTORY_LENGTH, Span
+from ..text.context import NEGATION
+from ..text.document import Document, Span
+from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['GRADE_SECTION_WEIGHTS', 'UNASSESSED_WEIGHT', 'TIER_WEIGHT', 'PART_WEIGHT', 'EXPLAINED_TIER_WEIGHT', 'HISTORY_LIMIT',
-           'GRADE_CODE_CUES', 'NOTTINGHAM_CUES', 'WHO_CUES', 'SPOILT_CUES', 'KIDNEY_CUES', 'NOT_PROSTATE_CUES',
-           'GLIOMA_CUES', 'UROTHELIAL_CUES', 'GRADE', 'GradeEvidence', 'GradeCandidate', 'section_weight',
-           'grade_candidate', 'stated_system', 'find_stated', 'find_tiers', 'ListedChoice', 'listed_choice',
-           'find_codes', 'find_scores', 'find_summed_scores', 'DifferentiationWord', 'find_words', 'find_named_words',
-           'find_gleason', 'GradedOrgan', 'read_grade_of']
-
-# %% ../../nbs/api/17_rules.grade.ipynb #da69ee75
-@unique
-class GradeEvidence(Enum):
-    "What a grade is read from: the rule's kind of evidence, and its weight."
-    UROTHELIAL_TIER = ("grade.tier", 51)        # `high-grade urothelial carcinoma`: there the two tiers are the grade
-    NOTTINGHAM = ("grade.nottingham", 50)       # `Nottingham grade 2`
-    SYSTEM = ("grade.system", 50)               # `FIGO grade 1`
-    NOTTINGHAM_SUM = ("grade.nottingham", 49)   # `Nottingham score 7`
-    LABELLED = ("grade.stated", 48)             # `histologic grade: 2`
-    CODE_WITH_WORDS = ("grade.code", 47)        # `G2: moderately differentiated`
-    WHO = ("grade.system", 45)                  # `WHO III`
-    CODE_BESIDE_STAGE = ("grade.code", 45)      # `G2, pT3, pN0`
-    GLEASON = ("grade.gleason", 45)             # `Gleason 3+4`
-    STATED = ("grade.stated", 44)               # `grade 2`
-    LABELLED_WORDS = ("grade.words", 43)        # `differentiation: poor`
-    CODE = ("grade.code", 42)                   # `adenocarcinoma (G2)`
-    WORDS = ("grade.words", 40)                 # `poorly differentiated`
-    NOTTINGHAM_PARTS = ("grade.nottingham", 39)  # `tubules 3, nuclei 2, mitoses 1`
-    ANAPLASTIC = ("grade.words", 37)            # `anaplastic astrocytoma`
-    TIER = ("grade.tier", 36)                   # `high-grade sarcoma`
-    GLIOMA_TIER = ("grade.tier", 34)            # `low-grade astrocytoma`
-    SPOILT_WORDS = ("grade.words", 32)          # `poorly differe tiated`
-
-    def __init__(self, rule: str, weight: int):
-        self.rule, self.weight = rule, weight
-
-
-GRADE_SECTION_WEIGHTS: Mapping[str, int] = {"addendum": 7, "history": -60, "frozen": -25, "gross": -12, "microscopic": -1, "comment": -1}  # added by the section that a grade stands in
-UNASSESSED_WEIGHT = -30    # added to `cannot be assessed`: any grade says more
-TIER_WEIGHT = -6           # added to a tier after 'grade': a number says more
-PART_WEIGHT = -4           # added to the grade of a focus or a metastasis
-EXPLAINED_TIER_WEIGHT = 39  # at most, of a tier that explains itself in brackets: words of differentiation say more
-HISTORY_LIMIT = 0          # candidates below it stand in the history: the last resort
-
-# %% ../../nbs/api/17_rules.grade.ipynb #12b876a2
-class GradeCandidate(NamedTuple):
-    "A grade that one reader found."
-    value: GradeValue
-    spans: tuple[Span, ...]
-    evidence: GradeEvidence
-    weight: int  # the evidence's, with what its place and wording add
-
-
-def section_weight(document: Document,  # a prepared report
-                   at: int,             # a place in it
-                   ) -> int:
-    "What a place adds for its section."
-    section = document.section(at)
-    if section == "history":
-        start = max(part.start for part in document.sections if part.start <= at)
-        if at - start > HISTORY_LENGTH:
-            return 0  # a form that prints no heading after the history
-    return GRADE_SECTION_WEIGHTS.get(section, 0)
-
-
-def grade_candidate(document: Document,         # a prepared report
-                    value: GradeValue,          # what was read
-                    evidence: GradeEvidence,    # from what
-                    at: int | None,             # a place whose section counts; None: the section doesn't matter
-                    spans: tuple[Span, ...] = (),  # where it stands; empty: where the value does
-                    more: int = 0,              # weight that the wording adds
-                    ) -> GradeCandidate:
-    "The candidate with its weight."
-    weight = evidence.weight + more + (UNASSESSED_WEIGHT if value.grade == NOT_ASSESSED_GRADE else 0)
-    return GradeCandidate(value, spans or (Span(value.start, value.end),), evidence, weight if at is None else weight + section_weight(document, at))
+__all__ = ['GRADE_CODE_CUES', 'SHORT_CUES', 'WHO_CUES', 'SPOILT_CUES', 'IN_SITU_CUES', 'TUMOR_CUES', 'INVASION_DENIED',
+           'IN_SITU_CARCINOMA', 'KIDNEY_CUES', 'NOT_PROSTATE_CUES', 'GLIOMA_CUES', 'UROTHELIAL_CUES', 'GRADE',
+           'stated_system', 'find_stated', 'find_tiers', 'ListedChoice', 'listed_choice', 'find_codes',
+           'DifferentiationWord', 'find_words', 'find_named_words', 'find_gleason', 'find_grade_groups',
+           'in_situ_alone', 'find_in_situ', 'GradedOrgan', 'read_grade_of']
 
 # %% ../../nbs/api/17_rules.grade.ipynb #c5380641
-_GRADE_WORD = re.compile(r"grad(?:e[ds]?|ing|b|c|ation)?(?=[^a-z0-9]|(?<=e)(?:[1-4]|i{1,3}\b|ll{1,2}\b|l(?=[,;.)])|iv\b))")
+_NEAR, _FAR, _CLAUSE = 34, 60, 140  # characters before 'grade' that name it, that tell whose it is, and in which its tumour may be named
+_GRADE_WORD = re.compile(r"grad(?:e[ds]?|ing|b|c|ation|o)?(?=[^a-z0-9]|$|(?<=e)(?:[1-4]|i{1,3}\b|ll{1,2}\b|l(?=[,;.)])|iv\b))")
+_SENTENCE_STOP = re.compile(r"[.;]\s")
 _SCORE_BEFORE = re.compile(r"score[\s:.-]{0,4}$")
 _EXPLAINED_TIER = re.compile(r"(?:low|high)[\s-]{0,2}(?:grade\s?)?\(")
 
@@ -107,9 +45,10 @@ def stated_system(lower: str,  # a folded report
                   at: int,     # where 'grade' begins
                   end: int,    # and ends
                   near: str,   # what stands before it
+                  last: int,   # where its sentence ends: the next one may speak of another grade
                   ) -> GradeEvidence | None:
     "The system that a grade is of: `Nottingham`, or another with a name; None when none is named."
-    if NOTTINGHAM_NAMES.search(near) or NOTTINGHAM_NAMES.search(lower, at, at + 60):
+    if NOTTINGHAM_NAMES.search(near) or NOTTINGHAM_NAMES.search(lower, at, min(at + 60, last)):
         return GradeEvidence.NOTTINGHAM
     if SYSTEM_NAMES.search(near) or SYSTEM_NAMES.match(lower, end + 1) or "(figo" in lower[end:end + 8]:
         return GradeEvidence.SYSTEM
@@ -121,14 +60,28 @@ def _grades_part(left: str, near: str, kidney: bool) -> bool:
     return bool(PART_GRADE_BEFORE.search(near) or NUCLEAR_BEFORE.search(near) and not (kidney or "fuhr" in left or "isup" in left))
 
 
+_NEXT_ENTRY = re.compile(r"\)?\s?[,;]")
+
+
+def _belongs_behind(document: Document, at: int, end: int) -> bool:
+    "Whether a grade that ends at `end` is of another disease that is named behind it; a disease behind a comma is the next one where an invasive tumour stands before."
+    lower = document.lower
+    if not OTHER_AFTER.match(lower, end):
+        return False
+    return not (_NEXT_ENTRY.match(lower, end) and INVASIVE_BESIDE.search(document.before(at, _FAR)))
+
+
 def _grades_other(document: Document, at: int, left: str, value: GradeValue, nottingham: bool) -> bool:
     "Whether the grade that is stated at `at` is of another disease or a tier of something else, or is a score."
     lower = document.lower
-    if OTHER_AFTER.match(lower, value.end) or nottingham and _SCORE_BEFORE.search(lower, value.start - 9, value.start):
+    if _belongs_behind(document, at, value.end) or nottingham and _SCORE_BEFORE.search(lower, value.start - 9, value.start):
         return True
     if _is_tier(value) and TIER_OF_OTHER.search(lower, value.end, value.end + 30):
         return True
-    return not nottingham and (about_other(document.before(at, 60)) or about_other(left[-25:]))
+    if nottingham:
+        return False
+    clause = document.before(at, _CLAUSE)  # in situ carcinoma in it counts for less where it names the invasive tumour too
+    return about_other(clause[-_FAR:], clause) or len(clause) < 25 and about_other(left[-25:])
 
 
 def _only_spoken_of(document: Document, at: int, left: str, value: GradeValue) -> bool:
@@ -143,9 +96,6 @@ def _tier_more(value: GradeValue, lower: str, evidence: GradeEvidence) -> int:
     return min(0, EXPLAINED_TIER_WEIGHT - evidence.weight) if _EXPLAINED_TIER.match(lower, value.start, value.end) else 0
 
 # %% ../../nbs/api/17_rules.grade.ipynb #09b4bc34
-_NEAR, _FAR = 34, 60  # characters before 'grade' that name it, and that tell whose it is
-
-
 def find_stated(document: Document,  # a prepared report
                 kidney: bool,        # whether it is of a kidney, where the nuclear grade is the grade
                 ) -> Iterator[GradeCandidate]:
@@ -160,7 +110,8 @@ def find_stated(document: Document,  # a prepared report
         near = left[-_NEAR:]
         if _grades_part(left, near, kidney):
             continue
-        system = stated_system(lower, at, head.end(), near)
+        stop = _SENTENCE_STOP.search(lower, value.end, at + 60)
+        system = stated_system(lower, at, head.end(), near, stop.start() if stop else at + 60)
         if _grades_other(document, at, left, value, system is GradeEvidence.NOTTINGHAM) or _only_spoken_of(document, at, left, value):
             continue
         label = GRADE_LABELS.search(near)
@@ -204,10 +155,12 @@ def _tier_evidence(after: str, clause: str) -> GradeEvidence | None:
 
 # %% ../../nbs/api/17_rules.grade.ipynb #bfc2d866
 GRADE_CODE_CUES = ("g1", "g2", "g3", "g4", "gx", "g 1", "g 2", "g 3", "g 4", "gii", "g ii", "gll", "gi:", "gl:", "(gi)", "gi ")
-_CODE = re.compile(r"g\s?(?P<first>[1-4]|i{1,3}v?|iv|l{1,3}|il|li|x)(?:\s?(?:-|/|to)\s?(?:g\s?)?(?P<second>[1-4]|i{1,3}v?))?(?![a-z0-9])(?!\s?[-,&]\s?g?\d)")
+_CODE = re.compile(r"g\s?(?P<first>[1-4]|i{1,3}v?|iv|l{1,3}|il|li|x)(?:\s?(?:-|/|to)\s?(?:g\s?)?(?P<second>[1-4]|i{1,3}v?))?(?:(?![a-z0-9])|(?=(?:[lvr]|pn)[0-2x]))(?!\s?[-,&]\s?g?\d)")
+_CODES_BEFORE = re.compile(r"(?:pt(?:[0-4](?:mi|[a-d])?|is|x)|p?n[0-3x][a-c]?|c?p?m[01x][a-c]?|p?[lv][0-2x]|pn[01x]|r[0-2x])$")  # UICC codes without a space: `L1V0Pn1R0G2`
 _LIST_BEFORE = re.compile(r"g\s?\d\s?(?:[,&-]|and)\s?$")  # `G1, G2`: blocks
 _TUMOR_LISTED = re.compile(r"(?:carcinoma|cancer|sarcoma|tumou?r|differentiated|adenoca\w{0,8})[^.\n]{0,45}[,;:]\s{0,2}$")  # `adenocarcinoma of the colon, G2`
 _TUMOR_NAMED = re.compile(r"carcinoma\s(?:[a-z]{4,18}\s){0,4}$")  # `carcinoma planoepitheliale G2;`
+_NEUROENDOCRINE = re.compile(r"\bne[tnc]\s$")  # `NET G2`
 _CHOICE = re.compile(r"(?P<mark>[(\[]?\s?[x\u2612\u2713]\s?[\])]?\s{0,3}[_\s]{0,4})?\bg\s?[1-4]\s?[:-]?\s{0,2}(?:well|moderate|poor|un-?diff)")
 
 
@@ -240,7 +193,7 @@ def _is_tumors_code(lower: str, at: int, end: int) -> bool:
     before, next_sign = lower[max(0, at - 50):at], lower[end:end + 1]
     if lower[at - 1:at] == "(" and next_sign in ("", ")", ",", ";") and MALIGNANT.search(lower, max(0, at - 90), at):
         return True
-    return bool(_TUMOR_LISTED.search(before) or next_sign in ("", ".", ",", ";") and _TUMOR_NAMED.search(before))
+    return bool(_TUMOR_LISTED.search(before) or _NEUROENDOCRINE.search(before) or next_sign in ("", ".", ",", ";") and _TUMOR_NAMED.search(before))
 
 
 def _code_evidence(lower: str, at: int, end: int, words: re.Match | None, staged: bool) -> GradeEvidence | None:
@@ -260,66 +213,24 @@ def find_codes(document: Document  # a prepared report
         if lower[at] == "(":
             at += 1
         code = _CODE.match(lower, at) if text[at] == "G" else None
-        if not code or at and (lower[at - 1].isalnum() or lower[at - 1] == "-") or _LIST_BEFORE.search(lower, max(0, at - 8), at):
+        glued = code and at and lower[at - 1].isalnum() and _CODES_BEFORE.search(lower, max(0, at - 8), at)
+        if not code or at and not glued and (lower[at - 1].isalnum() or lower[at - 1] == "-") or _LIST_BEFORE.search(lower, max(0, at - 8), at):
             continue
         gap = after_gap(lower, code.end(), code.end() + 6)
         words = DEGREES.match(lower, gap) or GRADE_WORDS.match(lower, gap)
-        staged = bool(STAGE_BESIDE.search(lower, max(0, at - 36), at) or STAGE_BESIDE.search(lower, code.end(), code.end() + 32))
+        staged = bool(glued or STAGE_BESIDE.search(lower, max(0, at - 36), at) or STAGE_BESIDE.search(lower, code.end(), code.end() + 32))
         evidence = _code_evidence(lower, at, code.end(), words, staged)
-        if not evidence or OTHER_AFTER.match(lower, code.end()):
+        if not evidence or _belongs_behind(document, at, code.end()):
             continue
-        if not staged and about_other(document.before(at, 40)) or words and (form := listed_choice(lower, at)) and form.marked != at:
+        if about_other(document.before(at, 12 if staged else 40), document.before(at, _FAR)) or words and (form := listed_choice(lower, at)) and form.marked != at:
             continue
         yield grade_candidate(document, _read_code(code, words.end() if words else code.end()), evidence, None if staged else at)
-
-# %% ../../nbs/api/17_rules.grade.ipynb #0f160f4c
-NOTTINGHAM_CUES = ("notting", "richardson", "elston", "sbr", "nhg", "bloom")
-
-
-def _of_sum(total: int, start: int, end: int) -> GradeValue:
-    "The grade of a Nottingham sum that stands at `start:end`."
-    grade = NOTTINGHAM_GRADES[total]
-    return GradeValue(grade, start, end, f"G{grade} (score {total})")
-
-
-def find_scores(document: Document  # a prepared report
-                ) -> Iterator[GradeCandidate]:
-    "Nottingham grades: after the system's name, as the total score, or as the sum of its parts."
-    lower = document.lower
-    passed = -1  # where the last sum ended: one sum may stand behind several names
-    for at in document.hits(*NOTTINGHAM_CUES):
-        name = NOTTINGHAM_NAME.match(lower, at)
-        if not name:
-            continue
-        value = None if lower.startswith("(", name.end() + 1) else read_value(lower, name.end(), min(len(lower), name.end() + 70))
-        if value and value.grade < 4 and "score" not in lower[name.end():value.start]:
-            yield grade_candidate(document, value, GradeEvidence.NOTTINGHAM, at, (Span(at, value.end),))
-        total = NOTTINGHAM_SUM.search(lower, at, min(len(lower), at + 190))
-        if total and at > passed:
-            value = _of_sum(int(total[f"{total.lastgroup}_number"]), at, total.end())
-            yield grade_candidate(document, value, GradeEvidence.NOTTINGHAM_SUM, at, (Span(at, name.end()), Span(total.start(), total.end())))
-            passed = total.end()
-    yield from find_summed_scores(document)
-
-
-def find_summed_scores(document: Document  # a prepared report
-                       ) -> Iterator[GradeCandidate]:
-    "Nottingham grades from the scores of tubules, nuclei and mitoses, in whatever order they stand."
-    lower = document.lower
-    for at in document.hits("tubul"):
-        tubules = TUBULES.match(lower, at)
-        if not tubules:
-            continue
-        start, end = max(0, at - 170), min(len(lower), at + 190)
-        nuclei, mitoses = (table.search(lower, tubules.end(), end) or table.search(lower, start, at) for table in (NUCLEI, MITOSES))
-        if nuclei and mitoses:
-            parts = sorted((tubules, nuclei, mitoses), key=lambda part: part.start())
-            value = _of_sum(sum(int(part["score"]) for part in parts), parts[0].start(), parts[-1].end())
-            yield grade_candidate(document, value, GradeEvidence.NOTTINGHAM_PARTS, at, tuple(Span(part.start(), part.end()) for part in parts))
 
 # %% ../../nbs/api/17_rules.grade.ipynb #79531300
 _SPELT = re.compile(r"(?P<un>un[\s-]?)?(?P<de>de-?)?\bd[il1]?[a-z]{1,3}\W?$|(?P<glued>un)?d[il1]?[a-z]{1,3}$")  # what leads to 'erentiated'
 _ENDING = re.compile(r"erentiat\w{0,4}")
+SHORT_CUES = (" diff", "-diff")
+_SHORT = re.compile(r"diff\b(?!\s?(?:erent|dx|diagn|quik|stain|e\s))")  # `mod. diff.`
 _RANGE_BEFORE = re.compile(r"(?:to|and|or|poorly)\s$|[/-]$")
 _LABEL_AFTER = re.compile(r"\s?[:=(]|\.?\s{1,2}(?:grade|is\b|by\b|[i1l]{1,3}\b|iv\b|[234]\b(?!\s?[.)]))")
 _FORM = re.compile(r"(?:well|moderate|poor)\W{0,3}(?:\w{1,3}\W{1,4}){0,3}(?:ly)?\s{0,3}(?:\w{0,3}\W{0,3})?(?:well|moderate|poor)\w{0,2}\W{0,6}(?:\w{0,3}\W{0,3})?(?:well|moderate|poor)")  # the choices of a form
@@ -405,6 +316,11 @@ def find_words(document: Document,   # a prepared report
         if not _differentiates_other(document, value):
             part = PART_OF_TUMOR_BEFORE.search(lower, max(0, word.start - 40), word.start)
             yield grade_candidate(document, value, evidence, at, more=PART_WEIGHT if part else 0)
+    for at in document.hits(*SHORT_CUES):
+        short = _SHORT.match(lower, at + 1)
+        degrees = DEGREES_BEFORE.search(lower, max(0, at - 43), at + 1) if short else None
+        if degrees and not _differentiates_other(document, value := read_degrees(degrees, short.end())):
+            yield grade_candidate(document, value, GradeEvidence.WORDS, at)
     yield from find_named_words(document)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #f62896c0
@@ -437,6 +353,9 @@ def find_named_words(document: Document  # a prepared report
             yield grade_candidate(document, grade_between(grade, grade, at, spoilt.end()), GradeEvidence.SPOILT_WORDS, at)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #7ce544d7
+_GRADE_GROUP = re.compile(r"grade\sgroup[\s:(=]{1,4}(?P<number>[1-5])\b(?!\s?[%/]|\.\d)")
+
+
 def find_gleason(document: Document  # a prepared report of a prostate cancer
                  ) -> Iterator[GradeCandidate]:
     "Gleason scores as grades."
@@ -445,6 +364,70 @@ def find_gleason(document: Document  # a prepared report of a prostate cancer
             value = GradeValue(GROUP_GRADES[score.group], at, score.end, score.detail)
             far = score.end - at >= 100  # the name and the score are two pieces of evidence
             yield grade_candidate(document, value, GradeEvidence.GLEASON, at, (Span(at, at + len("gleason")), Span(score.start, score.end)) if far else ())
+
+
+def find_grade_groups(document: Document  # a prepared report
+                      ) -> Iterator[GradeCandidate]:
+    "Grade groups of a prostate cancer, which no other organ has: `Grade Group 2`."
+    for at in document.hits("grade group"):
+        if group := _GRADE_GROUP.match(document.lower, at):
+            number = int(group["number"])
+            yield grade_candidate(document, GradeValue(GROUP_GRADES[number], at, group.end(), f"grade group {number}"), GradeEvidence.GLEASON, at)
+
+# %% ../../nbs/api/17_rules.grade.ipynb #c8d20002
+IN_SITU_CUES = ("dcis", "ductal carcinoma in", "ductal carcinoma-in", "ductal carcinoma, in", "intraductal carcinoma")
+TUMOR_CUES = ("invasi", "infiltrat", "carcinoma", "sarcoma", "metasta", "lymphoma", "melanoma")
+INVASION_DENIED = PatternTable(
+    "grade.invasion_denied",
+    Pattern("denied", r"(?:invasi(?:on|ve)|infiltrat(?:ing|ion))\s?(?:carcinoma|cancer|component|tumou?r|disease)?(?:\s(?:is|are|was))?\s?[:,=-]?\s?(?:absent|not\s|none\b|no\b|negative|n/a)", ("invasion: absent", "invasive carcinoma is not identified", "invasive component: none"), ("invasion: present", "invasive carcinoma, nottingham")),
+    anchored=True)
+IN_SITU_CARCINOMA = PatternTable(
+    "grade.in_situ_carcinoma",
+    Pattern("behind", r"carcinoma[\s,-]{0,3}\(?(?:in[\s-]situ|cis\b)", ("carcinoma in situ", "carcinoma-in-situ"), ("carcinoma, in the breast",)), anchored=True)
+_IN_SITU_BEFORE = re.compile(r"(?:in[\s-]situ|intraductal|non-?\s?(?:invasive|infiltrating))\s(?:\w{4,12}\s){0,2}(?:adeno)?$")
+_INVASIVE_BEFORE = re.compile(r"(?:invasive|infiltrating)\s(?:\w{4,9}\s)?$")
+_SENTENCES = re.compile(r"[.;:]\s|\n")
+_NON_BEFORE = re.compile(r"(?:non|pre)-?\s?$")
+
+
+def _is_noninvasive(document: Document, at: int) -> bool:
+    "Whether a word at `at` that may name an invasive tumour is denied, or is of a carcinoma in situ."
+    lower = document.lower
+    if NEGATION.search(_SENTENCES.split(lower[max(0, at - 60):at])[-1]) or _NON_BEFORE.search(lower, max(0, at - 5), at):
+        return True
+    if _INVASIVE_BEFORE.search(lower, max(0, at - 24), at):
+        return True  # the word 'invasive' is asked itself
+    if lower.startswith("inva", at) or lower.startswith("infil", at):
+        return INVASION_DENIED.match(lower, at) is not None
+    return bool(IN_SITU_CARCINOMA.match(lower, at) or _IN_SITU_BEFORE.search(lower, max(0, at - 45), at))
+
+
+def in_situ_alone(document: Document  # a prepared report
+                  ) -> bool:
+    "Whether the report is of ductal carcinoma in situ and of nothing invasive."
+    return bool(document.hits(*IN_SITU_CUES)) and all(_is_noninvasive(document, at) for at in document.hits(*TUMOR_CUES))
+
+# %% ../../nbs/api/17_rules.grade.ipynb #c8d20003
+_IN_SITU_NEAR, _IN_SITU_BEHIND = 200, 40  # characters before a grade, and behind it, in which the carcinoma in situ is named
+_NUCLEAR_TIER = re.compile(r"(?P<tier>low|intermediate|high)[\s-]{1,2}(?:(?:cyto)?nuclear|cytologic|histologic|combined)?\s?$")
+
+
+def find_in_situ(document: Document  # a prepared report
+                 ) -> Iterator[GradeCandidate]:
+    "Grades of ductal carcinoma in situ, where nothing is invasive: `nuclear grade 3`, `high nuclear grade`, `low-grade DCIS`."
+    if not document.hits("grad") or not in_situ_alone(document):
+        return
+    lower, names = document.lower, [name for name in document.hits(*IN_SITU_CUES) if not document.is_negated(name, 30)]
+    for at in document.hits("grad"):
+        head = _GRADE_WORD.match(lower, at)
+        if not head or not any(at - _IN_SITU_NEAR <= name <= at + _IN_SITU_BEHIND for name in names) or document.is_negated(at, 26):
+            continue
+        value = read_value(lower, head.end(), min(len(lower), head.end() + 60))
+        if tier := _NUCLEAR_TIER.search(lower, max(0, at - 30), at):
+            value = GradeValue(TIER_GRADES[tier["tier"]], tier.start(), head.end(), f"{tier['tier'].title()} Grade")
+        elif not value or PART_GRADE_BEFORE.search(lower[max(0, at - _NEAR):at]):
+            continue
+        yield grade_candidate(document, value, GradeEvidence.IN_SITU, at, (Span(min(at, value.start), max(head.end(), value.end)),))
 
 # %% ../../nbs/api/17_rules.grade.ipynb #c24356d4
 KIDNEY_CUES = ("renal cell", "nephrectomy", "kidney")
@@ -475,7 +458,10 @@ def read_grade_of(document: Document,                          # a prepared repo
     "The histologic grade, where the report states it."
     organ = GradedOrgan.of(document)
     candidates = [*find_gleason(document)] if organ.prostate else []
-    candidates = candidates or [*find_stated(document, organ.kidney), *find_codes(document), *find_scores(document), *find_words(document, organ.kidney, organ.glioma), *find_tiers(document, organ.glioma)]
+    candidates = candidates or [*find_stated(document, organ.kidney), *find_codes(document), *find_scores(document), *find_words(document, organ.kidney, organ.glioma), *find_tiers(document, organ.glioma), *find_grade_groups(document)]
+    candidates = [candidate for candidate in candidates if not tells_of_earlier(document.lower, candidate.value.start)]
+    if not any(candidate.value.grade for candidate in candidates):
+        candidates += find_in_situ(document)
     if not candidates:
         return
     best = max(candidates, key=lambda candidate: (candidate.weight, candidate.value.grade, -candidate.value.start))
@@ -487,6 +473,6 @@ def read_grade_of(document: Document,                          # a prepared repo
 
 # %% ../../nbs/api/17_rules.grade.ipynb #f5b1181c
 GRADE = Rule("grade", ("grade",),
-             ("grad", "grade", *_LOW_GRADE_CUES, *GRADE_CODE_CUES, *NOTTINGHAM_CUES, "tubul", "erentiat", *WHO_CUES, "anaplas", *SPOILT_CUES, "gleason",
+             ("grad", "grade", *_LOW_GRADE_CUES, *GRADE_CODE_CUES, *NOTTINGHAM_CUES, *TUBULE_CUES, "erentiat", *SHORT_CUES, *WHO_CUES, "anaplas", *SPOILT_CUES, "gleason", "grade group", *IN_SITU_CUES, *TUMOR_CUES,
               *KIDNEY_CUES, "breast", "prostat", *NOT_PROSTATE_CUES, *GLIOMA_CUES, *UROTHELIAL_CUES),
              read_grade_of, (*dict.fromkeys(evidence.rule for evidence in GradeEvidence), "grade.history"))

@@ -5,14 +5,17 @@
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #7d892b5e
 from __future__ import annotations
 
+import re
+
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['NOTTINGHAM_NAMES', 'SYSTEM_NAMES', 'GRADE_LABELS', 'PART_GRADE_BEFORE', 'NUCLEAR_BEFORE', 'OTHER_AFTER',
            'OTHER_BEFORE', 'INVASIVE_BESIDE', 'MALIGNANT', 'TIER_OF_OTHER', 'CONDITION_BEFORE', 'MISSED_BEFORE',
-           'TIER_DOUBTED', 'APPEARANCE_AFTER', 'PART_BEFORE', 'ELSEWHERE_BEFORE', 'PART_OF_TUMOR_BEFORE',
-           'STAGE_BESIDE', 'BLOCK_BESIDE', 'KIND_BEFORE', 'NOT_TUMOR_AFTER', 'DEGREE_OF', 'ANAPLASTIC',
-           'SPOILT_DIFFERENTIATED', 'NOTTINGHAM_SUM', 'TUBULES', 'NUCLEI', 'MITOSES', 'NOTTINGHAM_NAME', 'about_other']
+           'TIER_DOUBTED', 'APPEARANCE_AFTER', 'PART_BEFORE', 'EARLIER_SPECIMEN', 'ELSEWHERE_BEFORE',
+           'PART_OF_TUMOR_BEFORE', 'STAGE_BESIDE', 'BLOCK_BESIDE', 'KIND_BEFORE', 'NOT_TUMOR_AFTER', 'DEGREE_OF',
+           'ANAPLASTIC', 'SPOILT_DIFFERENTIATED', 'NOTTINGHAM_SUM', 'TUBULES', 'NUCLEI', 'MITOSES', 'NOTTINGHAM_NAME',
+           'about_other', 'tells_of_earlier']
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #495812d7
 NOTTINGHAM_NAMES = PatternTable(
@@ -71,13 +74,14 @@ OTHER_BEFORE = PatternTable(
     Pattern("beside", r"dcis|in[\s-]situ|intra-?ductal", ("dcis, ", "carcinoma in situ, nuclear "), ("invasive ductal carcinoma, ",), "carcinoma in situ"),
     Pattern("beside", r"intra-?\s?epithelial", ("intraepithelial neoplasia, ",), ("epithelial",), "intraepithelial neoplasia"),
     Pattern("beside", r"inflammat", ("inflammation: ",), ("inflow",), "inflammation"),
-    Pattern("other", r"\blcis", ("lcis, ",), ("falcis",), "lobular carcinoma in situ"),
+    Pattern("beside", r"\blcis", ("lcis, ",), ("falcis",), "lobular carcinoma in situ, which is seldom graded"),
     Pattern("other", r"dysplas|prostatic\sintra|\bpin\b|\bcin\b|panin", ("dysplasia, ", "pin, ", "cin ", "panin-"), ("pinned", "carcinoma"), "dysplasia"),
     Pattern("other", r"steato|fatty|hepatitis|necroinfl|cirrhosis|chronic\s|siderosis|fibrosis", ("chronic hepatitis, ", "steatosis ", "fibrosis "), ("hepatocellular carcinoma, ",), "inflammation and fat of the liver"),
     Pattern("other", r"\bactive\b|activity|\bmild\b|minimal|lobular\s?:|lobular\sinfl", ("mildly active. mild ", "minimal activity, ", "lobular: "), ("inactivated", "lobular carcinoma, "), "inflammation and fat of the liver"),
     Pattern("other", r"regress|treatment\seffect|becker|mandard|therapy|rejection|toxic", ("regression ", "tumor regression (mandard) ", "chemotherapy: "), ("ryan-",), "effects of treatment"),
     Pattern("other", r"lymphoma", ("follicular lymphoma, ",), ("lymphocytes",), "lymphoma"),
     Pattern("other", r"reflux|hemorrhoid|prolapse", ("reflux esophagitis ", "hemorrhoids "), ("rectum",), "reflux, piles, prolapse"),
+    Pattern("other", r"\bbudding", ("tumor budding: ",), ("budd-chiari",), "buds of tumour, which are counted in three tiers"),
     Pattern("other", r"highest\sgrade:", ("highest grade: ",), ("highest grade 3",), "the heading of a list of parts"))
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #e9d45859
@@ -87,16 +91,24 @@ INVASIVE_BESIDE = PatternTable(
     Pattern("invasive", r"in[\s-]situ,?\s?and\s$", ("in situ and ",), ("in situ ",)))
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #d602bce6
-def about_other(clause: str  # what stands before a grade in its clause, folded
+_GRADED = re.compile(r"grade|\bg[1-4]\b|differentiat")
+
+
+def about_other(clause: str,      # what stands before a grade in its clause, folded
+                wider: str = "",  # more of the same clause, in which the invasive tumour may be named
                 ) -> bool:
     "Whether the words before a grade speak of something else than the invasive tumour."
     other = OTHER_BEFORE.search(clause)
-    return other is not None and not (other.lastgroup == "beside" and INVASIVE_BESIDE.search(clause))
+    if not other or other.lastgroup != "beside":
+        return other is not None
+    wider = wider or clause
+    invasive = INVASIVE_BESIDE.search(wider)
+    return invasive is None or _GRADED.search(wider, invasive.end(), len(wider) - len(clause) + other.start()) is not None  # `invasive carcinoma (grade 1) with DCIS, grade 3`
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #c0eed4f3
 MALIGNANT = PatternTable(
     "grade.malignant",
-    Pattern("malignant", r"carcin|cancer|malig|neoplasm|tumou?r", ("adenocarcinoma", "malignant", "tumour"), ("benign",)),
+    Pattern("malignant", r"[ck]ar[cz]in|cancer|malig|neoplasm|tumou?r", ("adenocarcinoma", "karzinom", "malignant", "tumour"), ("benign",)),
     Pattern("malignant", r"sarcoma|leiomyo", ("liposarcoma", "leiomyosarcoma"), ("sarcoid",)),
     Pattern("malignant", r"urothel|transitional|serous|mullerian|papillary|mucoepiderm|squamous|epitheli", ("urothelial", "papillary serous", "mucoepidermoid"), ("mucosa",)))
 
@@ -108,6 +120,7 @@ TIER_OF_OTHER = PatternTable(
     Pattern("other", r"gliom|glial|astrocyt|oligodend", ("glioma", "astrocytoma"), ("galia",), "gliomas, whose grade is the WHO's"),
     Pattern("other", r"lymphoma", ("b-cell lymphoma",), ("lymph node",), "lymphoma"),
     Pattern("other", r"feature|appearance|\bareas?\b|component|nuclear|suspicious|\bprocess", ("features", "nuclear", "component", "areas"), ("procedure",), "how a part looks, not the tumour's grade"),
+    Pattern("other", r"\bbd\s?[1-3]", ("(bd1)",), ("bd",), "tumour budding"),
     Pattern("other", r"fever|stenosis", ("fever", "carotid stenosis"), ("never",), "grades of clinical medicine"))
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #628c813a
@@ -135,6 +148,31 @@ APPEARANCE_AFTER = PatternTable(
 PART_BEFORE = PatternTable(
     "grade.part_before",
     Pattern("part", r"focal|area|component", ("focal ", "in areas "), ("local ",)))
+
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #a1e5c0d2
+EARLIER_SPECIMEN = PatternTable(
+    "grade.earlier_specimen",
+    Pattern("earlier", r"(?&when)(?:ly)?\s(?:(?!to\b)\(?\w{2,12}\)?[\s,]{1,2}){0,3}?(?&what)", ("prior biopsy: ", "previous needle core biopsy showed ", "outside pathology "), ("prior to resection", "biopsy: ")),
+    Pattern("earlier", r"biops(?:y|ies)\s(?:\(?\w{2,12}\)?\s){0,2}?(?:was|were|showed|had|reported|called|revealed|graded)\b", ("core biopsy was ", "biopsy elsewhere reported "), ("core biopsy: ", "biopsy of ")),
+    Pattern("earlier", r"\(\s?(?:on\s)?(?:core\s|needle\s){0,2}biopsy\s?[:,]?\s(?:g\d|grade|nottingham|\w{4,10}\sdiff)", ("(biopsy: grade 3", "(core biopsy grade 2"), ("(biopsy): ", "(biopsy of tumor)"), "a remark behind the grade of the specimen"),
+    Pattern("earlier", r"history\sof|\bh/o\b|\bhx\sof|known\s(?:to\sbe|case\sof)", ("history of ", "h/o ", "known case of "), ("histology of ", "unknown ")),
+    parts={"when": r"prior|previous|earlier|outside|initial|pre-?operative", "what": r"biops|excision|core\b|specimen|patholog|report|lumpectomy|resection|turb?t?\b|fna\b|material"}, named=False)
+EARLIER_SPECIMEN
+
+# %% ../../nbs/api/14_rules.grade_phrases.ipynb #a1e5c0d3
+_EARLIER_WORDS = ("biops", "prior", "previous", "history", "known", "outside", "earlier", "initial", "operative", "h/o", "hx")  # one of them is in every phrase of the table
+_SENTENCE_ENDS = re.compile(r"[.;]\s|\),\s|\n\s?\n|\bnow\b|\bcurrent|\bthis\s")
+
+
+def tells_of_earlier(lower: str,  # a folded report
+                     at: int,     # where a grade stands
+                     ) -> bool:
+    "Whether the sentence before a grade makes it that of an earlier specimen."
+    before = lower[max(0, at - 90):at]
+    if not any(word in before for word in _EARLIER_WORDS):
+        return False
+    ends = [match.end() for match in _SENTENCE_ENDS.finditer(before)]
+    return EARLIER_SPECIMEN.search(before, ends[-1] if ends else 0) is not None
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #a5abb2d3
 ELSEWHERE_BEFORE = PatternTable(
@@ -199,31 +237,37 @@ SPOILT_DIFFERENTIATED = PatternTable(
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #ac317001
 NOTTINGHAM_SUM = PatternTable(
     "grade.nottingham_sum",
-    Pattern("total", r"(?&sum)[\s:,(]{1,3}(?:\w{2,12}[\s,]{1,2}){0,3}(?:score|points?|grade)?\s?(?:of|is|are|[-:=)]){0,2}\s?\(?(?P<total_number>[3-9])(?!\.\d|\s?[cm]m\b|\s?/\s?[34]|\d)",
-            ("total nottingham score: 7", "overall score (8", "points 6"), ("total 2/3", "total 3 cm", "total: 12")),
+    Pattern("total", r"(?&sum)[\s:,(]{1,3}(?:(?!(?&part))\w{2,12}[\s,]{1,2}){0,3}(?:score|points?|grade)?\s?(?:of|is|are|[-:=)]){0,2}\s?\(?(?P<total_number>[3-9])(?!\.\d|\s?[cm]m\b|\s?/\s?[34]|\d)(?!(?&goes_on))",
+            ("total nottingham score: 7", "overall score (8", "points 6"), ("total 2/3", "total 3 cm", "total: 12", "nottingham 3+2+1", "nottingham: tubules 3", "richardson (3,2,1)", "score: 3 (tubules) + 2"), "the first of three parts is no total"),
+    Pattern("listed", r"(?<![\d+.])(?P<listed_first>[1-3])\s?\+\s?(?P<listed_second>[1-3])\s?\+\s?(?P<listed_third>[1-3])(?![\d.]|\s?\+)", ("3+2+1", "3 + 3 + 2 = 8"), ("3+4", "3+2+1+1", "1.3+2+1")),
+    Pattern("listed", r"\bt\s?(?P<tubules>[1-3])[\s,]{0,2}p\s?(?P<pleomorphism>[1-3])[\s,]{0,2}m\s?(?P<mitoses>[1-3])\b", ("t3 p2 m1", "t3, p3, m2"), ("t2 n1 m0", "pt2 pn1 m1"), "British shorthand for tubules, pleomorphism, mitoses"),
     Pattern("nine", r"\b(?P<nine_number>[3-9])\s?(?:/|of|out\sof)\s?(?:a\s(?:possible\s)?)?(?:9|nine)\b", ("6/9", "7 out of a possible 9"), ("2/9", "3/90")),
     Pattern("score", r"score[\s.:=-]{0,3}(?:of|is)?\s?\(?(?P<score_number>[5-9])\b(?!\s?/\s?3|\.\d)", ("score: 7", "score=8"), ("score 3", "score 6.5"), "below five it may be a part's"),
     Pattern("equal", r"=\s?(?P<equal_number>[4-9])\b(?!\s?/\s?3|\.\d)", ("3+2+2=7",), ("= 3", "=10")),
-    parts={"sum": r"total|overall|combined|final|sum|histolog\w{2,5}|nottingham|richardson|sbr|elston|points?"})
+    parts={"sum": r"total|overall|combined|final|sum|histolog\w{2,5}|nottingham|richardson|sbr|elston|points?",
+           "part": r"tub|nucl|mito|gland|acin|arch|pleo|form", "goes_on": r"\s?\+|\s?-\s?[1-3]\s?-|\s?,\s?[1-3]\s?,|\s?\([a-z\s]{3,20}\)\s?[+,]"})
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #088f1e7c
 _BETWEEN = r"[\s:;=(.,-]{0,5}(?:score\s)?"  # between the name of a part and its score
 TUBULES = PatternTable(
     "grade.tubules",
-    Pattern("tubules", r"tub(?:ul\w{0,3}|ule?s?)\W{0,3}(?:gland\w{0,4}\W{0,3})?(?:formation|score|differentiation|grade|/acinar)?(?:\sscore)?(?&between)(?P<score>[1-3])\b(?!\s?[%.]\d|\s?%)",
+    Pattern("tubules", r"tub(?:ul\w{0,3}|ule?s?)\W{0,3}(?:gland\w{0,4}\W{0,3})?(?:formation|score|differentiation|grade|/acinar)?(?:\sscore)?(?&between)[1-3]\b(?!\s?[%.]\d|\s?%)",
             ("tubule formation: 2", "tubules 3", "tubular differentiation score 1"), ("tubules 10%", "tubular adenoma"), "no percentage"),
+    Pattern("tubules", r"(?:gland(?:ular)?|acinar)\s(?:formation|differentiation)(?:\sscore)?(?&between)[1-3]\b(?!\s?[%.]\d|\s?%)", ("glandular differentiation 2", "gland formation: score 3"), ("glandular differentiation 10%", "glandular pattern 2")),
+    Pattern("tubules", r"architectur\w{1,2}(?:\s(?:score|grade))?(?&between)[1-3]\b(?!\s?[%.]\d|\s?%)", ("architecture 3", "architectural score: 2"), ("architectural pattern 3",)),
     parts={"between": _BETWEEN}, anchored=True)
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #da851cb6
 NUCLEI = PatternTable(
     "grade.nuclei",
-    Pattern("nuclei", r"nucle(?:ar|i|us)\W{0,3}(?:pleomorphism|grade|score|atypia|polymorphism)?(?:\sscore)?(?&between)(?P<score>[1-3])\b(?!\s?%)", ("nuclear pleomorphism: 2", "nuclei 3", "nuclear grade = 1"), ("nuclear 4", "nuclear staining 3%")),
+    Pattern("nuclei", r"nucle(?:ar|i|us)\W{0,3}(?:pleomorphism|grade|score|atypia|polymorphism)?(?:\sscore)?(?&between)[1-3]\b(?!\s?%)", ("nuclear pleomorphism: 2", "nuclei 3", "nuclear grade = 1"), ("nuclear 4", "nuclear staining 3%")),
+    Pattern("nuclei", r"(?<!nuclear\s)pleo(?:morphism)?(?:\sscore)?(?&between)[1-3]\b(?!\s?%)", ("pleomorphism 3", "pleomorphism=2"), ("pleomorphism 30%", "pleomorphic 3"), "pleomorphism is always of the nuclei"),
     parts={"between": _BETWEEN})
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #9f691df5
 MITOSES = PatternTable(
     "grade.mitoses",
-    Pattern("mitoses", r"mito(?:tic|s[ei]s)\W{0,3}(?:activity|count|rate|index|score|figures?|grade)?(?:\sscore)?(?:\s?\([^)]{0,25}\))?(?&between)(?P<score>[1-3])\b(?!\s?%|\s?per|\s?/\s?\d{2}|\s?mitos)",
+    Pattern("mitoses", r"mito(?:tic|s[ei]s)\W{0,3}(?:activity|count|rate|index|score|figures?|grade)?(?:\sscore)?(?:\s?\([^)]{0,25}\))?(?&between)[1-3]\b(?!\s?%|\s?per|\s?/\s?\d{2}|\s?mitos)",
             ("mitotic count: 1", "mitoses 2", "mitotic rate (4 per 10 hpf): 1"), ("mitotic rate 2 per 10 hpf", "mitoses: 3/10"), "no count of mitoses"),
     parts={"between": _BETWEEN})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from itertools import chain
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
@@ -15,73 +16,151 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['SIZE_SIDE', 'NOT_TUMOR', 'AWAY', 'OTHER_LESION', 'TUMOR_WORDS', 'TUMOR_WORD_STARTS', 'SIZE_LABEL_CUES', 'SIZE_LABELS',
-           'UNIT_CUES', 'SIZE_CUES', 'SIZE', 'read_millimetres', 'MeasuredSize', 'labelled_sizes', 'tumor_at',
-           'described_sizes', 'SizeEvidence', 'sizes_by_evidence', 'read_size']
+__all__ = ['SIZE_SIDE', 'NOT_TUMOR', 'AWAY', 'OTHER_LESION', 'TUMOR_WORDS', 'TUMOR_WORD_STARTS', 'LIMIT_BEFORE', 'LIMIT_AFTER',
+           'OTHER_EXAMINATION', 'DIAGNOSIS_NAMED', 'SIZE_LABEL_CUES', 'SIZE_LABELS', 'UNIT_LABEL_CUES', 'UNIT_LABELS',
+           'UNIT_CUES', 'SIZE_CUES', 'SIZE', 'read_millimetres', 'MeasuredSize', 'is_limit', 'measured_elsewhere',
+           'labelled_sizes', 'tumor_at', 'unit_labelled_sizes', 'described_sizes', 'SizeEvidence', 'sizes_by_evidence',
+           'read_size']
 
 # %% ../../nbs/api/20_rules.size.ipynb #4a9a5579
-SIZE_SIDE = r"(?:\d{1,2}[.,]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma
+SIZE_SIDE = r"(?:\d{1,2}[.,\u00b7]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma
 _NUMBER = re.compile(SIZE_SIDE)
-_SIZE = re.compile(rf"(?<![\w.,])(?P<sides>{SIZE_SIDE}(?:\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIZE_SIDE}){{0,2}})[\s.-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
+_SIZE = re.compile(rf"(?<![\w.,])(?P<sides>{SIZE_SIDE}(?:\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIZE_SIDE}){{0,2}})[\s.|-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
 
 
 def read_millimetres(sides: str,  # `3.5 x 2 x 1`, `2,5`
                      unit: str,   # `cm` or what OCR makes of it, `mm`
                      ) -> float:
     "The greatest of the sides in mm."
-    numbers = [side.replace(" ", "").replace("\n", "").replace(",", ".") for side in _NUMBER.findall(sides)]
+    numbers = [side.replace(" ", "").replace("\n", "").replace(",", ".").replace("\u00b7", ".") for side in _NUMBER.findall(sides)]
     return max(map(float, numbers)) * (1 if unit.startswith("m") else 10)
 
 
 class MeasuredSize(NamedTuple):
     "A size of a tumour, and the words that give it."
-    millimetres: float  # of the greatest side
+    millimetres: float   # of the greatest side
     span: Span
+    whole: bool = False  # whether its label says that it is of the whole: `total size`, which may hold carcinoma in situ
 
 # %% ../../nbs/api/20_rules.size.ipynb #b3c4eafe
 NOT_TUMOR = PatternTable(
     "size.not_tumor",
-    Pattern("other", r"specimen|segment|section|ellipse|skin|nipple|uterus|spleen|tissue|weigh|consists|procedure", ("specimen measures ", "ellipse of skin ", "weighs 300 g and "), ("tumor measures ",), "what was taken out"),
-    Pattern("other", r"margin|distance|from\W|away|within|nearest|closest", ("margin: ", "distance to ", "from the "), ("formed by ",), "a distance"),
+    Pattern("other", r"\bsections?\s(?:of|measur)|section[\s,:]{0,3}$|\bmaterial\b", ("sections of colon ", "section measures ", "resection ", "resection material "), ("sectioning shows a ", "sectioned to reveal ", "resection shows "), "sectioning shows what lies in the piece"),
+    Pattern("other", r"specimen|segment|ellipse|skin|nipple|uterus|spleen|tissue|weigh|consists|procedure", ("specimen measures ", "ellipse of skin ", "weighs 300 g and "), ("tumor measures ",), "what was taken out"),
+    Pattern("other", r"clearance|(?:clear|free)\s(?:of|by)\b[^.\n]{0,20}$", ("clearance of ", "clear by ", "free of tumor by "), ("clear cell ",), "a distance"),
+    Pattern("other", r"margin|distance|from\W|away|within|nearest|closest|approach", ("margin: ", "distance to ", "from the ", "approaches to "), ("formed by ",), "a distance"),
+    Pattern("other", r"breslow|\bdoi\b", ("breslow ", "doi: "), ("doing",), "a depth"),
     Pattern("other", r"thick|depth|deep|invasion|area of|up to|visual|\bthan\b|equal", ("thickness ", "to a depth of ", "invasion ", "less than "), ("diameter ",), "a depth, an area or a limit"),
-    Pattern("other", r"node|metasta\w{2,4}s?\b|deposit|extran|focus of met|satellite", ("lymph node ", "metastatic ", "tumor deposit ", "satellite nodule "), ("meta",), "tumour elsewhere"),
+    Pattern("other", r"node|implant|metasta\w{2,4}s?\b|deposit|extran|focus of met|satellite", ("lymph node ", "metastatic ", "tumor deposit ", "satellite nodule "), ("meta",), "tumour elsewhere"),
     Pattern("other", r"polyps?\b|adenoma\b|dcis|in[\s-]situ|lipoma|fibroid|leiomyo|cyst", ("polyp ", "tubular adenoma ", "dcis ", "cyst "), ("polypoid ", "adenocarcinoma ", "adenomatous "), "another lesion"),
-    Pattern("other", r"scar|biopsy site|cavity|incision|wire|clip|hemorrh|ulcer\b", ("scar ", "biopsy site ", "ulcer "), ("ulcerated ",), "what an operation left"),
-    Pattern("other", r"cassette|block|submitted|previous|prior|mitos|hpf|grade [123]:", ("cassette a1 ", "previous ", "10 hpf "), ("grade 3, ",), "blocks, the past, counts"))
+    Pattern("other", r"\blcis|papillomas?\b|[.;]\s{1,2}(?:micro)?calcifications?\s[^.;]{0,20}$|inked\ssurface|\blvi\sfoc|ki-?67|hot\s?spot|angioma", ("lcis ", "papilloma ", "; calcifications ", "lvi focus ", "hot spot ", "inked surface "), ("papillary ", "with calcifications "), "another lesion"),
+    Pattern("other", r"\.\s{1,3}the\s(?:\w{4,9}\s){0,2}(?:tube|ovary|uterus|cervix|kidney|ureter|gland|cavity|spleen|lobe|colon|testis|appendix|duct)s?\s{1,2}(?:measure|is\s\d)", (". the right fallopian tube measures ", ". the cervix is 3"), ("in the right ovary measuring ", ". the mass measures "), "an organ that the next sentence measures"),
+    Pattern("other", r"scar|ha?ematoma|seroma|biopsy site|cavity|incision|wire|clip|hemorrh|ulcer\b", ("scar ", "biopsy site ", "ulcer "), ("ulcerated ",), "what an operation left"),
+    Pattern("other", r"\bbed\b|\bwhole\b|(?:overall|total)\sextent|(?:incl\w{0,6}\.?|plus|and|with|\+)[\s.]{1,2}(?:the\s)?(?:extensive\s)?(?:dcis|in[\s-]situ|cis)\b", ("bed ", "whole ", "including dcis ", "(invasive + dcis) "), ("bedside ",), "with the tumour bed or the carcinoma in situ around it"),
+    Pattern("other", r"marge|resektion|schnitt|\brand\b|abstand|snijvlak|margen|tiefe|dicke|profond|\u00e9paiss|espesor|ganglio|lymphkno|lymfekl|pr\u00e4parat|pi\u00e8ce|pieza", ("abstand zum rand ", "marge ", "ganglion ", "tiefe "), ("brand ",), "the same in German, French, Spanish and Dutch"),
+    Pattern("other", r"\bcores?\b|cassette|block|submitted|previous|prior|mitos|hpf|grade [123]:", ("cassette a1 ", "two cores ", "previous ", "10 hpf "), ("grade 3, ",), "blocks, the past, counts"))
 
 # %% ../../nbs/api/20_rules.size.ipynb #16893099
 AWAY = PatternTable(
     "size.away",
     Pattern("away", r"from|away|(?:ab)?orally|to the|of (?:the )?(?:margin|resect)|distant|proximal|distal|beneath|below|above", (" from the margin", " away", " proximal to it", " below the surface", " of the margin"), (" in greatest dimension", " of tumor")),
+    Pattern("away", r"clearance|clear\b", (" clearance", " clear"), (" clearly",)),
     Pattern("away", r"(?:superior|inferior|lateral|medial|anterior|posterior)\sto", (" lateral to the nipple",), (" lateral mass",)),
     Pattern("away", r"(?:in )?(?:thick|depth)|deep", (" in depth", " thick", " deep"), (" in diameter",)),
     Pattern("away", r"(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip)\b", (" segment of colon", " wedge-shaped portion"), (" tumor",), "the size of the piece"),
+    Pattern("away", r"(?:\w{4,14}\s){0,2}?(?:adenoma|scar|cavity|ha?ematoma|seroma|lymph\snode|fibroid|leiomyoma)\b", (" tubulovillous adenoma", " biopsy cavity", " scar"), (" adenocarcinoma",), "the size of another thing"),
     frame=r"[\s.]{0,3}(?&away)", anchored=True)
 
 # %% ../../nbs/api/20_rules.size.ipynb #07328301
 OTHER_LESION = PatternTable(
     "size.other_lesion",
     Pattern("other", r"in situ|dcis|(?<!and )intraductal|adenoma|polyps?\b", ("in situ carcinoma", "intraductal carcinoma", "adenoma"), ("and intraductal carcinoma", "carcinoma")),
-    Pattern("other", r"margin|node|metasta(?:tic|ses)|non-", ("margin: tumor", "metastatic carcinoma", "non-malignant"), ("invasive carcinoma", "node. a second large tumor")),
+    Pattern("other", r"margin|node|satellite(?:\s\w{4,8})?(?:\sof)?|clearance(?:\sof)?|metasta(?:tic|s[ei]s)(?:\sof)?(?:\s\w{4,15}){0,3}|non-", ("margin: tumor", "metastatic carcinoma", "micrometastasis of carcinoma", "non-malignant"), ("invasive carcinoma", "node. a second large tumor")),
+    Pattern("other", r"nodes?\s(?:is\s|are\s)?(?:positive|involved|with|contain\w{1,3}|show\w{1,3})\b[^.;,]{0,20}", ("node positive for carcinoma", "nodes with metastatic spread of carcinoma"), ("node negative. carcinoma",)),
+    Pattern("other", r"\b(?:whole|entire)(?=\stum)", ("whole tumor",), ("the tumor",), "with the carcinoma in situ around it"),
+    Pattern("other", r"(?:free|clear)\sof|axillary(?=\smass)", ("free of tumor", "axillary mass"), ("axillary tail tumor",)),
     frame=r"(?&other)[^.]{0,12}$")
 
 # %% ../../nbs/api/20_rules.size.ipynb #d1a2faaf
 TUMOR_WORDS = PatternTable(
     "size.tumor_words",
-    Pattern("tumor", r"tumou?rs?\b|carcinoma|neoplasm|malignan|sarcoma|melanoma", ("tumour", "adenocarcinoma", "malignant"), ("tumoral",)),
+    Pattern("tumor", r"tumou?rs?\b(?!\sbed)|tumeurs?\b|neoplasm|malignan|sarcoma|melanoma", ("tumour", "tumeur", "malignant"), ("tumoral", "tumor bed"), "the bed is where the tumour was before treatment"),
+    Pattern("tumor", r"[ck]ar[cz]ino{1,2}m(?:as?|es?)?", ("adenocarcinoma", "karzinom", "carcinome", "carcinoom"), ("carcinoid",)),
+    Pattern("tumor", r"\b(?:idc|ilc|nsclc|hcc|scc)\b|(?<![a-bd-z])rcc\b", ("idc, ", "nsclc ", "ccrcc "), ("rccs1", "hccr"), "abbreviated names"),
+    Pattern("tumor", r"(?<!non-)(?<!non)(?<!non\s)(?<!micro)invasive(?:\s(?:focus|foci|component|disease|cancer)|[\s:]{1,2}$)|residual\scancer", ("largest invasive focus", "residual cancer", "dcis 40 mm; invasive "), ("focus of adenosis", "breast cancer clinic", "non-invasive component")),
     Pattern("tumor", r"\bmass(?:es)?\b|lesion|nodule", ("a mass", "lesions", "nodule"), ("massive", "nodular")),
     Pattern("tumor", r"fungating|ulcerat|encircling", ("fungating", "ulcerated"), ("ulcer ",), "how a bowel's tumour looks, often in place of its name"))
-TUMOR_WORD_STARTS = ("tumo", "carcinoma", "mass", "lesion", "neoplasm", "nodule", "malignan", "fungating", "ulcerat", "encircling", "sarcoma", "melanoma")  # how these words begin, for a quick search
+TUMOR_WORD_STARTS = ("tumo", "carcino", "mass", "lesion", "neoplasm", "nodule", "malignan", "fungating", "ulcerat", "encircling", "sarcoma", "melanoma",
+                     "invasive ", "invasive:", "residual canc", "idc", "ilc", "nsclc", "rcc", "hcc", "scc", "tumeur", "karzin")  # how these words begin, for a quick search
+
+# %% ../../nbs/api/20_rules.size.ipynb #c1f30002
+LIMIT_BEFORE = PatternTable(
+    "size.limit_before",
+    Pattern("limit", r"[<>]\s?=?\s?", ("tumor > ", "tumor <= ", "size <"), ("size = ",)),
+    Pattern("limit", r"\b(?:than|over|under|below|exceed\w{0,3}|at\smost|up\sto|maximal(?:ly)?\sup\sto)\s(?:or\sequal\sto\s)?", ("more than ", "over ", "not exceeding ", "at most ", "less than or equal to "), ("moreover, ", "another ")),
+    Pattern("limit", r"\bbetween\s(?:\d{1,3}(?:\.\d)?\s?(?:[cm]m)?\sand\s)?", ("between ", "between 2 and ", "between 2 cm and "), ("between 2 masses, ",), "a range"),
+    frame=r"(?&limit)$", named=False)
+LIMIT_AFTER = PatternTable(
+    "size.limit_after",
+    Pattern("limit", r"\s{0,2}(?:\(\d[^()\n]{1,10}\)\s)?(?:or|and)\s(?:less|more|smaller|larger|greater|under|over)\b", (" or less", " (20 mm) or less", " or more"), (" or two",)), anchored=True, named=False)
+_CATEGORY = re.compile(r"\b[ycra]{0,2}p?t(?:[0-4](?:mi|[a-d])?|is)\d?\b")
+_RANGE_BEFORE = re.compile(r"\d\s?(?:[cm]m)?\s?(?:to|-)\s{0,2}$|at\sleast\s$")  # `pT2: tumor 2 to 5 cm`: a range only behind a category
+
+
+def is_limit(lower: str,  # a folded report
+             start: int,  # where a measure stands
+             end: int,
+             ) -> bool:
+    "Whether a measure is the limit of a category or of a comparison, and not measured."
+    before = lower[max(0, start - 60):start]
+    if LIMIT_BEFORE.search(before[-26:]) or LIMIT_AFTER.match(lower, end):
+        return True
+    return _RANGE_BEFORE.search(before) is not None and _CATEGORY.search(before) is not None
+
+# %% ../../nbs/api/20_rules.size.ipynb #c1f30005
+OTHER_EXAMINATION = PatternTable(
+    "size.other_examination",
+    Pattern("imaging", r"mammogra\w{1,5}|ultraso\w{2,6}|sonogra\w{1,6}|echogra\w{1,6}|radiolog\w{1,6}|radiograph\w{0,6}|imaging|x-?ray|tomogra\w{1,5}", ("mammographic ", "on ultrasound", "radiologic "), ("imagined",)),
+    Pattern("imaging", r"\b(?:mri|ct|pet(?:[-/]ct)?|us)\b(?!\d)", ("per mri ", "ct shows a ", "pet-avid "), ("ct2 ", "thus ", "direct ", "mr. smith ")),
+    Pattern("clinical", r"\bclinical(?:ly)?\b|physical\sexam", ("clinically palpable ", "clinical history "), ("subclinically",)),
+    Pattern("earlier", r"(?:prior|previous|earlier|outside|initial|pre-?operative)(?:ly)?\s(?:(?!to\b)\w{2,12}\s){0,2}?(?:biops\w{1,3}|excis\w{2,3}|core|resect\w{2,3}|specimen|lumpectomy|mass|tumou?r|lesion|report)", ("prior excision: ", "previous core biopsy ", "outside specimen "), ("prior to excision: ",)),
+    Pattern("earlier", r"\b(?:history\sof|h/o|known)\b", ("history of ", "known "), ("unknown",)))
+DIAGNOSIS_NAMED = PatternTable(
+    "size.diagnosis_named",
+    Pattern("diagnosis", r"[ck]ar[cz]ino|sarcoma|melanoma|lymphoma|cancer|malignan|invasive|patholog|microscop|residual|final|gross", ("carcinoma", "pathological", "invasive", "gross:"), ("mass", "tumor")),
+    Pattern("diagnosis", r"excision|lumpectomy|mastectomy|[a-z]{4,12}ectomy|\b(?:idc|ilc|nsclc|(?:cc)?rcc|hcc|scc)\b", ("lumpectomy: ", "nephrectomy, ", "idc, "), ("biopsy: ",)), named=False)
+_SENTENCE_STOP = re.compile(r"[.;]\s|\n")
+_MEASURE_BEHIND = re.compile(r"[^.;)\n\d]{0,15}\d{1,3}(?:[.,]\d)?\s?[cm]m\b")
+_EXAMINED_BY = re.compile(r"[^.;:\n]{0,30}?(?:\b(?:on|by|per|at|with|in|from)\s(?:the\s)?(?:\w{4,12}\s)?|\()$")
+
+
+def measured_elsewhere(lower: str,          # a folded report
+                       start: int,          # where a measure, or the label of one, begins
+                       end: int,            # and ends
+                       early: bool = False,  # whether it stands in the history: there only what follows it counts
+                       ) -> bool:
+    "Whether a measure was taken by another examination than the report's own."
+    before = lower[max(0, start - 90):start]
+    stops = [stop.end() for stop in _SENTENCE_STOP.finditer(before)]
+    words = [] if early else list(OTHER_EXAMINATION.finditer(before, stops[-1] if stops else 0))
+    if words and not DIAGNOSIS_NAMED.search(before, words[-1].end()):
+        return True
+    behind = OTHER_EXAMINATION.search(lower, end, min(len(lower), end + 50))
+    if behind and _MEASURE_BEHIND.match(lower, behind.end()):
+        return False  # `3.1 cm (MRI: 2.5 cm)`
+    return behind is not None and behind.lastgroup != "earlier" and _EXAMINED_BY.match(lower, end, behind.start()) is not None and not DIAGNOSIS_NAMED.search(before, stops[-1] if stops else 0)
 
 # %% ../../nbs/api/20_rules.size.ipynb #40157189
-SIZE_LABEL_CUES = ("tumor size", "tumour size", "tumor dim", "size of", "greatest d", "maximum d", "maximum tumor", "tumor greatest", "invasive tumor size", "longest axis",
+SIZE_LABEL_CUES = ("tumor size", "tumour size", "tumor dim", "size of", "greatest d", "maximum d", "maximum tumor", "tumor greatest", "invasive tumor size", "invasive tumour size", "invasive carcinoma size", "invasive size", "pathological size", "pathologic size", "histological size", "histologic size", "microscopic size", "longest axis",
                    "major axis", "length is", "size (greatest", "tumor measure", "tumor. size", "maximum size", "tumour dim", "shape) meas", "shape). meas", "wall over a", "measuring a max",
-                   "tumour sized", "tumor sized", "tumour. sized")
+                   "tumour sized", "tumor sized", "tumour. sized", "tumorgr\u00f6\u00dfe", "tumordurchmesser", "taille tumorale", "taille de la tumeur", "tama\u00f1o tumoral")
 SIZE_LABELS = PatternTable(
     "size.labels",
     Pattern("tumor", r"tumou?r[\s.]{1,3}(?:size|dimension|measure|diameter|greatest|maxim)", ("tumor size: ", "tumour. size ", "tumor measures "), ("tumor site: ", "tumor type")),
-    Pattern("tumor", r"size[\s.]{1,2}of[\s.]{1,2}(?:the[\s.])?(?:invasive|tumou?r|primary|lesion|dominant|largest|carcinoma|neoplas)", ("size of the tumor", "size of invasive component", "size of largest"), ("size of specimen", "size of metastasis")),
+    Pattern("tumor", r"size[\s.]{1,2}of[\s.]{1,2}(?:the[\s.])?(?:residual\s)?(?:invasive|tumou?r(?!\sbed)|primary|lesion|dominant|largest|carcinoma|neoplas)", ("size of the tumor", "size of invasive component", "size of largest"), ("size of specimen", "size of metastasis", "size of tumor bed")),
     Pattern("tumor", r"invasive (?:tumou?r |carcinoma )?size", ("invasive tumor size",), ("invasive carcinoma",)),
+    Pattern("tumor", r"(?:pathological|pathologic|histological|histologic|microscopic) size", ("pathological size: ", "histologic size "), ("histologic type",), "beside the size by imaging"),
+    Pattern("tumor", r"tumorgr\u00f6\u00dfe|tumordurchmesser|taille (?:de la )?tum\w{3,6}|tama\u00f1o tumoral", ("tumorgr\u00f6\u00dfe: ", "taille tumorale : ", "taille de la tumeur "), ("taille de la pi\u00e8ce",), "German, French, Spanish"),
     Pattern("dimension", r"greatest (?:tumou?r )?(?:dimension|diameter)(?: of (?:the )?(?:tumou?r|invasive|lesion))?\s?[:=]", ("greatest dimension: ", "greatest diameter of the tumor ="), ("greatest dimension. ", "greatest dimensions: "), "without a sign it follows the size: `3 cm in greatest dimension`"),
     Pattern("dimension", r"greatest diameter is|greatest dimension of", ("greatest diameter is ", "greatest dimension of "), ("greatest diameter",)),
     Pattern("dimension", r"maximum dimension|maximum (?:tumou?r )?(?:size|diameter)", ("maximum dimension", "maximum tumor diameter"), ("maximum depth",)),
@@ -90,21 +169,24 @@ SIZE_LABELS = PatternTable(
     anchored=True)
 
 # %% ../../nbs/api/20_rules.size.ipynb #afabf6e6
-_BARE_SIZE = re.compile(rf"tumou?r size \((?P<unit>cm|mm)\)[\s.:]{{1,4}}(?P<sides>{SIZE_SIDE})(?![\d.,]?\d)")  # the unit stands in the label
+_SIDES = rf"{SIZE_SIDE}(?:\s{{0,2}}(?:[x*]|by)\s{{0,2}}{SIZE_SIDE}){{0,2}}"
+_UNIT_IN_LABEL = re.compile(rf"(?:\(|in\s|,\s)(?P<unit>cms?|mm|cent|mill)(?:imet\w{{2,4}})?\)?[\s.:=]{{1,4}}(?P<sides>{_SIDES})(?![\d.,]?\d)(?!\s?(?:[cm]m|%|/|x\s?\d))")  # `Size (cm): 2.3 x 2.0`
 _NEXT_SIZE = re.compile(rf"[\s.,;]{{0,3}}(?:(?:in )?length,?[\s.]{{1,2}})?(?:and|width is|(?:and )?width)[\s.]{{1,2}}(?={SIZE_SIDE})")
+_WHOLE = re.compile(r"\b(?:total|overall|entire|aggregate)\s")
 _REACH = 110  # characters behind a label at most
 _EARLY_SECTIONS = ("history", "frozen")
 _NOT_DESCRIBED = (*_EARLY_SECTIONS, "addendum")
 
 
-def _of_match(size: re.Match, start: int, end: int) -> MeasuredSize:
-    return MeasuredSize(read_millimetres(size["sides"], size["unit"]), Span(start, end))
+def _of_match(size: re.Match, start: int, end: int, whole: bool = False) -> MeasuredSize:
+    return MeasuredSize(read_millimetres(size["sides"], size["unit"]), Span(start, end), whole)
 
 
 def _size_behind(lower: str, start: int, end: int) -> re.Match | None:
     "The size behind a label at `start:end`; None where other entries of the form, or words of another thing, stand between."
-    size = _SIZE.search(lower, end, min(len(lower), end + _REACH))
-    if not size or NOT_TUMOR.search(lower, max(0, start - 18), start) or NOT_TUMOR.search(lower, start, size.start()):
+    last = min(len(lower), end + _REACH)
+    size = next((size for size in _SIZE.finditer(lower, end, last) if not is_limit(lower, size.start(), size.end())), None)
+    if not size or NOT_TUMOR.search(lower, max(0, start - 18, lower.rfind(";", max(0, start - 18), start)), start) or NOT_TUMOR.search(lower, start, size.start()) or LIMIT_BEFORE.search(lower, end, min(end + 40, size.start())):
         return None
     gap = lower[end:size.start()]
     return size if gap.count(":") < 3 and "grade" not in gap and "type" not in gap else None
@@ -119,10 +201,12 @@ def labelled_sizes(document: Document,   # a prepared report
         label = SIZE_LABELS.match(lower, position)
         if not label or (document.section(position) in _EARLY_SECTIONS) != early:
             continue
-        if bare := _BARE_SIZE.match(lower, position):
-            yield _of_match(bare, position, bare.end())
-        elif size := _size_behind(lower, position, label.end()):
-            yield _of_match(size, position, size.end())
+        if _UNIT_IN_LABEL.search(lower, label.end(), min(len(lower), label.end() + 60)):
+            continue  # read by its unit, below
+        if size := _size_behind(lower, position, label.end()):
+            if OTHER_EXAMINATION.search(lower, label.end(), size.start()) or measured_elsewhere(lower, position, size.end(), early):
+                continue
+            yield _of_match(size, position, size.end(), _WHOLE.search(lower, max(0, position - 12), size.start()) is not None)
             following = _NEXT_SIZE.match(lower, size.end())  # 'length is 4.0 cm, width is 5.4 cm', '6.4 cm and 7.8 cm'
             if following and (second := _SIZE.match(lower, following.end())):
                 yield _of_match(second, position, second.end())
@@ -133,6 +217,7 @@ _CLAUSE_STOPS = (";", "\n\n", ". - ", "). ")
 _NEW_SENTENCE = re.compile(r"\.\s{1,3}[A-Z][a-z]")
 _NO = re.compile(r"\bno\b")
 _NO_SUCH = re.compile(r"\bno\s(?:\w{3,12}\s)?$")
+_IN_SITU_MEASURED = re.compile(r"(?:dcis|in[\s-]situ)\b[^.;]{0,20}[cm]m\)?,?\s(?:with|and)\s(?:an?\s)?(?:focal\s)?$")  # `DCIS 35 mm with 6 mm invasive carcinoma`
 _BRACKET = re.compile(r"\([^()]{0,80}\)")  # a remark between a tumour and its measure, such as its scores
 
 
@@ -148,10 +233,13 @@ def _clause_before(lower: str, start: int) -> str:
 def _tumor_before(before: str) -> int | None:
     "Where in `before` the tumour's name begins whose measure follows; None when the last name there is not measured."
     last = max(map(before.rfind, TUMOR_WORD_STARTS))
+    if before.startswith("invasive", last) and not TUMOR_WORDS.match(before, last):  # how the tumour that is named before it grows
+        last = max(before.rfind(start, 0, last) for start in TUMOR_WORD_STARTS)
     word = TUMOR_WORDS.match(before, last) if last >= 0 else None
-    if not word or NOT_TUMOR.search(_BRACKET.sub("", before[word.end():])):
+    between = _BRACKET.sub("", before[word.end():]) if word else ""
+    if not word or "section" in between or NOT_TUMOR.search(between):  # behind a section another description begins
         return None
-    if OTHER_LESION.search(before[max(0, word.end() - 40):word.end()]) or _NO_SUCH.search(before[max(0, last - 20):last]):
+    if OTHER_LESION.search(before[max(0, word.end() - 60):word.end()]) or _NO_SUCH.search(before[max(0, last - 20):last]):
         return None
     first = word.start()
     while first and before[first - 1].isalpha():  # the carcinoma of 'adenocarcinoma'
@@ -164,7 +252,7 @@ def _tumor_behind(before: str, after: str) -> int | None:
     word = TUMOR_WORDS.search(after)
     if not word or "." in after[1:word.start()] or ":" in after[:word.start()] or after[word.end():word.end() + 1] == ":":
         return None
-    if _NO.search(after, 0, word.start()) or NOT_TUMOR.search(after, 0, word.end()) or NOT_TUMOR.search(before[-25:]):
+    if _NO.search(after, 0, word.start()) or NOT_TUMOR.search(after, 0, word.end()) or NOT_TUMOR.search(_IN_SITU_MEASURED.sub("", before[-60:])[-25:]):
         return None
     return word.end()
 
@@ -184,10 +272,53 @@ def tumor_at(document: Document,  # a prepared report
     last = _tumor_behind(before, after)
     return None if last is None or _NEW_SENTENCE.match(document.text, size.end()) else Span(size.start(), size.end() + last)
 
+# %% ../../nbs/api/20_rules.size.ipynb #c1f30008
+UNIT_LABEL_CUES = ("(cm", "(mm", " in cm", " in mm", "(centim", "(millim", ", cm:", ", mm:")
+UNIT_LABELS = PatternTable(
+    "size.unit_labels",
+    Pattern("tumor", r"(?:tumou?rs?|invasive|lesion|[ck]ar[cz]inom\w{1,2}|residual|primary)\b[^.;:]{0,40}(?:size|dimensions?|diameter|extent|measure\w{0,5})(?:\s\(?(?:greatest|maximum|largest)\s(?:dimension|diameter)\)?)?", ("tumor size ", "tumor size (greatest dimension) ", "invasive carcinoma greatest dimension ", "tumour dimensions "), ("tumor site ",)),
+    Pattern("tumor", r"size\sof\s(?:the\s)?(?:invasive|residual|tumou?r|lesion|carcinoma)\b[^.;:]{0,20}", ("size of tumour ", "size of the invasive carcinoma "), ("size of metastasis ",)),
+    Pattern("dimension", r"(?:greatest|largest|max(?:imum|imal|\.)?)\s(?:tumou?r\s)?(?:dimension|diameter|size)(?:\sof\s[a-z\s]{3,40})?", ("greatest dimension ", "max diameter ", "greatest dimension of largest invasive focus "), ("additional dimensions ",)),
+    Pattern("bare", r"(?:^|[.;]\s{1,2})(?:size|dimensions?)", ("size ", "ductal carcinoma. dimensions "), ("specimen size ",), "after a diagnosis"),
+    frame=r"(?:(?&tumor)|(?&dimension)|(?&bare))\s{0,2}$")
+_LABEL_START = re.compile(r"\n|[;:]\s|\.\s(?=[a-z]{0,12}\s?(?:size|tumou?r|greatest|max|dimension|invasive))")
+
+
+def unit_labelled_sizes(document: Document,   # a prepared report
+                        early: bool = False,  # those in the history or the frozen section, in place of the others
+                        ) -> Iterator[MeasuredSize]:
+    "Sizes whose label holds the unit."
+    lower = document.lower
+    for position in document.hits(*UNIT_LABEL_CUES):
+        size = _UNIT_IN_LABEL.match(lower, position + (lower[position] == " "))
+        if not size or (document.section(position) in _EARLY_SECTIONS) != early:
+            continue
+        start = max(0, position - 80)
+        stops = [stop.end() for stop in _LABEL_START.finditer(lower, start, position)]
+        first = stops[-1] if stops else start
+        words = lower[first:position]
+        label = UNIT_LABELS.search(words)
+        if not label or NOT_TUMOR.search(words) or OTHER_LESION.search(words) or label.lastgroup != "tumor" and NOT_TUMOR.search(lower[max(0, first - 14):first]) or measured_elsewhere(lower, position, position, early):
+            continue
+        if label.lastgroup == "bare" and _tumor_before(lower[max(0, first - _BEFORE):first]) is None:  # `Size` of the last thing that was named
+            continue
+        yield MeasuredSize(read_millimetres(size["sides"], size["unit"]), Span(first + len(words) - len(words.lstrip(" ")), size.end()), _WHOLE.search(words) is not None)
+
 # %% ../../nbs/api/20_rules.size.ipynb #5983580c
-UNIT_CUES = ("cm", "mm", " em")
-SIZE_CUES = (*SIZE_LABEL_CUES, *UNIT_CUES)
+UNIT_CUES = ("cm", "mm", " em", " centimet", " millimet")
+SIZE_CUES = (*SIZE_LABEL_CUES, *UNIT_LABEL_CUES, *UNIT_CUES)
+_PLURAL_LIST = re.compile(rf"(?:foci|tumou?rs|nodules|masses|lesions|carcinomas)\b[^.;\n\d]{{0,40}}(?P<numbers>(?:{SIZE_SIDE}\s?(?:,\s?(?:and\s)?|\sand\s|&\s)){{1,4}})$")
 _BEFORE_UNIT = frozenset(" 0123456789.-\n")
+
+
+def _with_list(lower: str, measured: MeasuredSize, size: re.Match) -> Iterator[MeasuredSize]:
+    "A size, and those before it in a list that names the unit once: `two foci, 12 and 7 mm`."
+    yield measured
+    listed = _PLURAL_LIST.search(lower, max(0, size.start() - 90), size.start())
+    if listed and "grade" not in listed[0]:
+        first = min(listed.start("numbers"), measured.span.start)
+        for side in _NUMBER.findall(listed["numbers"]):
+            yield MeasuredSize(read_millimetres(side, size["unit"]), Span(first, measured.span.end))
 
 
 def described_sizes(document: Document,    # a prepared report
@@ -203,8 +334,10 @@ def described_sizes(document: Document,    # a prepared report
         else:
             continue
         for size in _SIZE.finditer(lower, max(0, position - 26), min(len(lower), position + 9)):
-            if size.start("unit") <= position + 1 <= size.end() and (span := tumor_at(document, size)):
-                yield _of_match(size, *span)
+            if not size.start("unit") <= position + 1 <= size.end() or not (span := tumor_at(document, size)):
+                continue
+            if not is_limit(lower, size.start(), size.end()) and not measured_elsewhere(lower, size.start(), size.end()):
+                yield from _with_list(lower, _of_match(size, *span), size)
 
 # %% ../../nbs/api/20_rules.size.ipynb #f6255d7a
 class SizeEvidence(str, Enum):
@@ -218,7 +351,7 @@ class SizeEvidence(str, Enum):
 def sizes_by_evidence(document: Document  # a prepared report
                       ) -> Iterator[tuple[SizeEvidence, Iterator[MeasuredSize]]]:
     "The kinds of evidence in the order of trust, each with its sizes."
-    yield SizeEvidence.LABEL, labelled_sizes(document)
+    yield SizeEvidence.LABEL, chain(labelled_sizes(document), unit_labelled_sizes(document))
     lower, gross, elsewhere = document.lower, [], []
     for position in document.hits(*UNIT_CUES):
         if lower[position - 1:position] in _BEFORE_UNIT:
@@ -229,7 +362,7 @@ def sizes_by_evidence(document: Document  # a prepared report
                 elsewhere.append(position)
     yield SizeEvidence.DIAGNOSIS, described_sizes(document, elsewhere)
     yield SizeEvidence.GROSS, described_sizes(document, gross)
-    yield SizeEvidence.EARLY, labelled_sizes(document, early=True)
+    yield SizeEvidence.EARLY, chain(labelled_sizes(document, early=True), unit_labelled_sizes(document, early=True))
 
 # %% ../../nbs/api/20_rules.size.ipynb #ca25f73c
 _SMALLEST, _LARGEST = 0.5, 400  # mm: what a tumour may measure; else a number was misread
@@ -242,6 +375,7 @@ def read_size(document: Document,            # a prepared report
     for evidence, measured in sizes_by_evidence(document):
         sizes = [size for size in measured if _SMALLEST <= size.millimetres <= _LARGEST]
         if sizes:
+            sizes = [size for size in sizes if not size.whole] or sizes  # the invasive part is what is staged
             largest = max(sizes, key=lambda size: (size.millimetres, -size.span.start))
             yield Finding("tumor_size_mm", f"{largest.millimetres:g}", f"{largest.millimetres:g} mm", (largest.span,), evidence.value)
             return
