@@ -24,7 +24,7 @@ PERCENTAGE = {
     "bound": r"(?:(?&upper)|(?&lower))\s?=?\s?",
     "sign": r"%|per\s?cent\b|[z8]\s(?=nuclear|of\snuclear)",
     "range": r"(?&amount)\s?%?\s?(?:-|to)\s?|between\s(?&amount)\s?%?\sand\s",
-    "percentage": r"(?&bound)?(?<!\(0\s)(?<![\d.])(?:(?&range))?(?<![\d.])(?&amount)\s?(?&sign)(?!\s(?:neutral|buffered|formalin))"}
+    "percentage": r"(?&bound)?(?<!\(0\s)(?<!\d\+\s)(?<![\d.])(?:(?&range))?(?<![\d.])(?&amount)\s?(?&sign)(?!\s(?:neutral|buffered|formalin))"}
 _PERCENT_ROWS = (
     Pattern("percent", r"(?&percentage)", ("> 95%", "10 - 75%", "less than 1 percent", "1 0 %", "30z nuclear staining", "fewer than 1% of nuclei", "under one percent"), ("10% neutral buffered formalin", "grade 3", "score 2", "one of 12"), "8 and z before 'nuclear' are OCR's percent signs"),)
 AMOUNT = re.compile(PERCENTAGE["amount"])  # each number of a percent
@@ -79,9 +79,9 @@ HORMONE_RESULT = PatternTable(
     Pattern("sum", r"[0-5]\s?\+\s?(?:is\s?)?[0-3]\s?=\s?(?:ts\s?)?(?P<sum_points>[0-8])\b", ("5+3=8", "ps 1 + is 1 = 2"), ("5+3=9", "3+4"), "Allred: proportion and intensity, and their sum"),
     Pattern("irs", r"(?:\birs\b|immuno-?reactiv\w{1,3}\sscore|remmele(?:\sscore)?)[\s:=()irs]{0,9}(?:of\s)?(?P<irs_points>1[0-2]|\d)\b(?!\s?%)", ("irs: 6", "irs 12/12", "immunoreactive score (irs): 8", "remmele score 0"), ("irs pending", "first 6"), "Remmele and Stegner, 0 to 12"),
     Pattern("of_twelve", r"score\s?(?:of|is|[:=])?\s?(?P<of_twelve_points>1[0-2]|\d)\s?/\s?12\b(?!\s?/)", ("score 8/12",), ("score 8/8", "8/12/2010")),
-    Pattern("allred", r"(?:allred|quick)\s(?:total\s)?(?:score\s?)?(?:\(ts\)\s?)?[:=(]{0,2}\s?(?P<allred_points>[0-8])\b(?!\s?\+)", ("allred score: 7", "allred 0", "quick score 7/8"), ("allred 95%", "allred 5+3=8")),
+    Pattern("allred", r"(?:allred(?:'s)?|quick)\s(?:total\s)?(?:score\s?)?(?:\(ts\)\s?)?[:=(]{0,2}\s?(?P<allred_points>[0-8])\b(?!\s?\+)", ("allred score: 7", "allred's score 2", "quick score 7/8"), ("allred 95%", "allred 5+3=8")),
     Pattern("of_eight", r"(?P<of_eight_points>[0-8])(?:\s?/\s?8\b(?!\s?/)|\s(?:out\s)?of\s8\b|\spoints)", ("7/8", "6 out of 8", "score 6 points"), ("7/9", "1/80", "7/8/2010"), "an Allred score that is not called so"),
-    Pattern("crosses", r"(?<![\d/+.])(?P<crosses_points>[1-3])\s?\+(?!\s?\d(?!\d|\s?%))", ("3+ 95%", "2+"), ("3+4", "5+3=8", "13+"), "the strength of the staining"),
+    Pattern("crosses", r"(?<![\d/+.])(?P<crosses_points>[1-3])\s?\+(?!\s?\d(?!\d|\s?%))(?:\s\(?(?P<crosses_percent>\d{1,3}\s?%))?", ("3+ 95%", "2+"), ("3+4", "5+3=8", "13+"), "the strength of the staining, perhaps with its percent"),
     Pattern("binding", r"(?P<binding_points>\d{1,4}(?:\.\d)?)\s?f?mol", ("45 fmol/mg", "9.5 fmol"), ("fmol/mg",), "ligand binding, in fmol per mg of protein"),
     frame="(?&pending)|(?&percent)|(?&negative)(?&own)|(?&borderline)|(?&low)|(?&positive)(?&own)|(?&h_score)|(?&sum)|(?&irs)|(?&of_twelve)|(?&allred)|(?&of_eight)|(?&crosses)|(?&binding)", parts=_PARTS)
 
@@ -127,14 +127,14 @@ HYBRIDISATION = PatternTable(
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #776da591
 IMMUNOSTAIN = PatternTable("receptors.immunostain", Pattern("named", r"\bihc|immuno|hercep", ("by ihc", "immunohistochemistry", "herceptest"), ("by fish",), "HercepTest is one"))
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #64e6a149
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #472c683e
 METHOD_AFTER = PatternTable(
     "receptors.method_after",
     Pattern("ish", r"(?:dual\s)?(?:[fcsd]?ish\b|(?:fluorescen\w{1,3}\s)?in[\s-]situ)", (" by fish", " on dual ish", " by in situ hybridization"), (" in situ",)),
     Pattern("ihc", r"ihc\b|immuno", (" by ihc", " by immunohistochemistry"), (" on slide a",)),
     frame=r"\s(?:by|on|with|using|per)\s(?:(?&ish)|(?&ihc))", anchored=True)
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #594d6586
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #d203405a
 HER2_CATEGORY = PatternTable(
     "receptors.her2_category",
     Pattern("ultralow", r"ultra[\s-]?low", ("-ultralow", " ultra-low."), ("-low",)),
@@ -193,7 +193,7 @@ RESULT_BEFORE = PatternTable(
            "of_cells": r"\s(?:of\s)?(?:the\s)?(?:\w{5,9}\s){0,2}(?:nuclei|cells)\s(?:(?:are|were|is)\s)?(?:stain\w{0,3}|show\w{0,3}|express\w{0,3}|label\w{0,4}|mark\w{0,3}|positive|immunoreactive|reactive)\s(?:(?:positiv\w{1,4}|nuclear|strong\w{0,2}|weak\w{0,2}|staining|expression|reactivity)\s){0,3}(?:for|of|with|to)?",
            "staining": r"staining|reaction|reactivity|expression|immunostaining|results?|both", "lack": r"no|lack\sof|loss\sof|absence\sof|absent|without|lacks"})
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #77355e9b
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #f56f9aa7
 LACKING_AFTER = PatternTable(
     "receptors.lacking_after",
     Pattern("expression", r"(?:nuclear\s)?(?:expression|staining|reactivity|immunoreactivity|overexpression|positivity)", (" expression", " staining"), (" testing",)),
@@ -211,16 +211,16 @@ KI67_RESULT = PatternTable(
     "receptors.ki67_result",
     *_PENDING_ROWS,
     Pattern("pending", r"clone|antibod", ("clone mib-1", "antibody"), ("percent",)),
-    *_PERCENT_ROWS,
+    *_PERCENT_ROWS,  # two percents are a range here: `indices: 12% and 14%`
     Pattern("bare", r"(?<=[:=])\s?\d{1,2}(?:\.\d)?(?=[\s.,;)]|$)(?!\s?%)", ("ki-67: 35.", "ki67=5 "), ("ki-67 35", "ki-67: 35%")),
     Pattern("bare", r"(?<=\|)\s{0,9}\d{1,2}(?:\.\d)?\s{0,9}(?=\||\n|$)|(?<=\s\s)\d{1,2}(?=\s{0,3}(?:\n|$))", ("ki-67 | | 22", "ki-67  30\n"), ("ki-67 | 22 of 30", "ki-67 22"), "a cell of a table"),
-    parts=PERCENTAGE)
+    parts={**PERCENTAGE, "range": r"(?&amount)\s?%?\s?(?:-|to|and)\s?"})
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #f6d7fbcf
 KI67_BEFORE = PatternTable(
     "receptors.ki67_before",
-    Pattern("percent", r"(?&percentage)", ("30% of the nuclei stain for ", "15% stained with the "), ("30% ", "30%. stain for ")),
-    frame=r"(?&percent)[^.;:\n]{0,50}\b(?:for|with|by|of)\s(?:the\s)?$", parts=PERCENTAGE)
+    Pattern("percent", r"(?&percentage)", ("30% of the nuclei stain for ", "below 100% (70-80% by "), ("30% ", "30%. stain for ", "30% and 40% ")),
+    frame=r"(?&percent)[^.;:%\n]{0,50}\b(?:for|with|by|of)\s(?:the\s)?$", parts=PERCENTAGE)
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #81bcd30b
 EARLIER_SPECIMEN = PatternTable(
@@ -245,7 +245,7 @@ COMPONENT_AFTER = PatternTable(
     "receptors.component_after",
     Pattern("other", r"\b(?:dcis|in[\s-]situ(?!\shybrid)|benign|normal|internal\scontrol|udh|usual\sduct)", (" in dcis", " (in situ)", " benign glands"), (" in invasive tumor", " by in situ hybridization", " in abnormal cells")))
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #c77f941c
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #85043190
 FOCUS = PatternTable(
     "receptors.focus",
     Pattern("larger", r"\b(?:larger|largest|dominant|main|index|bigger)\s(?:\w{3,12}\s)?(?&kind)", ("the largest focus: ", "main tumor: "), ("larger than",)),
@@ -261,7 +261,7 @@ TEST_BRACKET = PatternTable(
     Pattern("test", r"cut-?\s?off|clone|in\scontrol|is\s(?:considered\s)?positive|positive\s?(?:if\s)?[<>=]{1,2}", ("(cut-off 1%)", "(clone sp1)", "(>1% is considered positive)", "(positive if >1%)"), ("(positive, 90%)", "clone sp1", "(3+)")),
     frame=r"\([^()\n]{0,60}(?&test)[^()\n]{0,60}\)")
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #49f8a48d
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #d617a1ce
 TRIPLE = PatternTable(
     "receptors.triple",
     Pattern("negative", r"triple[\s-]{1,3}neg\w{0,5}|\btnbc\b", ("triple negative", "triple-neg.", "triple - negative", "tnbc"), ("triple test",)),

@@ -200,17 +200,22 @@ def read_after(lower: str,          # the folded report
             more = _with_word(reading, name)
         elif name == "percent":
             more = _with_percent(reading, match[0])
+        elif name == "crosses" and kind:
+            continue  # of one part of the staining: `positive, 1+ 5%, 2+ 10%`
         elif name == "low":
             if reading.label == "negative":
                 break
             more = _low_positive(reading)
         else:
             more = _with_points(reading, name, float(match[f"{name}_points"]))
+            if name == "crosses" and match["crosses_percent"]:
+                more = _with_percent(more, match["crosses_percent"])
         if more:
             reading = more._replace(start=match.start() if reading is _UNREAD else reading.start, stop=match.end())
     return reading._replace(stop=_close(lower, group.end, reading.stop)) if reading.kind else None
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #d1b34aca
+_LINE_END = re.compile(r"(?:^|(?<=,)|(?<=\band))\.\s")  # OCR ends lines with a full stop: `negative for. ER`
 _GAP = re.compile(r"[\w\s,/()%:+-]{0,90}")
 
 
@@ -225,6 +230,7 @@ def read_before(lower: str,          # the folded report
     if not found:
         return None
     gap = lower[found.end():group.start]
+    gap = _LINE_END.sub(" ", gap)
     if not _GAP.fullmatch(gap) or GAP_BREAKS.search(gap) or found.lastgroup == "lacking" and not LACKING_AFTER.match(lower, group.end):
         return None
     if found.lastgroup == "percent":

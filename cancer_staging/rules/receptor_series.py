@@ -17,7 +17,7 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['SERIES_VALUE', 'ValueSeries', 'read_series', 'TableCell', 'TableEntry', 'MarkerTable', 'find_tables']
 
-# %% ../../nbs/api/18_rules.receptor_series.ipynb #2b83fafd
+# %% ../../nbs/api/18_rules.receptor_series.ipynb #56c6a6b7
 SERIES_VALUE = PatternTable(
     "receptors.series_value",
     Pattern("percent", r"(?&percentage)", ("90%", "<1%", "fewer than 1 %"), ("90", "10% neutral buffered formalin")),
@@ -29,7 +29,7 @@ SERIES_VALUE = PatternTable(
     Pattern("equivocal", r"equivocal|borderline|indeterminate", ("equivocal",), ("unequivocal",)),
     Pattern("zero", r"0(?![\d.%+]|\s?%)", ("0", "0/1+"), ("0.5", "0 %", "05")),
     frame=r"(?:(?&percent)|(?&score)|(?&positive)|(?&negative)|(?&equivocal)|(?&zero))\.?(?:\s?\((?P<inside>[^()\n]{1,30})\))?",
-    parts={**PERCENTAGE, "positive_word": POSITIVE_WORD, "negative_word": NEGATIVE_WORD}, anchored=True)
+    parts={**PERCENTAGE, "percentage": r"(?&bound)?(?:(?&range))?(?&amount)\s?(?&sign)(?!\s(?:neutral|buffered|formalin))", "positive_word": POSITIVE_WORD, "negative_word": NEGATIVE_WORD}, anchored=True)
 
 # %% ../../nbs/api/18_rules.receptor_series.ipynb #30c2cdab
 _FIRST_PERCENT = re.compile(r"[<>]?\s?\d{1,3}\s?%")
