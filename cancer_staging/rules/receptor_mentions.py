@@ -52,22 +52,22 @@ RESULT_IN_SMALL = PatternTable(
     Pattern("word", r"[\s-](?:positive|negative|status)\b", (" positive", "-negative breast cancer", " status"), (" visit",)),
     anchored=True)
 
-# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #bb0d3772
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #cb429d54
 HOMONYM_BEFORE = PatternTable(
     "receptors.homonym_before",
     Pattern("er", r"\b(?:seen|present\w{0,3}|came|went|brought|taken|rushed|admitted|transferred|sent|evaluated|treated|arriv\w{2,3}|visit\w{0,3}|referred|returned|discharged)\s(?:\w{1,12}\s){0,3}?(?&way)",
             ("patient seen in ", "presented to the ", "she was brought by ambulance to "), ("expression was seen. ", "sent for "), "the emergency room"),
-    Pattern("er", r"\b(?:via|through)\s(?:the\s)?", ("admitted via ", "through the "), ("for ",)),
+    Pattern("er", r"\b(?:via|through|referred\sby|(?:was|were|been)\sin)\s(?:the\s)?", ("admitted via ", "through the ", "was in the ", "referred by "), ("for ", "positive in the ")),
     Pattern("er", r"(?:emergency\s(?:room|department)|endoplasmic\sreticulum|extended[\s-]release)\s?\(", ("emergency room (",), ("estrogen receptor (",)),
     Pattern("pr", r"(?:partial\sresponse|per\srectum)\s?\(", ("partial response (", "per rectum ("), ("progesterone receptor (",)),
     parts={"way": r"(?:in|to|at|from|via|through|into)\s(?:the\s|our\s|an?\s)?"}, frame=r"(?:(?&er)|(?&pr))$")
 
-# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #573d41f5
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #60e99da2
 HOMONYM_AFTER = PatternTable(
     "receptors.homonym_after",
-    Pattern("er", r"visit|physician|doctor|admission|room|nurse|staff|tablets?|\d{1,4}\s?mg", (" visit: negative", " physician", " 500 mg"), (" positive", " 90%")),
-    Pattern("pr", r"exam\w{0,7}|bleed\w{0,3}|interval|wave|segment|prolongation", (" interval", ") exam", " bleeding"), (" expression",), "of the rectum, or in an electrocardiogram"),
-    frame=r"\)?\s(?:(?&er)|(?&pr))\b", anchored=True)
+    Pattern("er", r"visit|physician|doctor|admission|room|nurse|staff|team|notes?|last\s(?:week|night|month|year)|yesterday|today|tablets?|\d{1,4}\s?mg", (" last week", " visit: negative", " physician", " 500 mg"), (" positive", " 90%")),
+    Pattern("pr", r"partial\sresponse|exam\w{0,7}|bleed\w{0,3}|interval|wave|segment|prolongation", (" interval", ") exam", " bleeding"), (" expression",), "of the rectum, or in an electrocardiogram"),
+    frame=r"\)?[\s:=-]{1,3}(?:(?&er)|(?&pr))\b", anchored=True)
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #37caca17
 class MarkerMention(NamedTuple):
@@ -168,7 +168,7 @@ LEGEND_RANGES = PatternTable(
             (". positive. 10-100%. low positive. 1-9%", ". low positive. <17%. intermediate positive. 17"), (": positive 90%", ": positive 90%, strong")),
     parts={"first": "positive|negative|low|high", "second": "low|weak|weakly|high|intermediate|borderline|equivocal", "limit": r"[\s.:=]{1,4}[<>]?\s?=?\s?\d"}, anchored=True)
 
-# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #8253d3cc
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #27d38bf8
 SHARE_OF_TUMORS = PatternTable(
     "receptors.share_of_tumors",
     Pattern("general", r"in\s(?:about\s|approximately\s|roughly\s|up\sto\s|~\s?)?\d{1,2}(?:\s?%?\s?(?:-|to)\s?\d{1,2})?\s?%\sof\s(?:\w{3,12}\s){0,3}(?:carcinomas|cancers|tumou?rs\b(?!\scell)|patients|cases|women)\b",

@@ -10,8 +10,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from .receptor_mentions import MarkerGroup
-from .receptor_phrases import (AMOUNT, BOTH_CHOICES, GAP_BREAKS, HER2_RESULT, HORMONE_RESULT, HYBRIDISATION, IMMUNOSTAIN, KI67_BEFORE, KI67_RESULT, KI67_STOPS, LACKING_AFTER, LOWER_BOUND,
-                                                   METHOD_AFTER, OTHER_GENE, RESULT_BEFORE, UPPER_BOUND)
+from .receptor_phrases import (AMOUNT, BOTH_CHOICES, EXPRESSED_AFTER, EXPRESSION_AFTER, GAP_BREAKS, HER2_RESULT, HORMONE_RESULT, HYBRIDISATION, IMMUNOSTAIN, KI67_BEFORE, KI67_RESULT, KI67_STOPS, LOWER_BOUND,
+                                                   METHOD_AFTER, OTHER_GENE, RESULT_BEFORE, RESULT_ENDS, UPPER_BOUND)
 
 # %% auto #0
 __all__ = ['CUT_POINTS', 'HER2_SCORES', 'CutPoint', 'Percentage', 'read_percent', 'label_percent', 'ResultKind', 'MarkerReading',
@@ -38,6 +38,7 @@ CUT_POINTS = {
     "allred": _ALLRED,
     "of_eight": _ALLRED,  # `7/8`
     "sum": _ALLRED,       # `5+3=8`
+    "total": _ALLRED,     # `TS 7`
     "irs": _IRS,
     "of_twelve": _IRS,    # `8/12`
     "crosses": CutPoint(1, "staining of any strength"),
@@ -118,7 +119,8 @@ def _close(lower: str, start: int, end: int) -> int:
     return end + (lower.startswith(")", end) and lower.count("(", start, end) > lower.count(")", start, end))
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #b696232e
-_SIGN = re.compile(r"\s?[:=]?\s?(?:\(\s?(?P<paren>\+{1,3}|-{1,3}|pos|neg)\s?\)|(?P<plus>\+{1,3})(?![a-z0-9]|\s?/\s?-)|(?P<minus>-)(?=[,;./)]|\s(?:and|pr|er|her)\b|\s?$))")
+_MORE_SIGNS = r"\s?[/;,]\s?[+-](?![\w+])"  # a list: of one marker it says nothing
+_SIGN = re.compile(r"\s?[:=]?\s?(?:\(\s?(?P<paren>\+{1,3}|-{1,3}|pos|neg)\s?\)|(?P<plus>\+{1,3})(?![a-z0-9]|(?&more))|(?P<minus>-)(?!(?&more))(?=[,;./)]|\s(?:and|pr|er|her)\b|\s?$))".replace("(?&more)", _MORE_SIGNS))
 
 
 _STUCK = re.compile(r"(?P<mark>pos|neg)(?:itive|ative)?\b")  # `HER2neg`
@@ -138,7 +140,7 @@ def read_sign(lower: str,          # the folded report
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #dd9b9afa
 _WORDS = ("positive", "negative", "borderline")
-_STATED_AS = {"h_score": "H-score {:g}", "allred": "Allred {:g}", "of_eight": "Allred {:g}", "sum": "Allred {:g}", "irs": "IRS {:g}", "of_twelve": "IRS {:g}", "crosses": "{:g}+", "binding": "{:g} fmol/mg"}  # the detail, by scale
+_STATED_AS = {"h_score": "H-score {:g}", "allred": "Allred {:g}", "of_eight": "Allred {:g}", "sum": "Allred {:g}", "total": "Allred {:g}", "irs": "IRS {:g}", "of_twelve": "IRS {:g}", "crosses": "{:g}+", "binding": "{:g} fmol/mg"}  # the detail, by scale
 _REPLACED = (None, "Positive", "Negative", "1+", "2+", "3+")  # details that a number beside them takes the place of
 _LOW = "Low positive"  # ASCO/CAP 2020
 _UNREAD = MarkerReading(None, None, None, -1, -1)
@@ -175,6 +177,9 @@ def _with_points(reading: MarkerReading, name: str, points: float) -> MarkerRead
     return reading if reading.kind else reading._replace(label=CUT_POINTS[name].status(points), kind=ResultKind.SCORE)
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #9fbd83ad
+_ZERO = re.compile(r"\s?[:=]\s?0(?![\d.%]\d?|\s?[%+/-]|\s\d|\s(?:or|to|of|out|pos|neg))|\s?[:=]\s?0(?=\.(?:\s|$))")  # `ER: 0`; before 'positive' it is the box of a form
+
+
 def read_after(lower: str,          # the folded report
                group: MarkerGroup,  # ER or PR, or both
                end: int,            # where its window ends
@@ -183,9 +188,14 @@ def read_after(lower: str,          # the folded report
     sign = read_sign(lower, group, end)
     if sign:
         return sign
+    zero = _ZERO.match(lower, group.end, end)
+    if zero:
+        return MarkerReading("negative", "0", ResultKind.SCORE, group.end, zero.end())
     reading: MarkerReading | None = _UNREAD
     for match in HORMONE_RESULT.finditer(lower, group.end, end):
         name, kind = match.lastgroup, reading.kind
+        if name == "control":
+            continue
         if name == "pending":
             if reading.label is None:
                 return None
@@ -195,7 +205,7 @@ def read_after(lower: str,          # the folded report
         if name in _WORDS:
             if kind is ResultKind.WORD or kind is ResultKind.PERCENT and match[0].startswith("immuno"):
                 break
-            if BOTH_CHOICES.match(lower, match.end()):
+            if BOTH_CHOICES.match(lower, match.end()) or lower.startswith(".", group.end) and not RESULT_ENDS.match(lower, match.end()):
                 return None
             more = _with_word(reading, name)
         elif name == "percent":
@@ -215,6 +225,7 @@ def read_after(lower: str,          # the folded report
     return reading._replace(stop=_close(lower, group.end, reading.stop)) if reading.kind else None
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #d1b34aca
+_NEEDED_AFTER = {"lacking": EXPRESSION_AFTER, "strength": EXPRESSION_AFTER, "neither": EXPRESSED_AFTER}  # what must stand behind the names
 _LINE_END = re.compile(r"(?:^|(?<=,)|(?<=\band))\.\s")  # OCR ends lines with a full stop: `negative for. ER`
 _GAP = re.compile(r"[\w\s,/()%:+-]{0,90}")
 
@@ -231,13 +242,14 @@ def read_before(lower: str,          # the folded report
         return None
     gap = lower[found.end():group.start]
     gap = _LINE_END.sub(" ", gap)
-    if not _GAP.fullmatch(gap) or GAP_BREAKS.search(gap) or found.lastgroup == "lacking" and not LACKING_AFTER.match(lower, group.end):
+    needed = _NEEDED_AFTER.get(found.lastgroup)
+    if not _GAP.fullmatch(gap) or GAP_BREAKS.search(gap) or needed and not needed.match(lower, group.end):
         return None
     if found.lastgroup == "percent":
         percent = read_percent(found["stated_percent"])
         label = label_percent(percent)
         return MarkerReading(label, percent.detail, ResultKind.PERCENT, found.start(), found.end()) if label else None
-    label = "positive" if found.lastgroup == "positive" else "negative"
+    label = "positive" if found.lastgroup in ("positive", "strength") else "negative"
     return MarkerReading(label, label.title(), ResultKind.WORD, found.start(), found.end())
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #3ddcbebf
@@ -339,7 +351,7 @@ def _named_by_ish(lower: str, group: MarkerGroup) -> bool:
     return bool(HYBRIDISATION.search(lower, max(0, group.start - 30), group.end)) and not _NEW_SENTENCE.search(lower[max(0, group.start - 12):group.start])
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #970ef5f7
-_BARE_ZERO = re.compile(r"\s?[:=(]?\s?0\b(?!\s?[/%+-]|\.\d|\s?\d|\s(?:or|to|of|out)\s)")  # `HER2 0`
+_BARE_ZERO = re.compile(r"\s?[:=(]?\s?(?:0|zero)\b(?!\s?[/%+-]|\.\d|\s?\d|\s(?:or|to|of|out)\s)")  # `HER2 0`
 
 
 def _her2_sign(lower: str, group: MarkerGroup, end: int) -> MarkerReading | None:

@@ -192,10 +192,23 @@ def _with_all_counts(gene: MarkerResult, results: list[MarkerResult], score: str
     return gene._replace(label=label, detail=detail, spans=tuple(sorted(spans)))
 
 
-def _status_after(lower: str, gene: MarkerResult, stains: list[MarkerResult]) -> str | None:
-    "The status that the report states behind the counts, of no method by name."
-    stated = [result for result in stains if result.kind is ResultKind.WORD and result.spans[0].start >= gene.spans[-1].end and result.rank >= gene.rank
-              and not result.detail[0].isdigit() and not IMMUNOSTAIN.search(lower, result.spans[0].start, result.spans[-1].end)]
+_FINAL = re.compile(r"(?:final|overall|combined|summary)\s(?:\w{3,14}\s){0,2}$")
+
+
+def _is_close(gene: MarkerResult) -> bool:
+    "Whether the counts were read one way in some editions and another way in others."
+    return gene.copies is not None or gene.ratio is not None and 1.8 <= gene.ratio <= 2.2
+
+
+def _stated_status(lower: str, gene: MarkerResult, stains: list[MarkerResult]) -> str | None:
+    "The status that the report states of no method by name: called final, or behind the counts, or beside counts near the limit."
+    words = [result for result in stains if result.kind is ResultKind.WORD and result.rank >= gene.rank and not result.detail[0].isdigit() and not IMMUNOSTAIN.search(lower, result.spans[0].start, result.spans[-1].end)]
+    final = [result for result in words if _FINAL.search(lower, max(0, result.spans[0].start - 30), result.spans[0].start)]
+    if gene.kind is ResultKind.ISH:
+        return final[-1].label if final else None
+    behind = [result for result in words if result.spans[0].start >= gene.spans[-1].end]
+    beside = [result for result in words if _is_close(gene) and abs(result.spans[0].start - gene.spans[0].start) < _NEAR_COUNTS]
+    stated = final or behind or beside
     return stated[-1].label if stated else None
 
 # %% ../../nbs/api/18_rules.receptor_results.ipynb #d4dab220
@@ -210,7 +223,7 @@ def decide_her2(lower: str,                   # the folded report
     score = stain.detail if stain and stain.detail[0].isdigit() else ""
     if gene.kind is ResultKind.COUNT:
         gene = _with_all_counts(gene, genes, score)
-        gene = gene._replace(label=_status_after(lower, gene, stains) or gene.label)
+    gene = gene._replace(label=_stated_status(lower, gene, stains) or gene.label)
     if gene.label == "equivocal" and stain and stain.label in ("positive", "negative"):
         return Finding("her2", stain.label, f"{stain.detail}; ISH equivocal", tuple(sorted({*stain.spans, *gene.spans})), rule_id(stain))
     if not score:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .receptor_mentions import MarkerGroup, MarkerMention
 from .receptor_phrases import COMPONENT, NEGATIVE_WORD, PERCENTAGE, POSITIVE_WORD
-from .receptor_readings import ki67_label, label_percent, label_score, MarkerReading, read_percent, ResultKind
+from .receptor_readings import CUT_POINTS, ki67_label, label_percent, label_score, MarkerReading, read_percent, ResultKind
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
@@ -21,6 +21,7 @@ __all__ = ['SERIES_VALUE', 'ValueSeries', 'read_series', 'TableCell', 'TableEntr
 SERIES_VALUE = PatternTable(
     "receptors.series_value",
     Pattern("percent", r"(?&percentage)", ("90%", "<1%", "fewer than 1 %"), ("90", "10% neutral buffered formalin")),
+    Pattern("of_eight", r"[0-8]\s?/\s?8\b(?!\s?/)", ("8/8", "0 / 8"), ("8/9", "7/8/2010"), "Allred"),
     Pattern("score", r"[0-3]\s?(?:-|to)\s?[1-3]\s?\+|[0-3]\s?\+(?!\s?\d)", ("2+", "0-1+", "3 +"), ("2", "3+4"), "of HER2; of ER and PR the strength"),
     Pattern("positive", r"(?:(?:strong|weak|moderate|diffuse|focal)(?:ly)?\s)?(?&positive_word)(?!\s(?:for|to|control))", ("positive", "pos.", "strongly positive"), ("positive for er", "position")),
     Pattern("positive", r"\+{1,3}(?!\s?\d)", ("+", "++"), ("+4",)),
@@ -28,7 +29,7 @@ SERIES_VALUE = PatternTable(
     Pattern("negative", r"-(?=\s?(?:[/,;.)|&]|and\b|$|\n|[+-]))", ("-", "-/+", "-, "), ("- positive", "-1")),
     Pattern("equivocal", r"equivocal|borderline|indeterminate", ("equivocal",), ("unequivocal",)),
     Pattern("zero", r"0(?![\d.%+]|\s?%)", ("0", "0/1+"), ("0.5", "0 %", "05")),
-    frame=r"(?:(?&percent)|(?&score)|(?&positive)|(?&negative)|(?&equivocal)|(?&zero))\.?(?:\s?\((?P<inside>[^()\n]{1,30})\))?",
+    frame=r"(?:\(\s?)?(?:(?&percent)|(?&of_eight)|(?&score)|(?&positive)|(?&negative)|(?&equivocal)|(?&zero))(?:\s?\))?\.?(?:\s?\((?P<inside>[^()\n]{1,30})\))?",
     parts={**PERCENTAGE, "percentage": r"(?&bound)?(?:(?&range))?(?&amount)\s?(?&sign)(?!\s(?:neutral|buffered|formalin))", "positive_word": POSITIVE_WORD, "negative_word": NEGATIVE_WORD}, anchored=True)
 
 # %% ../../nbs/api/18_rules.receptor_series.ipynb #30c2cdab
@@ -44,6 +45,11 @@ def _reading(marker: str, match: re.Match) -> MarkerReading | None:
     elif name == "score":
         label, detail = label_score(match["score"]) if marker == "her2" else ("positive", match["score"].replace(" ", ""))
         kind = ResultKind.SCORE
+    elif name == "of_eight":
+        points = float(match["of_eight"][0])
+        label, detail, kind = CUT_POINTS["of_eight"].status(points), f"Allred {points:g}", ResultKind.SCORE
+        if marker == "her2":
+            return None
     elif name == "percent":
         percent = read_percent(match["percent"])
         label, detail, kind = ki67_label(percent) if marker == "ki67" else label_percent(percent), percent.detail, ResultKind.PERCENT
@@ -61,7 +67,7 @@ def _reading(marker: str, match: re.Match) -> MarkerReading | None:
     return MarkerReading(label, detail, kind, *at)
 
 # %% ../../nbs/api/18_rules.receptor_series.ipynb #132bd13f
-_LEAD = re.compile(r"\)?\s?(?:receptors?|status|expression|staining|results?|by\sihc|tumou?r\scells|\(s\)|\s){0,3}\s?(?:[:=(]|-\s(?=[a-z\d])|\b(?:is|are|were|was|shows?|showed|stain)\b|\s){0,3}(?:both\s)?\s{0,3}")
+_LEAD = re.compile(r"\)?\s?(?:receptors?|status|expression|staining|stains?|studies|results?|by\sihc|tumou?r\scells|\(s\)|\s){0,3}\s?(?:[:=(]|-\s(?=[a-z\d])|\b(?:is|are|were|was|shows?|showed|stain)\b|\s){0,3}(?:both\s)?\s{0,3}")
 _SEPARATOR = re.compile(r"(?P<slash>\s{0,2}[/|]\s{0,2})|\s?[,;&]\s?(?:and\s)?|\sand\s")
 _RESPECTIVELY = re.compile(r"[^.;\n]{0,70}?\brespectively")
 _PERCENTS_FOLLOW = re.compile(r"\s(?:in\s(?:about\s|approximately\s)?|\()")
@@ -155,7 +161,7 @@ def _series_before(lower: str, group: MarkerGroup) -> dict[str, MarkerReading]:
 
 # %% ../../nbs/api/18_rules.receptor_series.ipynb #3ea35651
 _CELL_BREAK = re.compile(r"\t|[ \u00a0]{2,16}")
-_WORD_BREAK = re.compile(r"[ \t]{1,16}")
+_WORD_BREAK = re.compile(r"\s?[,;/]\s?|[ \t]{1,16}")
 _LONGEST_LINE = 240  # characters
 
 

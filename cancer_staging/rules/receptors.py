@@ -16,12 +16,12 @@ from .receptor_phrases import CATEGORY_IN_GENERAL, COMPONENT_AFTER, HER2_CATEGOR
 from .receptor_readings import label_score, MarkerReading, read_after, read_before, read_her2_after, read_hybridisation, read_ki67, ResultKind
 from .receptor_results import best_result, decide_her2, EARLIER_ID, EXPRESSION_ID, is_in_situ, marker_evidence, MarkerResult, of_largest_focus, rank_statement, rule_id, RULE_IDS, TOGETHER, untested_markers
 from .receptor_series import find_tables, MarkerTable, read_series
-from ..text.context import blanked
+from ..text.context import blanked, without_unticked
 from ..text.document import Document, Span
 
 # %% auto #0
 __all__ = ['RECEPTORS', 'MarkerList', 'find_results', 'find_slipped', 'find_hybridisation', 'find_ki67', 'without_cut_offs',
-           'read_receptors']
+           'without_empty_choices', 'read_receptors']
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #b7da787f
 def _window_end(lower: str, group: MarkerGroup, following: int) -> int:
@@ -267,6 +267,21 @@ def without_cut_offs(document: Document  # a prepared report
             spans.append(match.span())
     return document.with_lower(blanked(document.lower, sorted(spans))) if spans else document
 
+# %% ../../nbs/api/18_rules.receptors.ipynb #af9a4702
+_EMPTIED_BOX = re.compile(r"[\[(]\s{0,3}[\])](?=\s{5})")  # a box whose words were blanked
+
+
+def without_empty_choices(document: Document  # a prepared report
+                          ) -> Document:
+    "The report without the choices that nobody ticked, where another was."
+    if not any(tick in document.lower for tick in _TICKS):
+        return document
+    chosen = without_unticked(document.lower)
+    return document.with_lower(_EMPTIED_BOX.sub(lambda box: " " * len(box[0]), chosen)) if chosen != document.lower else document
+
+
+_TICKS = ("[x]", "[ x", "[x ", "(x)", "[*]")
+
 # %% ../../nbs/api/18_rules.receptors.ipynb #49a4105d
 _TRIPLE_CUES = (*(f"triple{joint}{sign}" for joint in (" ", "-", " - ", "- ") for sign in ("neg", "pos")), "tnbc")
 
@@ -311,7 +326,7 @@ def read_receptors(document: Document,                          # a prepared rep
                    found: Mapping[str, Finding] | None = None,  # earlier findings, not needed
                    ) -> Iterator[Finding]:
     "ER, PR, HER2 and Ki-67 where the report states them."
-    document = without_cut_offs(document)
+    document = without_empty_choices(without_cut_offs(document))
     lower = document.lower
     mentions = find_marker_mentions(document)
     tables = find_tables(document.text, lower, mentions)
