@@ -18,13 +18,14 @@ __all__ = ['FULL_NAME', 'MARKER_CUES', 'ABBREVIATION', 'RESULT_IN_SMALL', 'HOMON
            'is_legend', 'MarkerGroup', 'group_mentions']
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #c9b7f17d
-_FULL_CUES = ("estrogen", "oestro", "estroge", "progest", "proges ", "procest",
+_FULL_CUES = ("estrogen", "estróg", "östrog", "œstrog", "oestro", "estroge", "progest", "proges ", "procest",
               "her2", "her-", "her 2", "her/2", "her.2", "er2/", "er-2/", "herz", "her2n", "hercep", "hexcep", "erbb", "erb-", "erb b", "erb82", "erb-8", "erb2",
               "ki-67", "ki67", "ki 67", "ki -67", "ki - 67", "kl-67", "kl67", "k1-67", "kj-67", "mib-1", "mib1", "mib 1", "mib-l", "mib-i", "mib -1", "mib - 1")
 FULL_NAME = PatternTable(
     "receptors.full_name",
     Pattern("er", r"o?estro?[gc]\w{0,5}", ("estrogen receptor", "oestrogen", "estrocen"), ("estradiol",)),
-    Pattern("pr", r"pro[gc]es\s?\w{2,8}", ("progesterone receptor", "proges terone", "procesterone"), ("progression", "process")),
+    Pattern("er", r"(?:ö|œ|oe|e)str[oó]g[eéè]{1,2}n\w{0,14}", ("östrogenrezeptoren", "œstrogènes", "estrógenos"), ("östradiol",), "German, French, Spanish"),
+    Pattern("pr", r"pro[gc]es\s?\w{2,16}", ("progesteronrezeptoren", "progesterone receptor", "proges terone", "procesterone"), ("progression", "process")),
     Pattern("her2", r"h?er[\s-]{0,2}\.?[\s/-]{0,2}(?:2|[il1z](?=[\s./-]{0,2}(?&neu)))(?:[\s./,-]{0,3}(?&neu)\b)?", ("her2", "her-2/neu", "her 2 neu", "her2lneu", "her-z/neu", "er-2/neu"), ("her own", "her-1", "herceptin"),
             "OCR reads 2 as z, i or l: believed before 'neu' only"),
     Pattern("her2", r"he[rx]c\s?ep\s?-?test\w{0,2}", ("herceptest", "herc ep-test", "hexceptest"), ("herceptin",), "the assay by name; the drug is no result"),
@@ -52,7 +53,7 @@ RESULT_IN_SMALL = PatternTable(
     Pattern("word", r"[\s-](?:positive|negative|status)\b", (" positive", "-negative breast cancer", " status"), (" visit",)),
     anchored=True)
 
-# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #cb429d54
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #11f8e2ad
 HOMONYM_BEFORE = PatternTable(
     "receptors.homonym_before",
     Pattern("er", r"\b(?:seen|present\w{0,3}|came|went|brought|taken|rushed|admitted|transferred|sent|evaluated|treated|arriv\w{2,3}|visit\w{0,3}|referred|returned|discharged)\s(?:\w{1,12}\s){0,3}?(?&way)",
@@ -62,11 +63,11 @@ HOMONYM_BEFORE = PatternTable(
     Pattern("pr", r"(?:partial\sresponse|per\srectum)\s?\(", ("partial response (", "per rectum ("), ("progesterone receptor (",)),
     parts={"way": r"(?:in|to|at|from|via|through|into)\s(?:the\s|our\s|an?\s)?"}, frame=r"(?:(?&er)|(?&pr))$")
 
-# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #60e99da2
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #4b0137a0
 HOMONYM_AFTER = PatternTable(
     "receptors.homonym_after",
-    Pattern("er", r"visit|physician|doctor|admission|room|nurse|staff|team|notes?|last\s(?:week|night|month|year)|yesterday|today|tablets?|\d{1,4}\s?mg", (" last week", " visit: negative", " physician", " 500 mg"), (" positive", " 90%")),
-    Pattern("pr", r"partial\sresponse|exam\w{0,7}|bleed\w{0,3}|interval|wave|segment|prolongation", (" interval", ") exam", " bleeding"), (" expression",), "of the rectum, or in an electrocardiogram"),
+    Pattern("er", r"visit|physician|doctor|admission|room|nurse|staff|team|notes?|last\s(?:week|night|month|year)|yesterday|today|follow|tablets?|\d{1,4}\s?mg", (" last week", " visit: negative", " physician", " 500 mg"), (" positive", " 90%")),
+    Pattern("pr", r"partial\sresponse|exam\w{0,7}|bleed\w{0,3}|interval|\d{2,3}\s?bpm|wave|segment|prolongation", (" interval", ") exam", " bleeding"), (" expression",), "of the rectum, or in an electrocardiogram"),
     frame=r"\)?[\s:=-]{1,3}(?:(?&er)|(?&pr))\b", anchored=True)
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #37caca17
@@ -115,7 +116,7 @@ def _abbreviations(document: Document) -> Iterator[MarkerMention]:
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #408b8c37
 NAME_TAIL = PatternTable(
     "receptors.name_tail",
-    Pattern("word", r"receptor?\w{0,2}|rec\b", (" receptors", " recepto", " rec "), (" recurrence",)),
+    Pattern("word", r"re[cz]eptor?\w{0,2}|rec\b", (" receptors", " recepto", " rec "), (" recurrence",)),
     Pattern("word", r"protein|oncoprotein|onco-protein|antigen|gene\b|oncogene", (" oncoprotein", " gene "), (" general",)),
     Pattern("word", r"status|assay|stain\b|analysis|marker", (" status", "-assay", " (stain)"), (" state",)),
     Pattern("word", r"proliferat\w{2,3}|labell?ing|index", (" proliferation", " labeling", " index"), (" label",)),
@@ -168,7 +169,7 @@ LEGEND_RANGES = PatternTable(
             (". positive. 10-100%. low positive. 1-9%", ". low positive. <17%. intermediate positive. 17"), (": positive 90%", ": positive 90%, strong")),
     parts={"first": "positive|negative|low|high", "second": "low|weak|weakly|high|intermediate|borderline|equivocal", "limit": r"[\s.:=]{1,4}[<>]?\s?=?\s?\d"}, anchored=True)
 
-# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #27d38bf8
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #1ad4d162
 SHARE_OF_TUMORS = PatternTable(
     "receptors.share_of_tumors",
     Pattern("general", r"in\s(?:about\s|approximately\s|roughly\s|up\sto\s|~\s?)?\d{1,2}(?:\s?%?\s?(?:-|to)\s?\d{1,2})?\s?%\sof\s(?:\w{3,12}\s){0,3}(?:carcinomas|cancers|tumou?rs\b(?!\scell)|patients|cases|women)\b",

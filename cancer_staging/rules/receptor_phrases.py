@@ -41,9 +41,11 @@ _PARTS = {
     "own": r"(?!(?&of_control)|(?&of_another))"}  # the result is the marker's own
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #e0f6cb27
-NEGATIVE_WORD, POSITIVE_WORD = r"n[eco]g[ao][tl][il1]v\w{0,2}\b|\bneg\b", r"p[o0]s{1,2}[il1]t[il1][vy](?:e|es|i|ity|o)?\b|\bpos\b"  # and what OCR makes of them
+# with what OCR makes of them, and as German, French, Spanish and Dutch reports have them
+NEGATIVE_WORD = r"n[eéco]g[ao][tl][il1](?:v\w{0,2}|fs?|ef)\b|\bneg\b"
+POSITIVE_WORD = r"p[o0]s{1,2}[il1]t[il1](?:[vy](?:e|es|i|ity|os?|as?)?|fs?|ef)\b|\bpos\b"
 _NEGATIVE_ROWS = (
-    Pattern("negative", NEGATIVE_WORD, ("negative", "ncgative", "nogative", "negatlve", "neg."), ("negative control", "negative for malignancy", "negligible")),
+    Pattern("negative", NEGATIVE_WORD, ("negative", "négatif", "negatief", "ncgative", "nogative", "negatlve", "neg."), ("negative control", "negative for malignancy", "negligible")),
     Pattern("negative", r"non-?\s?(?:immuno)?reactive|unreactive", ("nonreactive", "non-immunoreactive", "unreactive"), ("reactive",)),
     Pattern("negative", r"not?\s(?:\w{2,13}\s){0,2}(?:(?:intra)?nuclear|membran\w{1,4})\s\w{0,6}staining", ("no nuclear staining", "no significant membranous staining"), ("nuclear staining",)),
     Pattern("negative", r"(?&lacking)\s(?:\w{2,13}\s){0,2}(?:over-?)?(?&stained)", ("not overexpressed", "lacks expression", "no convincing reactivity", "not detected", "fails to express"), ("overexpressed", "not amplified")),
@@ -51,7 +53,7 @@ _NEGATIVE_ROWS = (
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #45d6d778
 _POSITIVE_ROWS = (
-    Pattern("positive", POSITIVE_WORD, ("positive", "p0sitive", "positlve", "positiy", "pos."), ("positive control", "positive for cytokeratin", "position", "post")),
+    Pattern("positive", POSITIVE_WORD, ("positive", "positiv", "positifs", "positivos", "p0sitive", "positlve", "positiy", "pos."), ("positive control", "positive for cytokeratin", "position", "post")),
     Pattern("positive", r"immuno-?reactive", ("immunoreactive",), ("reactive",)),
     Pattern("positive", r"strong\w{0,2}\s(?:\w{2,9}\s){0,2}(?:expression|staining|immunoreactiv\w{2,3}|reactiv\w{2,3})", ("strong nuclear staining", "strong expression"), ("strong cytoplasm", "not strong")),
     Pattern("positive", r"(?:over-?)?expressed\b|over-?expression\s(?:is\s)?(?:present|seen|identified|detected)", ("overexpressed", "overexpression is present"), ("express", "overexpression is absent")))
@@ -134,14 +136,14 @@ HYBRIDISATION = PatternTable(
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #776da591
 IMMUNOSTAIN = PatternTable("receptors.immunostain", Pattern("named", r"\bihc|immuno|hercep", ("by ihc", "immunohistochemistry", "herceptest"), ("by fish",), "HercepTest is one"))
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #daf358d1
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #9d45a871
 METHOD_AFTER = PatternTable(
     "receptors.method_after",
     Pattern("ish", r"(?:dual\s)?(?:[fcsd]?ish\b|(?:fluorescen\w{1,3}\s)?in[\s-]situ)", (" by fish", " on dual ish", " by in situ hybridization"), (" in situ",)),
     Pattern("ihc", r"ihc\b|immuno", (" by ihc", " by immunohistochemistry"), (" on slide a",)),
     frame=r"\s(?:by|on|with|using|per)\s(?:(?&ish)|(?&ihc))", anchored=True)
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #55f7a04b
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #2fee6738
 HER2_CATEGORY = PatternTable(
     "receptors.her2_category",
     Pattern("ultralow", r"ultra[\s-]?low", ("-ultralow", " ultra-low."), ("-low",)),
@@ -156,7 +158,7 @@ BOTH_CHOICES = PatternTable(
     "receptors.both_choices",
     Pattern("other", r"(?<=tive)[\s/|]{0,2}(?:[oqa0]\s?)?(?:negative|positive)\b", ("positive/negative", "negative o positive"), ("positive. negative", "positive, her2 negative"), "a form that prints both choices has no result"))
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #da1f7447
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #0c127680
 RESULT_ENDS = PatternTable(
     "receptors.result_ends",
     Pattern("ends", r"[\s.]{0,3}(?:[^\sa-z.]|$|\n)|\s?\.", (" (90%)", ".", ", 80%"), (" family history",)),
@@ -199,18 +201,20 @@ RESULT_BEFORE = PatternTable(
     Pattern("negative", r"(?&lack)\s?(?:\w{3,13}\s){0,2}(?:expression|staining|reactivity|immunoreactivity|overexpression)\s(?:\w{2,12}\s){0,2}(?:of|for)\b", ("no expression of", "lack of nuclear staining for", "loss of expression of"), ("expression of",)),
     Pattern("negative", r"\black(?:s|ing)?\s(?:of\s|any\s|nuclear\s|both\s){0,2}$", ("tumor cells lack ", "lacking "), ("lack of tissue for ", "lacks invasion. "), "of the marker itself: `lack ER, PR and HER2 expression`"),
     Pattern("negative", r"but\snot\sfor\b|\bno\s$", ("positive for er but not for pr", "no "), ("no tumor",)),
+    Pattern("negative", r"(?:^|[.;\n]\s{0,3}|\b(?:stains|markers|receptors)\s)neg(?:ative)?\s?:\s|negative\s\($", ("; negative: ", "markers negative: ", "negative ("), ("er negative: 0%, ",), "heads a list of markers"),
     Pattern("neither", r"\b(?:neither|nor)\s(?:the\s)?$", ("neither ", "neither er nor "), ("north ", "neither carcinoma "), "if 'expressed', 'positive' or the like follows"),
     Pattern("lacking", r"\b(?:without|absence\sof|loss\sof|devoid\sof)\s(?:any\s)?$", ("cells without ", "absence of "), ("absence of carcinoma. ",), "if 'expression' or 'staining' follows the names"),
     Pattern("strength", r"\b(?:strong|weak|moderate|diffuse|focal|intense)\s(?:nuclear\s)?$", ("diffuse and strong ", "weak nuclear "), ("strong cytoplasmic ",), "if 'expression' follows the names"),
     Pattern("percent", r"(?P<stated_percent>(?&percentage))(?:(?&of_cells)|[^.;\n]{0,70}?\b(?:for|of|show(?:s|ed|ing)?\s(?:\w{4,8})?))", ("80% of nuclei stain for er", "90% of tumor cells show er", "under 1% of tumor nuclei express pr", "80% staining for", "30% nuclear positivity of", "90% of"), ("80% er", "10% neutral buffered formalin for")),
     Pattern("positive", r"\b(?:co-?)?express(?:es|ed|ing)?\s(?:both\s)?", ("expresses er", "co-express both "), ("does not express ", "no expression")),
     Pattern("positive", r"(?:(?<!not\s)positiv(?:e|ity)|immunoreactiv(?:e|ity))\s(?:(?&staining)\s){0,2}(?:for|to|with|of)\b", ("positive for er", "immunoreactivity for", "positive staining for"), ("not positive for er", "positive er")),
+    Pattern("positive", r"(?:^|[.;\n]\s{0,3}|\b(?:stains|markers|receptors)\s)pos(?:itive)?\s?:\s|positive\s\($", (". positive: ", "stains positive: ", "positive ("), ("er positive: 90%, ",)),
     Pattern("positive", r"(?:strong|weak|nuclear|moderate|diffuse)\s(?:staining|expression|reactivity|immunoreactivity)\s(?:for|of)\b", ("strong staining for", "nuclear expression of"), ("no nuclear expression of", "strong staining")),
     parts={**PERCENTAGE,
            "of_cells": r"\s(?:of\s)?(?:the\s)?(?:\w{5,9}\s){0,2}(?:nuclei|cells)\s(?:(?:are|were|is)\s)?(?:stain\w{0,3}|show\w{0,3}|express\w{0,3}|label\w{0,4}|mark\w{0,3}|positive|immunoreactive|reactive)\s(?:(?:positiv\w{1,4}|nuclear|strong\w{0,2}|weak\w{0,2}|staining|expression|reactivity)\s){0,3}(?:for|of|with|to)?",
            "staining": r"staining|reaction|reactivity|expression|immunostaining|results?|both", "lack": r"no|lack\sof|loss\sof|absence\sof|absent|without|lacks"})
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #a3222261
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #104a38f1
 EXPRESSION_AFTER = PatternTable(
     "receptors.expression_after",
     Pattern("expression", r"(?:nuclear\s)?(?:expression|staining|reactivity|immunoreactivity|overexpression|positivity)", (" expression", " staining"), (" testing",)),
@@ -258,7 +262,8 @@ EXPRESSION_ASSAY = PatternTable(
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #0fb81dd9
 COMPONENT = PatternTable(
     "receptors.component",
-    Pattern("invasive", r"invasive|infiltrat|metasta", ("invasive carcinoma: ", "infiltrating"), ("dcis",)),
+    Pattern("invasive", r"invasive|infiltrat|metasta|\bi[dlm]c\b", ("invasive carcinoma: ", "infiltrating", "idc: "), ("dcis",)),
+    Pattern("invasive", r"(?<!situ\s)(?<!dcis\s)\btumou?r\s(?:cells\s)?(?:(?:is|are)\b|$)", ("tumor is er negative", "tumor cells are", ". tumor "), ("in situ tumor is", "tumor bed"), "in contrast to normal tissue"),
     Pattern("other", r"\bdcis|in[\s-]situ(?!\shybrid)|intraductal|benign|\bnormal|internal\scontrol|hyperplasia", ("dcis: ", "in situ component", "benign ducts"), ("invasive", "abnormal", "in situ hybridization")))
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #72a27fca
@@ -266,12 +271,13 @@ COMPONENT_AFTER = PatternTable(
     "receptors.component_after",
     Pattern("other", r"\b(?:dcis|in[\s-]situ(?!\shybrid)|benign|normal|internal\scontrol|udh|usual\sduct)", (" in dcis", " (in situ)", " benign glands"), (" in invasive tumor", " by in situ hybridization", " in abnormal cells")))
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #9184531f
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #5278913b
 FOCUS = PatternTable(
     "receptors.focus",
     Pattern("larger", r"\b(?:larger|largest|dominant|main|index|bigger)\s(?:\w{3,12}\s)?(?&kind)", ("the largest focus: ", "main tumor: "), ("larger than",)),
     Pattern("smaller", r"\b(?:smaller|smallest|satellite|minor)\s(?:\w{3,12}\s)?(?&kind)", ("smaller focus", "satellite lesion"), ("small tumor",)),
     Pattern("sized", r"(?&kind)\s?(?:no\.?\s?|number\s|#\s?)?(?:[1-5]|[a-d]|i{1,3}|one|two|three)\b[^.;\n]{0,50}?(?&size)", ("focus 1, 8 mm", "tumor a (0.6 cm)", "lesion #2 (3 cm)"), ("tumor size 3 cm", "focus 2")),
+    Pattern("sized", r"(?&kind)\s?\(\s?(?&size)|(?&size)\s?\(\s?$", ("ductal carcinoma (40 mm): ", "foci: 5 mm ("), ("tumor (grade 2)",)),
     Pattern("sized", r"(?&size)\s(?:\w{3,12}\s)?(?&kind)", ("8 mm focus", "2.4 cm invasive tumor"), ("8 mm margin",)),
     parts={"kind": r"(?:foc(?:us|i)|tumou?r|lesion|mass|nodule|carcinoma)\b", "size": r"(?<![\d.])\d{1,3}(?:\.\d{1,2})?\s?(?:mm|cm)\b"})
 
@@ -282,7 +288,7 @@ TEST_BRACKET = PatternTable(
     Pattern("test", r"cut-?\s?off|clone|in\scontrol|is\s(?:considered\s)?positive|positive\s?(?:if\s)?[<>=]{1,2}", ("(cut-off 1%)", "(clone sp1)", "(>1% is considered positive)", "(positive if >1%)"), ("(positive, 90%)", "clone sp1", "(3+)")),
     frame=r"\([^()\n]{0,60}(?&test)[^()\n]{0,60}\)")
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #91e20489
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #1db21e88
 TRIPLE = PatternTable(
     "receptors.triple",
     Pattern("negative", r"triple[\s-]{1,3}neg\w{0,5}|\btnbc\b", ("triple negative", "triple-neg.", "triple - negative", "tnbc"), ("triple test",)),

@@ -120,7 +120,7 @@ def _close(lower: str, start: int, end: int) -> int:
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #b696232e
 _MORE_SIGNS = r"\s?[/;,]\s?[+-](?![\w+])"  # a list: of one marker it says nothing
-_SIGN = re.compile(r"\s?[:=]?\s?(?:\(\s?(?P<paren>\+{1,3}|-{1,3}|pos|neg)\s?\)|(?P<plus>\+{1,3})(?![a-z0-9]|(?&more))|(?P<minus>-)(?!(?&more))(?=[,;./)]|\s(?:and|pr|er|her)\b|\s?$))".replace("(?&more)", _MORE_SIGNS))
+_SIGN = re.compile(r"\s?[:=]?\s?(?:\(\s?(?P<paren>\+{1,3}|-{1,3}|pos|neg)\s?\)|(?P<plus>\+{1,3})(?:ve\b)?(?![a-z0-9]|(?&more))|(?P<minus>-)(?!(?&more))(?:ve\b|(?=[,;./)]|\s(?:and|pr|er|her)\b|\s?$)))".replace("(?&more)", _MORE_SIGNS))
 
 
 _STUCK = re.compile(r"(?P<mark>pos|neg)(?:itive|ative)?\b")  # `HER2neg`
@@ -343,7 +343,7 @@ def _with_ratio(lower: str, group: MarkerGroup, end: int, reading: MarkerReading
     return reading._replace(stop=_close(lower, group.end, reading.stop))
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #dbe444b3
-_NEW_SENTENCE = re.compile(r"[.;]\s")
+_NEW_SENTENCE = re.compile(r"[.;]\s|\b(?:final|overall)\b")
 
 
 def _named_by_ish(lower: str, group: MarkerGroup) -> bool:

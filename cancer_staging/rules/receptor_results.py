@@ -62,7 +62,7 @@ def _section(document: Document, at: int) -> str:
     return section
 
 # %% ../../nbs/api/18_rules.receptor_results.ipynb #d1f93d75
-_INVASIVE_AFTER = re.compile(r"\s?(?:\(|\b(?:in|on|of|for)\s)(?:the\s|this\s)?(?:invasive|infiltrat)")
+_INVASIVE_AFTER = re.compile(r"\s?(?:\(|\b(?:in|on|of|for)\s)(?:the\s|this\s)?(?:invasive|infiltrat|i[dlm]c\b)")
 
 
 def is_in_situ(lower: str,              # the folded report
@@ -220,7 +220,8 @@ def decide_her2(lower: str,                   # the folded report
     stain, gene = best_result(stains), _best_gene(genes)
     if not gene or stain and gene.rank <= _IS_EXPRESSION:
         return Finding("her2", stain.label, stain.detail, stain.spans, rule_id(stain)) if stain else None
-    score = stain.detail if stain and stain.detail[0].isdigit() else ""
+    scored = stain if not stain or stain.detail[0].isdigit() else best_result([result for result in stains if result.detail[0].isdigit()])
+    score = scored.detail if scored else ""
     if gene.kind is ResultKind.COUNT:
         gene = _with_all_counts(gene, genes, score)
     gene = gene._replace(label=_stated_status(lower, gene, stains) or gene.label)
@@ -229,4 +230,4 @@ def decide_her2(lower: str,                   # the folded report
     if not score:
         return Finding("her2", gene.label, gene.detail, gene.spans, rule_id(gene))
     detail = gene.detail if gene.detail.startswith("ISH") else f"ISH {gene.detail.lower()}"
-    return Finding("her2", gene.label, f"{score}; {detail}", tuple(sorted({*stain.spans, *gene.spans})), rule_id(gene))
+    return Finding("her2", gene.label, f"{score}; {detail}", tuple(sorted({*scored.spans, *gene.spans})), rule_id(gene))

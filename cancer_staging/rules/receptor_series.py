@@ -24,9 +24,9 @@ SERIES_VALUE = PatternTable(
     Pattern("of_eight", r"[0-8]\s?/\s?8\b(?!\s?/)", ("8/8", "0 / 8"), ("8/9", "7/8/2010"), "Allred"),
     Pattern("score", r"[0-3]\s?(?:-|to)\s?[1-3]\s?\+|[0-3]\s?\+(?!\s?\d)", ("2+", "0-1+", "3 +"), ("2", "3+4"), "of HER2; of ER and PR the strength"),
     Pattern("positive", r"(?:(?:strong|weak|moderate|diffuse|focal)(?:ly)?\s)?(?&positive_word)(?!\s(?:for|to|control))", ("positive", "pos.", "strongly positive"), ("positive for er", "position")),
-    Pattern("positive", r"\+{1,3}(?!\s?\d)", ("+", "++"), ("+4",)),
+    Pattern("positive", r"\+{1,3}(?:ve\b)?(?!\s?\d)", ("+", "++", "+ve"), ("+4",)),
     Pattern("negative", r"(?&negative_word)(?!\s(?:for|to|control))|non-?reactive", ("negative", "neg", "nonreactive"), ("negative for pr", "negligible")),
-    Pattern("negative", r"-(?=\s?(?:[/,;.)|&]|and\b|$|\n|[+-]))", ("-", "-/+", "-, "), ("- positive", "-1")),
+    Pattern("negative", r"-(?:ve\b|(?=\s?(?:[/,;.)|&]|and\b|$|\n|[+-])))", ("-", "-ve", "-/+", "-, "), ("- positive", "-1")),
     Pattern("equivocal", r"equivocal|borderline|indeterminate", ("equivocal",), ("unequivocal",)),
     Pattern("zero", r"0(?![\d.%+]|\s?%)", ("0", "0/1+"), ("0.5", "0 %", "05")),
     frame=r"(?:\(\s?)?(?:(?&percent)|(?&of_eight)|(?&score)|(?&positive)|(?&negative)|(?&equivocal)|(?&zero))(?:\s?\))?\.?(?:\s?\((?P<inside>[^()\n]{1,30})\))?",
@@ -67,7 +67,7 @@ def _reading(marker: str, match: re.Match) -> MarkerReading | None:
     return MarkerReading(label, detail, kind, *at)
 
 # %% ../../nbs/api/18_rules.receptor_series.ipynb #132bd13f
-_LEAD = re.compile(r"\)?\s?(?:receptors?|status|expression|staining|stains?|studies|results?|by\sihc|tumou?r\scells|\(s\)|\s){0,3}\s?(?:[:=(]|-\s(?=[a-z\d])|\b(?:is|are|were|was|shows?|showed|stain)\b|\s){0,3}(?:both\s)?\s{0,3}")
+_LEAD = re.compile(r"\)?\s?(?:receptors?|status|expression|staining|stains?|studies|results?|\(?allred\)?|scores?|by\sihc|\(?respectively\)?|tumou?r\scells|\(s\)|\s){0,3}\s?(?:[:=(]|-\s(?=[a-z\d])|\b(?:is|are|were|was|shows?|showed|stain|(?:reported|interpreted|scored)\sas)\b|\s){0,3}(?:both\s)?\s{0,3}")
 _SEPARATOR = re.compile(r"(?P<slash>\s{0,2}[/|]\s{0,2})|\s?[,;&]\s?(?:and\s)?|\sand\s")
 _RESPECTIVELY = re.compile(r"[^.;\n]{0,70}?\brespectively")
 _PERCENTS_FOLLOW = re.compile(r"\s(?:in\s(?:about\s|approximately\s)?|\()")

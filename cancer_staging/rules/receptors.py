@@ -16,12 +16,12 @@ from .receptor_phrases import CATEGORY_IN_GENERAL, COMPONENT_AFTER, HER2_CATEGOR
 from .receptor_readings import label_score, MarkerReading, read_after, read_before, read_her2_after, read_hybridisation, read_ki67, ResultKind
 from .receptor_results import best_result, decide_her2, EARLIER_ID, EXPRESSION_ID, is_in_situ, marker_evidence, MarkerResult, of_largest_focus, rank_statement, rule_id, RULE_IDS, TOGETHER, untested_markers
 from .receptor_series import find_tables, MarkerTable, read_series
-from ..text.context import blanked, without_unticked
+from ..text.context import blanked
 from ..text.document import Document, Span
 
 # %% auto #0
 __all__ = ['RECEPTORS', 'MarkerList', 'find_results', 'find_slipped', 'find_hybridisation', 'find_ki67', 'without_cut_offs',
-           'without_empty_choices', 'read_receptors']
+           'without_emptied_boxes', 'read_receptors']
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #b7da787f
 def _window_end(lower: str, group: MarkerGroup, following: int) -> int:
@@ -51,9 +51,9 @@ def _result(document: Document, group: MarkerGroup, marker: str, reading: Marker
                         is_in_situ(document.lower, group, reading), reading.ratio, reading.copies)
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #70875e8c
-def _is_number_beside(group: MarkerGroup, after: MarkerReading) -> bool:
-    "Whether what follows the marker is a number right behind it."
-    return after.kind is not ResultKind.WORD and after.start - group.end < 14
+def _is_number_beside(lower: str, group: MarkerGroup, after: MarkerReading) -> bool:
+    "Whether what follows the marker is a number right behind it, in its sentence."
+    return not lower.startswith((".", " ."), group.end) and after.kind is not ResultKind.WORD and after.start - group.end < 14
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #eafb6236
 _OWN_NUMBER = ("(", ":", ",")  # what opens a number that belongs to the marker before it
@@ -63,7 +63,7 @@ def _before_results(document: Document, group: MarkerGroup, end: int, before: Ma
     "The results of a group whose status stands before it; numbers in brackets after it become the detail."
     opening = document.lower[group.end:group.end + 2].lstrip()[:1]
     detail, finish, kind = before.detail, group.end, before.kind
-    if after and _is_number_beside(group, after) and opening in _OWN_NUMBER:
+    if after and _is_number_beside(document.lower, group, after) and opening in _OWN_NUMBER:
         detail, finish, kind = after.detail, after.stop, after.kind
     spans = marker_evidence(group, before.start, before.stop) if finish == group.end or finish - before.start > TOGETHER else (Span(before.start, finish),)
     whole = before._replace(kind=ResultKind.WORD)
@@ -164,7 +164,7 @@ def find_results(document: Document,         # a prepared report
             passed, listed = max((reading.stop for reading in series.values()), default=group.end), None
             continue
         before = read_before(lower, group, max(passed, group.start - 150)) or listed and listed.status_of(lower, group)
-        after = read_after(lower, group, end) if group.markers != ("her2",) else None
+        after = read_after(lower, group, end) if group.markers != ("her2",) and not lower.startswith("),", group.end) else None  # `positive (ER), negative (PR)`
         listed = None
         if before and after and _contradicts(lower, group, before, after):
             yield from _before_results(document, group._replace(markers=group.markers[:-1]), end, before, None)
@@ -173,7 +173,7 @@ def find_results(document: Document,         # a prepared report
             before = None  # `negative for E-cadherin, ER positive`
         if before:
             yield from _before_results(document, group, end, before, after)
-            passed = after.stop if after and _is_number_beside(group, after) else group.end
+            passed = after.stop if after and _is_number_beside(lower, group, after) else group.end
             listed = MarkerList(passed, before)
         elif after:
             for reading in _of_each_component(lower, group, after, end):
@@ -193,6 +193,12 @@ def _labels(lower: str, groups: list[MarkerGroup], index: int) -> list[MarkerGro
     return [first, second, *(label for label in third if label.markers == ("her2",) and label.start - second.end < 130 and lower.startswith(":", label.end))]
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #0de89895
+def _has_number(lower: str, label: MarkerGroup, end: int) -> bool:
+    "Whether the label has a result in numbers: then its value did not slip."
+    reading = read_after(lower, label, end) if label.markers != ("her2",) else None
+    return reading is not None
+
+
 def find_slipped(lower: str,                 # the folded report
                  groups: list[MarkerGroup],  # its markers
                  ) -> Iterator[MarkerResult]:
@@ -203,6 +209,8 @@ def find_slipped(lower: str,                 # the folded report
             continue
         ends = [*(label.start for label in labels[1:]), min(labels[-1].end + 45, _following(lower, groups, index + len(labels) - 1))]
         values = [list(SLIPPED_RESULT.finditer(lower, label.end, end)) for label, end in zip(labels, ends)]
+        if any(not found and _has_number(lower, label, end) for found, label, end in zip(values, labels, ends)):
+            continue
         counts = [len(found) for found in values[:2]]
         together = [match for found in values for match in found]
         if counts in ([0, 2], [2, 0]) or counts == [0, 1] and len(together) == 3:
@@ -267,20 +275,18 @@ def without_cut_offs(document: Document  # a prepared report
             spans.append(match.span())
     return document.with_lower(blanked(document.lower, sorted(spans))) if spans else document
 
-# %% ../../nbs/api/18_rules.receptors.ipynb #af9a4702
-_EMPTIED_BOX = re.compile(r"[\[(]\s{0,3}[\])](?=\s{5})")  # a box whose words were blanked
+# %% ../../nbs/api/18_rules.receptors.ipynb #ed0b84b5
+_EMPTIED_BOX = re.compile(r"[\[(]\s{0,3}[\])](?=\s{5})")
 
 
-def without_empty_choices(document: Document  # a prepared report
+def without_emptied_boxes(document: Document  # a prepared report: the words at empty boxes are blanked already
                           ) -> Document:
-    "The report without the choices that nobody ticked, where another was."
-    if not any(tick in document.lower for tick in _TICKS):
-        return document
-    chosen = without_unticked(document.lower)
-    return document.with_lower(_EMPTIED_BOX.sub(lambda box: " " * len(box[0]), chosen)) if chosen != document.lower else document
+    "The report without the boxes that nobody ticked, where another was."
+    lower = _EMPTIED_BOX.sub(lambda box: " " * len(box[0]), document.lower) if any(box in document.lower for box in _EMPTY_BOXES) else document.lower
+    return document if lower == document.lower else document.with_lower(lower)
 
 
-_TICKS = ("[x]", "[ x", "[x ", "(x)", "[*]")
+_EMPTY_BOXES = ("[ ]", "[]", "( )", "()")
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #49a4105d
 _TRIPLE_CUES = (*(f"triple{joint}{sign}" for joint in (" ", "-", " - ", "- ") for sign in ("neg", "pos")), "tnbc")
@@ -326,7 +332,7 @@ def read_receptors(document: Document,                          # a prepared rep
                    found: Mapping[str, Finding] | None = None,  # earlier findings, not needed
                    ) -> Iterator[Finding]:
     "ER, PR, HER2 and Ki-67 where the report states them."
-    document = without_empty_choices(without_cut_offs(document))
+    document = without_emptied_boxes(without_cut_offs(document))
     lower = document.lower
     mentions = find_marker_mentions(document)
     tables = find_tables(document.text, lower, mentions)
