@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from .receptor_mentions import MarkerGroup
-from .receptor_phrases import (AMOUNT, BOTH_CHOICES, EXPRESSED_AFTER, EXPRESSION_AFTER, GAP_BREAKS, HER2_RESULT, HORMONE_RESULT, HYBRIDISATION, IMMUNOSTAIN, KI67_BEFORE, KI67_RESULT, KI67_STOPS, LOWER_BOUND,
+from .receptor_phrases import (ALL_CATEGORIES, AMOUNT, BOTH_CHOICES, EXPRESSED_AFTER, EXPRESSION_AFTER, GAP_BREAKS, HER2_RESULT, HORMONE_RESULT, HYBRIDISATION, IMMUNOSTAIN, KI67_BEFORE, KI67_RESULT, KI67_STOPS, LOWER_BOUND,
                                                    METHOD_AFTER, OTHER_GENE, RESULT_BEFORE, RESULT_ENDS, UPPER_BOUND)
 
 # %% auto #0
@@ -413,7 +413,7 @@ def read_her2_after(lower: str,          # the folded report
         if match.lastgroup == "pending":
             if ish_named or not known:
                 break
-        elif BOTH_CHOICES.match(lower, match.end()):
+        elif BOTH_CHOICES.match(lower, match.end()) or match.lastgroup == "negative" and ALL_CATEGORIES.match(lower, match.end()):
             break
         else:
             by_ish = _is_by_ish(lower, match, ish_named, end)

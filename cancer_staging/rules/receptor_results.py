@@ -147,18 +147,28 @@ def of_largest_focus(lower: str,                  # the folded report
     return [result for result, size in zip(results, sizes) if size is None or size == max(known)] if len(set(known)) > 1 else results
 
 # %% ../../nbs/api/18_rules.receptor_results.ipynb #68eed530
+def _is_pending_of_invasive(lower: str, start: int, end: int, before: int) -> bool:
+    "Whether the words at `start:end` say that there is no result, and speak of the invasive component, which may be named up to `before` characters earlier."
+    result = HORMONE_RESULT.search(lower, start, end)
+    if not result or result.lastgroup != "pending":
+        return False
+    components = [match.lastgroup for match in COMPONENT.finditer(lower, start, result.start())] or [match.lastgroup for match in COMPONENT.finditer(lower, max(0, start - before), start)]
+    return components[-1:] == ["invasive"]
+
+
+_RECEPTORS = re.compile(r"\b(?:receptor|biomarker|marker)(?:s|\sstud(?:y|ies)|\sstatus|\stesting)?\b[^.;\n]{0,80}")
+
+
 def untested_markers(lower: str,                 # the folded report
                      groups: list[MarkerGroup],  # its markers
                      ) -> set[str]:
     "The markers whose study on the invasive component is pending or was not done."
     found: set[str] = set()
     for group, following in zip(groups, [*(group.start for group in groups[1:]), len(lower)]):
-        end = min(following, group.end + 80)
-        result = HORMONE_RESULT.search(lower, group.end, end)
-        if result and result.lastgroup == "pending":
-            components = [match.lastgroup for match in COMPONENT.finditer(lower, group.end, result.start())] or [match.lastgroup for match in COMPONENT.finditer(lower, max(0, group.start - 40), group.start)]
-            if components[-1:] == ["invasive"]:
-                found.update(group.markers)
+        if _is_pending_of_invasive(lower, group.end, min(following, group.end + 80), 40):
+            found.update(group.markers)
+    if any(_is_pending_of_invasive(lower, *words.span(), 40) for words in _RECEPTORS.finditer(lower)):
+        found.update(("er", "pr", "her2"))
     return found
 
 # %% ../../nbs/api/18_rules.receptor_results.ipynb #aca20fe1
@@ -220,14 +230,17 @@ def decide_her2(lower: str,                   # the folded report
     stain, gene = best_result(stains), _best_gene(genes)
     if not gene or stain and gene.rank <= _IS_EXPRESSION:
         return Finding("her2", stain.label, stain.detail, stain.spans, rule_id(stain)) if stain else None
-    scored = stain if not stain or stain.detail[0].isdigit() else best_result([result for result in stains if result.detail[0].isdigit()])
-    score = scored.detail if scored else ""
+    score = stain.detail if stain and stain.detail[0].isdigit() else ""
     if gene.kind is ResultKind.COUNT:
         gene = _with_all_counts(gene, genes, score)
-    gene = gene._replace(label=_stated_status(lower, gene, stains) or gene.label)
+    status = _stated_status(lower, gene, stains)
+    if status:
+        gene = gene._replace(label=status)
+        stain = best_result([result for result in stains if result.detail[0].isdigit()])
+        score = stain.detail if stain else ""
     if gene.label == "equivocal" and stain and stain.label in ("positive", "negative"):
         return Finding("her2", stain.label, f"{stain.detail}; ISH equivocal", tuple(sorted({*stain.spans, *gene.spans})), rule_id(stain))
     if not score:
         return Finding("her2", gene.label, gene.detail, gene.spans, rule_id(gene))
     detail = gene.detail if gene.detail.startswith("ISH") else f"ISH {gene.detail.lower()}"
-    return Finding("her2", gene.label, f"{score}; {detail}", tuple(sorted({*scored.spans, *gene.spans})), rule_id(gene))
+    return Finding("her2", gene.label, f"{score}; {detail}", tuple(sorted({*stain.spans, *gene.spans})), rule_id(gene))

@@ -275,7 +275,7 @@ def without_cut_offs(document: Document  # a prepared report
             spans.append(match.span())
     return document.with_lower(blanked(document.lower, sorted(spans))) if spans else document
 
-# %% ../../nbs/api/18_rules.receptors.ipynb #ed0b84b5
+# %% ../../nbs/api/18_rules.receptors.ipynb #42953981
 _EMPTIED_BOX = re.compile(r"[\[(]\s{0,3}[\])](?=\s{5})")
 
 
