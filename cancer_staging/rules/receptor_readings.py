@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from .receptor_mentions import MarkerGroup
-from .receptor_phrases import (ALL_CATEGORIES, AMOUNT, BOTH_CHOICES, EXPRESSED_AFTER, EXPRESSION_AFTER, GAP_BREAKS, HER2_RESULT, HORMONE_RESULT, HYBRIDISATION, IMMUNOSTAIN, KI67_BEFORE, KI67_RESULT, KI67_STOPS, LOWER_BOUND,
+from .receptor_phrases import (ALL_CATEGORIES, AMOUNT, BOTH_CHOICES, COMPONENT, EXPRESSED_AFTER, EXPRESSION_AFTER, GAP_BREAKS, HER2_RESULT, HORMONE_RESULT, HYBRIDISATION, IMMUNOSTAIN, KI67_BEFORE, KI67_RESULT, KI67_STOPS, LOWER_BOUND, OPEN_BOUND,
                                                    METHOD_AFTER, OTHER_GENE, RESULT_BEFORE, RESULT_ENDS, UPPER_BOUND)
 
 # %% auto #0
@@ -72,7 +72,8 @@ def read_percent(stated: str  # such as `>95%`, `10-75 %`, `less than 1%`
     if len(numbers) > 1:
         return Percentage(f"{numbers[0]:g}-{numbers[-1]:g}%", numbers[0], numbers[-1])
     if UPPER_BOUND.match(stated):
-        return Percentage(f"<{numbers[-1]:g}%", None, numbers[-1])
+        bound = "<=" if OPEN_BOUND.match(stated) else "<"
+        return Percentage(f"{bound}{numbers[-1]:g}%", None, numbers[-1])
     if LOWER_BOUND.match(stated):
         return Percentage(f">{numbers[-1]:g}%", numbers[-1], 100.0)
     return Percentage(f"{numbers[0]:g}%", numbers[0], numbers[0])
@@ -83,7 +84,7 @@ def label_percent(percent: Percentage  # of nuclei that stain for ER or PR
     "Positive from 1 % of nuclei, negative below; None where a bound leaves it open."
     limit = CUT_POINTS["percent"]
     if percent.lowest is None:
-        return "negative" if percent.highest <= limit.positive_from else None
+        return "negative" if percent.highest < limit.positive_from or percent.highest == limit.positive_from and not percent.detail.startswith("<=") else None
     return limit.status(percent.highest)
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #2c1102fa
@@ -191,7 +192,7 @@ def read_after(lower: str,          # the folded report
     zero = _ZERO.match(lower, group.end, end)
     if zero:
         return MarkerReading("negative", "0", ResultKind.SCORE, group.end, zero.end())
-    reading: MarkerReading | None = _UNREAD
+    reading, phrased = _UNREAD, False
     for match in HORMONE_RESULT.finditer(lower, group.end, end):
         name, kind = match.lastgroup, reading.kind
         if name == "control":
@@ -200,16 +201,20 @@ def read_after(lower: str,          # the folded report
             if reading.label is None:
                 return None
             break
-        if reading is not _UNREAD and match.start() - reading.stop > 60:
-            break
+        if reading is not _UNREAD and (match.start() - reading.stop > 60 or kind and COMPONENT.search(lower, reading.stop, match.start())):
+            break  # what follows is another result, or that of another component: `90% (DCIS), 0% (invasive)`
         if name in _WORDS:
             if kind is ResultKind.WORD or kind is ResultKind.PERCENT and match[0].startswith("immuno"):
                 break
             if BOTH_CHOICES.match(lower, match.end()) or lower.startswith(".", group.end) and not RESULT_ENDS.match(lower, match.end()):
                 return None
             more = _with_word(reading, name)
+            phrased = name == "positive" and not match[0].startswith("p")
         elif name == "percent":
             more = _with_percent(reading, match[0])
+            if phrased and label_percent(read_percent(match[0])) == "negative":
+                more = more._replace(label="negative", kind=ResultKind.PERCENT)  # `focal staining in fewer than 1% of cells`
+            phrased = False
         elif name == "crosses" and kind:
             continue  # of one part of the staining: `positive, 1+ 5%, 2+ 10%`
         elif name == "low":

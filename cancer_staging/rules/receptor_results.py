@@ -179,8 +179,9 @@ def _best_gene(results: list[MarkerResult]) -> MarkerResult | None:
     "The result of in situ hybridisation that decides: of equals a word before counts, and what is clear before the equivocal."
     best = best_result(results)
     if best and (best.kind is ResultKind.COUNT or best.label == "equivocal"):
-        clear = [result for result in results if result.kind is ResultKind.ISH and result.label != "equivocal" and result.rank >= best.rank]
-        return clear[0] if clear else best
+        words = [result for result in results if result.kind is ResultKind.ISH and result.rank >= best.rank]
+        clear = [result for result in words if result.label != "equivocal"]
+        return next(iter([*clear, *words]), best)
     return best
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .receptor_mentions import MarkerGroup, MarkerMention
 from .receptor_phrases import COMPONENT, NEGATIVE_WORD, PERCENTAGE, POSITIVE_WORD
-from .receptor_readings import CUT_POINTS, ki67_label, label_percent, label_score, MarkerReading, read_percent, ResultKind
+from .receptor_readings import CUT_POINTS, ki67_label, label_percent, label_score, MarkerReading, read_her2_after, read_percent, ResultKind
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
@@ -70,7 +70,7 @@ def _reading(marker: str, match: re.Match) -> MarkerReading | None:
 _LEAD = re.compile(r"\)?\s?(?:receptors?|status|expression|staining|stains?|studies|results?|\(?allred\)?|scores?|by\sihc|\(?respectively\)?|tumou?r\scells|\(s\)|\s){0,3}\s?(?:[:=(]|-\s(?=[a-z\d])|\b(?:is|are|were|was|shows?|showed|stain|(?:reported|interpreted|scored)\sas)\b|\s){0,3}(?:both\s)?\s{0,3}")
 _SEPARATOR = re.compile(r"(?P<slash>\s{0,2}[/|]\s{0,2})|\s?[,;&]\s?(?:and\s)?|\sand\s")
 _RESPECTIVELY = re.compile(r"[^.;\n]{0,70}?\brespectively")
-_PERCENTS_FOLLOW = re.compile(r"\s(?:in\s(?:about\s|approximately\s)?|\()")
+_PERCENTS_FOLLOW = re.compile(r"\s(?:in\s(?:about\s|approximately\s)?|\()|,?\s\(?respectively[\s:,]{1,2}")
 
 
 class ValueSeries(NamedTuple):
@@ -205,7 +205,7 @@ class MarkerTable(NamedTuple):
     entries: list[TableEntry]
 
 
-_HEAD_TAIL = re.compile(r"\s?(?:\(?%\)?|:|status|result|ihc)?\s?")  # what may stand beside a name in its column head
+_HEAD_TAIL = re.compile(r"\s?(?:\(?%\)?|:|status|result|ihc|(?:dual\s)?[fcsd]?ish)?\s?")  # what may stand beside a name in its column head
 _BLANK_LINE = re.compile(r"\s{0,240}|(?=[^\n]{0,40}(?:--|==))[\s|+:=-]{1,240}")  # or a rule
 _BARE_NUMBER = re.compile(r"\d{1,2}(?:\.\d)?")
 _BETWEEN_NAMES = re.compile(r"[\s,/|&]{0,12}")
@@ -225,12 +225,18 @@ def _head(lower: str, text: str, line: TableCell, names: list[MarkerMention]) ->
 
 # %% ../../nbs/api/18_rules.receptor_series.ipynb #177ba7c4
 def _cell_value(lower: str, name: MarkerMention, cell: TableCell) -> MarkerReading | None:
-    "The marker's value in a cell; Ki-67 may be a bare number."
+    "The marker's value in a cell; a bare number is a percent of Ki-67, or under a head with the sign."
+    heading = lower[name.end:name.end + 10].split("|")[0].split("\n")[0]
+    if name.marker == "her2" and "ish" in heading:
+        return next((reading for reading in read_her2_after(lower, MarkerGroup(cell.start, cell.start, ("her2",)), cell.end) if reading.label), None)
     value = SERIES_VALUE.match(lower, *cell)
     if value:
         return _reading(name.marker, value)
-    number = name.marker == "ki67" and _BARE_NUMBER.fullmatch(lower, *cell)
-    return MarkerReading(number[0], f"{number[0]}%", ResultKind.PERCENT, *number.span()) if number else None
+    number = (name.marker == "ki67" or "%" in heading and name.marker != "her2") and _BARE_NUMBER.fullmatch(lower, *cell)
+    if not number:
+        return None
+    percent = read_percent(f"{number[0]}%")
+    return MarkerReading(ki67_label(percent) if name.marker == "ki67" else label_percent(percent), percent.detail, ResultKind.PERCENT, *number.span())
 
 
 def _line_entries(lower: str, text: str, line: TableCell, columns: list[MarkerMention | None], single: bool) -> list[TableEntry]:
@@ -285,7 +291,7 @@ def find_tables(text: str,                      # the report as printed: folded 
         first = mentions[index]
         line = _line(lower, lower.rfind("\n", max(0, first.start - _LONGEST_LINE), first.start) + 1 or max(0, first.start - _LONGEST_LINE))
         names = [name for name in mentions[index:index + 8] if name.start < line.end]
-        if len({name.marker for name in names}) == len(names) > 1:
+        if len({name.marker for name in names}) > 1:
             table = _table(lower, text, line, names)
             if table:
                 tables.append(table)

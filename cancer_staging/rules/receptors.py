@@ -251,13 +251,16 @@ def find_hybridisation(document: Document,         # a prepared report
             passed = reading.stop
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #7f752d52
+_RESPECTIVELY = re.compile(r"[^.;\n]{0,70}?\d\s?%[^.;\n]{0,70}?\d\s?%[^.;\n%]{0,30}\brespectively")
+
+
 def find_ki67(lower: str,                 # the folded report
               groups: list[MarkerGroup],  # its markers
               ) -> Iterator[MarkerResult]:
     "Every Ki-67 percent, in order."
     for index, group in enumerate(groups):
-        if group.markers != ("ki67",) or LEGEND_RANGES.match(lower, group.end):
-            continue
+        if group.markers != ("ki67",) or LEGEND_RANGES.match(lower, group.end) or _RESPECTIVELY.match(lower, group.end):
+            continue  # the percents of `ER, PR and Ki-67 are 90%, 10% and 25%, respectively` are not told apart here
         reading = read_ki67(lower, group, min(_following(lower, groups, index), group.end + 110))
         if reading:
             before = reading.start < group.start
@@ -275,7 +278,7 @@ def without_cut_offs(document: Document  # a prepared report
             spans.append(match.span())
     return document.with_lower(blanked(document.lower, sorted(spans))) if spans else document
 
-# %% ../../nbs/api/18_rules.receptors.ipynb #42953981
+# %% ../../nbs/api/18_rules.receptors.ipynb #86701097
 _EMPTIED_BOX = re.compile(r"[\[(]\s{0,3}[\])](?=\s{5})")
 
 
