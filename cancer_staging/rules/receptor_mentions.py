@@ -53,7 +53,7 @@ RESULT_IN_SMALL = PatternTable(
     Pattern("word", r"[\s-](?:positive|negative|status)\b", (" positive", "-negative breast cancer", " status"), (" visit",)),
     anchored=True)
 
-# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #4d026afc
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #85fe6e42
 HOMONYM_BEFORE = PatternTable(
     "receptors.homonym_before",
     Pattern("er", r"\b(?:seen|present\w{0,3}|came|went|brought|taken|rushed|admitted|transferred|sent|evaluated|treated|arriv\w{2,3}|visit\w{0,3}|referred|returned|discharged)\s(?:\w{1,12}\s){0,3}?(?&way)",
@@ -63,7 +63,7 @@ HOMONYM_BEFORE = PatternTable(
     Pattern("pr", r"(?:partial\sresponse|per\srectum)\s?\(", ("partial response (", "per rectum ("), ("progesterone receptor (",)),
     parts={"way": r"(?:in|to|at|from|via|through|into)\s(?:the\s|our\s|an?\s)?"}, frame=r"(?:(?&er)|(?&pr))$")
 
-# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #625f6f2c
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #444a375f
 HOMONYM_AFTER = PatternTable(
     "receptors.homonym_after",
     Pattern("er", r"visit|physician|doctor|admission|room|nurse|staff|team|notes?|last\s(?:week|night|month|year)|yesterday|today|follow|tablets?|\d{1,4}\s?mg", (" last week", " visit: negative", " physician", " 500 mg"), (" positive", " 90%")),
@@ -169,7 +169,7 @@ LEGEND_RANGES = PatternTable(
             (". positive. 10-100%. low positive. 1-9%", ". low positive. <17%. intermediate positive. 17"), (": positive 90%", ": positive 90%, strong")),
     parts={"first": "positive|negative|low|high", "second": "low|weak|weakly|high|intermediate|borderline|equivocal", "limit": r"[\s.:=]{1,4}[<>]?\s?=?\s?\d"}, anchored=True)
 
-# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #990a3944
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #d9f97a31
 SHARE_OF_TUMORS = PatternTable(
     "receptors.share_of_tumors",
     Pattern("general", r"in\s(?:about\s|approximately\s|roughly\s|up\sto\s|~\s?)?\d{1,2}(?:\s?%?\s?(?:-|to)\s?\d{1,2})?\s?%\sof\s(?:\w{3,12}\s){0,3}(?:carcinomas|cancers|tumou?rs\b(?!\scell)|patients|cases|women)\b",

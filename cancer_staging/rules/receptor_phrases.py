@@ -137,14 +137,14 @@ HYBRIDISATION = PatternTable(
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #776da591
 IMMUNOSTAIN = PatternTable("receptors.immunostain", Pattern("named", r"\bihc|immuno|hercep", ("by ihc", "immunohistochemistry", "herceptest"), ("by fish",), "HercepTest is one"))
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #e11cd1a5
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #91c9b38d
 METHOD_AFTER = PatternTable(
     "receptors.method_after",
     Pattern("ish", r"(?:dual\s)?(?:[fcsd]?ish\b|(?:fluorescen\w{1,3}\s)?in[\s-]situ)", (" by fish", " on dual ish", " by in situ hybridization"), (" in situ",)),
     Pattern("ihc", r"ihc\b|immuno", (" by ihc", " by immunohistochemistry"), (" on slide a",)),
     frame=r"\s(?:by|on|with|using|per)\s(?:(?&ish)|(?&ihc))", anchored=True)
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #f2a4c4ef
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #78cab1f0
 HER2_CATEGORY = PatternTable(
     "receptors.her2_category",
     Pattern("ultralow", r"ultra[\s-]?low", ("-ultralow", " ultra-low."), ("-low",)),
@@ -159,13 +159,13 @@ BOTH_CHOICES = PatternTable(
     "receptors.both_choices",
     Pattern("other", r"(?<=tive)[\s/|]{0,2}(?:[oqa0]\s?)?(?:negative|positive)\b", ("positive/negative", "negative o positive"), ("positive. negative", "positive, her2 negative"), "a form that prints both choices has no result"))
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #9dcd036b
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #27b08e61
 ALL_CATEGORIES = PatternTable(
     "receptors.all_categories",
     Pattern("general", r"equivocal[^.;\n]{0,24}\bpositive", (" (score 0/1+) equivocal (score 2+) and positive (score 3+)",), (" (score 1+)", " (1+). equivocal on biopsy")),
     frame=r"[^.;\n]{0,24}\b(?&general)", anchored=True)
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #c2809cf3
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #9d9d5e83
 RESULT_ENDS = PatternTable(
     "receptors.result_ends",
     Pattern("ends", r"[\s.]{0,3}(?:[^\sa-z.]|$|\n)|\s?\.", (" (90%)", ".", ", 80%"), (" family history",)),
@@ -221,7 +221,7 @@ RESULT_BEFORE = PatternTable(
            "of_cells": r"\s(?:of\s)?(?:the\s)?(?:\w{5,9}\s){0,2}(?:nuclei|cells)\s(?:(?:are|were|is)\s)?(?:stain\w{0,3}|show\w{0,3}|express\w{0,3}|label\w{0,4}|mark\w{0,3}|positive|immunoreactive|reactive)\s(?:(?:positiv\w{1,4}|nuclear|strong\w{0,2}|weak\w{0,2}|staining|expression|reactivity)\s){0,3}(?:for|of|with|to)?",
            "staining": r"staining|reaction|reactivity|expression|immunostaining|results?|both", "lack": r"no|lack\sof|loss\sof|absence\sof|absent|without|lacks"})
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #2fa47296
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #759abb2f
 EXPRESSION_AFTER = PatternTable(
     "receptors.expression_after",
     Pattern("expression", r"(?:nuclear\s)?(?:expression|staining|reactivity|immunoreactivity|overexpression|positivity)", (" expression", " staining"), (" testing",)),
@@ -278,7 +278,7 @@ COMPONENT_AFTER = PatternTable(
     "receptors.component_after",
     Pattern("other", r"\b(?:dcis|in[\s-]situ(?!\shybrid)|benign|normal|internal\scontrol|udh|usual\sduct)", (" in dcis", " (in situ)", " benign glands"), (" in invasive tumor", " by in situ hybridization", " in abnormal cells")))
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #81f1c88c
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #adcf988e
 FOCUS = PatternTable(
     "receptors.focus",
     Pattern("larger", r"\b(?:larger|largest|dominant|main|index|bigger)\s(?:\w{3,12}\s)?(?&kind)", ("the largest focus: ", "main tumor: "), ("larger than",)),
@@ -295,7 +295,7 @@ TEST_BRACKET = PatternTable(
     Pattern("test", r"cut-?\s?off|clone|in\scontrol|is\s(?:considered\s)?positive|positive\s?(?:if\s)?[<>=]{1,2}", ("(cut-off 1%)", "(clone sp1)", "(>1% is considered positive)", "(positive if >1%)"), ("(positive, 90%)", "clone sp1", "(3+)")),
     frame=r"\([^()\n]{0,60}(?&test)[^()\n]{0,60}\)")
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #b645e320
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #699f9e5d
 TRIPLE = PatternTable(
     "receptors.triple",
     Pattern("negative", r"triple[\s-]{1,3}neg\w{0,5}|\btnbc\b", ("triple negative", "triple-neg.", "triple - negative", "tnbc"), ("triple test",)),

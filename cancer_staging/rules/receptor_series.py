@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from .receptor_mentions import MarkerGroup, MarkerMention
@@ -67,7 +66,8 @@ def _reading(marker: str, match: re.Match) -> MarkerReading | None:
     return MarkerReading(label, detail, kind, *at)
 
 # %% ../../nbs/api/18_rules.receptor_series.ipynb #132bd13f
-_LEAD = re.compile(r"\)?\s?(?:receptors?|status|expression|staining|stains?|studies|results?|\(?allred\)?|scores?|by\sihc|\(?respectively\)?|tumou?r\scells|\(s\)|\s){0,3}\s?(?:[:=(]|-\s(?=[a-z\d])|\b(?:is|are|were|was|shows?|showed|stain|(?:reported|interpreted|scored)\sas)\b|\s){0,3}(?:both\s)?\s{0,3}")
+_LEAD_WORDS = re.compile(r"\)?\s?(?:receptors?|status|expression|staining|stains?|studies|results?|scores?|\(?allred\)?|by\sihc|\(?respectively\)?|tumou?r\scells|\(s\)|\s){0,3}")
+_LEAD_SIGNS = re.compile(r"\s?(?:[:=(]|-\s(?=[a-z\d])|\b(?:is|are|were|was|shows?|showed|stain|(?:reported|interpreted|scored)\sas)\b|\s){0,3}(?:both\s)?\s{0,3}")
 _SEPARATOR = re.compile(r"(?P<slash>\s{0,2}[/|]\s{0,2})|\s?[,;&]\s?(?:and\s)?|\sand\s")
 _RESPECTIVELY = re.compile(r"[^.;\n]{0,70}?\brespectively")
 _PERCENTS_FOLLOW = re.compile(r"\s(?:in\s(?:about\s|approximately\s)?|\()|,?\s\(?respectively[\s:,]{1,2}")
@@ -88,19 +88,18 @@ class ValueSeries(NamedTuple):
 def _series_at(lower: str, at: int, end: int) -> ValueSeries:
     "The values that stand in a row from `at`."
     values: list[re.Match] = []
-    slashed, stop = True, at
+    slashed, stop, separator = True, at, None
     while len(values) < 8:
         value = SERIES_VALUE.match(lower, at, end)
         if not value:
             break
-        if values and not last["slash"]:
-            slashed = False
+        slashed = slashed and (separator is None or separator["slash"] is not None)
         values.append(value)
         stop = value.end()
-        last = _SEPARATOR.match(lower, stop, end)
-        if not last:
+        separator = _SEPARATOR.match(lower, stop, end)
+        if not separator:
             break
-        at = last.end()
+        at = separator.end()
     return ValueSeries(values, slashed, stop)
 
 # %% ../../nbs/api/18_rules.receptor_series.ipynb #1ced5f29
@@ -112,7 +111,8 @@ def read_series(lower: str,          # the folded report
     markers = group.markers
     if len(markers) < 2:
         return None
-    series = _series_at(lower, _LEAD.match(lower, group.end, end).end(), end)
+    lead = _LEAD_SIGNS.match(lower, _LEAD_WORDS.match(lower, group.end, end).end(), end)
+    series = _series_at(lower, lead.end(), end)
     told = _RESPECTIVELY.match(lower, group.end, end)
     if len(series.values) == 1 and told and series.values[0]["percent"] is None:
         return _shared_word(lower, markers, series.values[0], end)

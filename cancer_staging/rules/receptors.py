@@ -278,7 +278,7 @@ def without_cut_offs(document: Document  # a prepared report
             spans.append(match.span())
     return document.with_lower(blanked(document.lower, sorted(spans))) if spans else document
 
-# %% ../../nbs/api/18_rules.receptors.ipynb #86701097
+# %% ../../nbs/api/18_rules.receptors.ipynb #6d0bc2f6
 _EMPTIED_BOX = re.compile(r"[\[(]\s{0,3}[\])](?=\s{5})")
 
 
