@@ -43,7 +43,7 @@ def test_evidence_is_the_text():
     found = GRAMMAR.read(report)
     assert {name: [report[start:end] for start, end in finding.evidence] for name, finding in found.items()} == {
         "er": ["Estrogen receptor (ER): Positive (90%)"],
-        "her2": ["HER2: equivocal (2+)", "HER2 FISH ratio: 1.3"],
+        "her2": ["HER2: equivocal (2+)", "HER2 FISH ratio: 1.3 \u2013 not amplified"],
         "ki67": ["Ki\u201167: 12 %"],
     }
 

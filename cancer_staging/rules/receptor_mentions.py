@@ -13,17 +13,19 @@ from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['FULL_NAME', 'MARKER_CUES', 'ABBREVIATION', 'RESULT_IN_SMALL', 'NAME_TAIL', 'LEGEND_BEFORE', 'LEGEND_AFTER',
-           'LEGEND_RANGES', 'MarkerMention', 'find_marker_mentions', 'is_legend', 'MarkerGroup', 'group_mentions']
+__all__ = ['FULL_NAME', 'MARKER_CUES', 'ABBREVIATION', 'RESULT_IN_SMALL', 'HOMONYM_BEFORE', 'HOMONYM_AFTER', 'NAME_TAIL',
+           'LEGEND_BEFORE', 'LEGEND_AFTER', 'LEGEND_RANGES', 'SHARE_OF_TUMORS', 'MarkerMention', 'find_marker_mentions',
+           'is_legend', 'MarkerGroup', 'group_mentions']
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #c9b7f17d
-_FULL_CUES = ("estrogen", "oestro", "estroge", "progest", "proges ", "procest",
+_FULL_CUES = ("estrogen", "estróg", "östrog", "œstrog", "oestro", "estroge", "progest", "proges ", "procest",
               "her2", "her-", "her 2", "her/2", "her.2", "er2/", "er-2/", "herz", "her2n", "hercep", "hexcep", "erbb", "erb-", "erb b", "erb82", "erb-8", "erb2",
               "ki-67", "ki67", "ki 67", "ki -67", "ki - 67", "kl-67", "kl67", "k1-67", "kj-67", "mib-1", "mib1", "mib 1", "mib-l", "mib-i", "mib -1", "mib - 1")
 FULL_NAME = PatternTable(
     "receptors.full_name",
     Pattern("er", r"o?estro?[gc]\w{0,5}", ("estrogen receptor", "oestrogen", "estrocen"), ("estradiol",)),
-    Pattern("pr", r"pro[gc]es\s?\w{2,8}", ("progesterone receptor", "proges terone", "procesterone"), ("progression", "process")),
+    Pattern("er", r"(?:ö|œ|oe|e)str[oó]g[eéè]{1,2}n\w{0,14}", ("östrogenrezeptoren", "œstrogènes", "estrógenos"), ("östradiol",), "German, French, Spanish"),
+    Pattern("pr", r"pro[gc]es\s?\w{2,16}", ("progesteronrezeptoren", "progesterone receptor", "proges terone", "procesterone"), ("progression", "process")),
     Pattern("her2", r"h?er[\s-]{0,2}\.?[\s/-]{0,2}(?:2|[il1z](?=[\s./-]{0,2}(?&neu)))(?:[\s./,-]{0,3}(?&neu)\b)?", ("her2", "her-2/neu", "her 2 neu", "her2lneu", "her-z/neu", "er-2/neu"), ("her own", "her-1", "herceptin"),
             "OCR reads 2 as z, i or l: believed before 'neu' only"),
     Pattern("her2", r"he[rx]c\s?ep\s?-?test\w{0,2}", ("herceptest", "herc ep-test", "hexceptest"), ("herceptin",), "the assay by name; the drug is no result"),
@@ -34,14 +36,14 @@ FULL_NAME = PatternTable(
     parts={"neu": r"[il1]?n[ec][uo]"}, anchored=True)
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #61892dcc
-_ER_CUES = (*(lead + "er" for lead in " \n(/-.,;:*[_=+\"'|>\u2022\u00b7\u25cf"), " ler", " ier", "(ler", "\nler", "\nier")  # with a sign before it: many words end in 'er'
-_PR_CUES = (*("pr" + tail for tail in " :,.-+(/;=)]\n"), "pr's", "prs", "pgr", "pg r")                                          # with a sign behind it: none ends in 'pr'
+_ER_CUES = (*(lead + "er" for lead in " \n(/-.,;:*[_=+\"'|>~^\\&#\u2022\u00b7\u25cf"), " ler", " ier", "(ler", "\nler", "\nier")  # with a sign before it: many words end in 'er'
+_PR_CUES = (*("pr" + tail for tail in " :,.-+(/;=)]\n|~^&"), "prpos", "prneg", "pr's", "prs", "pgr", "pg r")                                          # with a sign behind it: none ends in 'pr'
 MARKER_CUES = (*_FULL_CUES, *_ER_CUES, *_PR_CUES)
 ABBREVIATION = PatternTable(
     "receptors.abbreviation",
-    Pattern("er", r"[li]?er(?:'?s)?(?![a-z0-9])", ("er: positive", "er's", "ler positive"), ("era", "er2"), "OCR takes a line beside 'ER' for a letter"),
-    Pattern("pr", r"p(?:g\s?)?r(?:'?s)?(?![a-z0-9])", ("pr: 5%", "pgr", "pg r positive", "prs"), ("prior", "pr1")),
-    anchored=True)
+    Pattern("er", r"[li]?er(?:'?s)?(?:(?![a-z0-9])|(?&stuck))", ("er: positive", "er's", "ler positive", "erpos, prneg"), ("era", "er2", "erposition"), "OCR takes a line beside 'ER' for a letter"),
+    Pattern("pr", r"p(?:g\s?)?r(?:'?s)?(?:(?![a-z0-9])|(?&stuck))", ("pr: 5%", "pgr", "pg r positive", "prs", "prneg."), ("prior", "pr1")),
+    parts={"stuck": r"(?=(?:pos|neg)\b)"}, anchored=True)
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #4f51ee35
 RESULT_IN_SMALL = PatternTable(
@@ -50,6 +52,23 @@ RESULT_IN_SMALL = PatternTable(
     Pattern("pair", r"\s?/\s?(?:pr|pgr|er)\b", ("/pr positive", " / er"), ("/or",)),
     Pattern("word", r"[\s-](?:positive|negative|status)\b", (" positive", "-negative breast cancer", " status"), (" visit",)),
     anchored=True)
+
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #85fe6e42
+HOMONYM_BEFORE = PatternTable(
+    "receptors.homonym_before",
+    Pattern("er", r"\b(?:seen|present\w{0,3}|came|went|brought|taken|rushed|admitted|transferred|sent|evaluated|treated|arriv\w{2,3}|visit\w{0,3}|referred|returned|discharged)\s(?:\w{1,12}\s){0,3}?(?&way)",
+            ("patient seen in ", "presented to the ", "she was brought by ambulance to "), ("expression was seen. ", "sent for "), "the emergency room"),
+    Pattern("er", r"\b(?:via|through|referred\sby|(?:was|were|been)\sin)\s(?:the\s)?", ("admitted via ", "through the ", "was in the ", "referred by "), ("for ", "positive in the ")),
+    Pattern("er", r"(?:emergency\s(?:room|department)|endoplasmic\sreticulum|extended[\s-]release)\s?\(", ("emergency room (",), ("estrogen receptor (",)),
+    Pattern("pr", r"(?:partial\sresponse|per\srectum)\s?\(", ("partial response (", "per rectum ("), ("progesterone receptor (",)),
+    parts={"way": r"(?:in|to|at|from|via|through|into)\s(?:the\s|our\s|an?\s)?"}, frame=r"(?:(?&er)|(?&pr))$")
+
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #444a375f
+HOMONYM_AFTER = PatternTable(
+    "receptors.homonym_after",
+    Pattern("er", r"visit|physician|doctor|admission|room|nurse|staff|team|notes?|last\s(?:week|night|month|year)|yesterday|today|follow|tablets?|\d{1,4}\s?mg", (" last week", " visit: negative", " physician", " 500 mg"), (" positive", " 90%")),
+    Pattern("pr", r"partial\sresponse|exam\w{0,7}|bleed\w{0,3}|interval|\d{2,3}\s?bpm|wave|segment|prolongation", (" interval", ") exam", " bleeding"), (" expression",), "of the rectum, or in an electrocardiogram"),
+    frame=r"\)?[\s:=-]{1,3}(?:(?&er)|(?&pr))\b", anchored=True)
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #37caca17
 class MarkerMention(NamedTuple):
@@ -68,6 +87,12 @@ def _full_names(document: Document) -> Iterator[MarkerMention]:
             yield MarkerMention(start, name.end(), name.lastgroup)
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #4ace32db
+def _is_homonym(lower: str, start: int, end: int, marker: str) -> bool:
+    "Whether the two letters stand for something else: the emergency room, a partial response."
+    before, after = HOMONYM_BEFORE.search(lower, max(0, start - 60), start), HOMONYM_AFTER.match(lower, end)
+    return bool(before and before[marker] is not None or after and after[marker] is not None)
+
+
 _BARCODE = re.compile(r"\d\w?-$")  # before a name: `TCGA-AB-1234-01A-PR`
 
 
@@ -77,21 +102,23 @@ def _abbreviations(document: Document) -> Iterator[MarkerMention]:
     starts = [*(lead + 1 for lead in document.hits(*_ER_CUES)), *document.hits(*_PR_CUES)]
     if not lower.startswith("p"):
         starts.append(0)  # no sign stands before an 'ER' that begins the report
+    if lower.endswith("pr"):
+        starts.append(len(lower) - 2)  # nor behind a 'PR' that ends it
     for start in starts:
         name = ABBREVIATION.match(lower, start)
         if not name or start and lower[start - 1].isalnum() or _BARCODE.search(lower, max(0, start - 5), start):
             continue
         word, end = name[0], name.end()
-        meant = text[end - 2:end].isupper() or "'" in word or word[-1] == "s" or RESULT_IN_SMALL.match(lower, end)
-        if meant and (len(word) == 2 or word[0] == "p" or text[start + 1:start + 3] == "ER"):
+        meant = text[end - 2:end].isupper() or "'" in word or word[-1] == "s" or word[:2] == "pg" or RESULT_IN_SMALL.match(lower, end)
+        if meant and (len(word) == 2 or word[0] == "p" or "ER" in text[start:start + 3]) and not _is_homonym(lower, start, end, name.lastgroup):
             yield MarkerMention(start, end, name.lastgroup)
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #408b8c37
 NAME_TAIL = PatternTable(
     "receptors.name_tail",
-    Pattern("word", r"receptor?\w{0,2}|rec\b", (" receptors", " recepto", " rec "), (" recurrence",)),
+    Pattern("word", r"re[cz]eptor?\w{0,2}|rec\b", (" receptors", " recepto", " rec "), (" recurrence",)),
     Pattern("word", r"protein|oncoprotein|onco-protein|antigen|gene\b|oncogene", (" oncoprotein", " gene "), (" general",)),
-    Pattern("word", r"status|assay|stain|analysis|marker", (" status", "-assay", " (stain)"), (" state",)),
+    Pattern("word", r"status|assay|stain\b|analysis|marker", (" status", "-assay", " (stain)"), (" state",)),
     Pattern("word", r"proliferat\w{2,3}|labell?ing|index", (" proliferation", " labeling", " index"), (" label",)),
     frame=r"(?:[\s._-]{0,3}(?:\(?(?&word)\)?)){1,3}", anchored=True)
 
@@ -142,6 +169,13 @@ LEGEND_RANGES = PatternTable(
             (". positive. 10-100%. low positive. 1-9%", ". low positive. <17%. intermediate positive. 17"), (": positive 90%", ": positive 90%, strong")),
     parts={"first": "positive|negative|low|high", "second": "low|weak|weakly|high|intermediate|borderline|equivocal", "limit": r"[\s.:=]{1,4}[<>]?\s?=?\s?\d"}, anchored=True)
 
+# %% ../../nbs/api/18_rules.receptor_mentions.ipynb #d9f97a31
+SHARE_OF_TUMORS = PatternTable(
+    "receptors.share_of_tumors",
+    Pattern("general", r"in\s(?:about\s|approximately\s|roughly\s|up\sto\s|~\s?)?\d{1,2}(?:\s?%?\s?(?:-|to)\s?\d{1,2})?\s?%\sof\s(?:\w{3,12}\s){0,3}(?:carcinomas|cancers|tumou?rs\b(?!\scell)|patients|cases|women)\b",
+            ("is positive in about 70% of breast cancers", "amplified in 15-20 % of all breast tumors"), ("positive in 70% of tumor cells", "in 90% of the tumors cells"), "how many tumors have it"),
+    frame=r"[^.;\n]{0,60}\b(?&general)", anchored=True)
+
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #1edced0f
 def is_legend(lower: str,                            # the folded report
               mention: MarkerMention | MarkerGroup,  # a marker's name
@@ -150,6 +184,8 @@ def is_legend(lower: str,                            # the folded report
     start, end = mention.start, mention.end
     if "result value" in lower[max(0, start - 170):start] or "criteria" in lower[max(0, start - 40):start]:
         return True  # a form's list of markers; a definition
+    if SHARE_OF_TUMORS.match(lower, end):
+        return True  # `HER2 is amplified in 20% of carcinomas`
     return bool(LEGEND_AFTER.match(lower, end) or LEGEND_RANGES.match(lower, end) or LEGEND_BEFORE.search(lower, max(0, start - 24), start))
 
 # %% ../../nbs/api/18_rules.receptor_mentions.ipynb #18203bb3

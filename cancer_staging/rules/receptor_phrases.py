@@ -10,33 +10,43 @@ import re
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['AMOUNT', 'HORMONE_RESULT', 'HER2_RESULT', 'SLIPPED_RESULT', 'HYBRIDISATION', 'IMMUNOSTAIN', 'BOTH_CHOICES',
-           'OTHER_SUBJECT', 'KI67_STOPS', 'OTHER_GENE', 'MANY_TUMORS', 'RESULT_BEFORE', 'GAP_BREAKS', 'KI67_RESULT',
-           'KI67_BEFORE', 'EARLIER_SPECIMEN', 'EXPRESSION_ASSAY', 'COMPONENT', 'COMPONENT_AFTER', 'TEST_CUES',
-           'TEST_BRACKET', 'TRIPLE_NEGATIVE']
+__all__ = ['PERCENTAGE', 'AMOUNT', 'OPEN_BOUND', 'UPPER_BOUND', 'LOWER_BOUND', 'NEGATIVE_WORD', 'POSITIVE_WORD', 'HORMONE_RESULT',
+           'HER2_RESULT', 'SLIPPED_RESULT', 'HYBRIDISATION', 'IMMUNOSTAIN', 'METHOD_AFTER', 'HER2_CATEGORY',
+           'CATEGORY_IN_GENERAL', 'BOTH_CHOICES', 'ALL_CATEGORIES', 'RESULT_ENDS', 'OTHER_SUBJECT', 'KI67_STOPS',
+           'OTHER_GENE', 'MANY_TUMORS', 'RESULT_BEFORE', 'EXPRESSION_AFTER', 'EXPRESSED_AFTER', 'GAP_BREAKS',
+           'KI67_RESULT', 'KI67_BEFORE', 'EARLIER_SPECIMEN', 'EXPRESSION_ASSAY', 'COMPONENT', 'COMPONENT_AFTER',
+           'FOCUS', 'TEST_CUES', 'TEST_BRACKET', 'TRIPLE']
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #995bcdad
-_PERCENTAGE = {
-    "amount": r"[1-9]\s0|\d{1,3}(?:\.\d{1,2})?",  # OCR prints 10 as `1 0`
-    "bound": r"(?:less\sthan|greater\sthan|more\sthan|over|at\sleast|up\sto|>|<)\s?=?\s?",
-    "sign": r"%|percent\b|[z8]\s(?=nuclear|of\snuclear)",
-    "percentage": r"(?&bound)?(?<!\(0\s)(?<!\d\+\s)(?<![\d.])(?:(?&amount)\s?%?\s?(?:-|to|and)\s?)?(?<![\d.])(?&amount)\s?(?&sign)(?!\s(?:neutral|buffered|formalin))"}
+PERCENTAGE = {
+    "amount": r"[1-9]\s0|\d{1,3}(?:\.\d{1,2})?|\b(?:one|zero)(?=\sper)",  # OCR prints 10 as `1 0`
+    "upper": r"(?:less|lower|fewer)\s{1,2}than|under|below|at\smost|up\sto|not?\smore\sthan|<",
+    "lower": r"(?:greater|more|higher)\s{1,2}than|over|above|exceeding|in\sexcess\sof|at\sleast|not?\s(?:less|fewer)\sthan|>",
+    "bound": r"(?:(?&upper)|(?&lower))\s?=?\s?(?:the\s)?",
+    "sign": r"%|per\s?cent\b|[z8]\s(?=nuclear|of\snuclear)",
+    "range": r"(?&amount)\s?%?\s?(?:-|to)\s?|between\s(?&amount)\s?%?\sand\s",
+    "percentage": r"(?&bound)?(?<!\(0\s)(?<!\d\+\s)(?<![\d.])(?:(?&range))?(?<![\d.])(?&amount)\s?(?&sign)(?!\s(?:neutral|buffered|formalin))"}
 _PERCENT_ROWS = (
-    Pattern("percent", r"(?&percentage)", ("> 95%", "10 - 75%", "less than 1 percent", "1 0 %", "30z nuclear staining"), ("10% neutral buffered formalin", "grade 3", "score 2"), "8 and z before 'nuclear' are OCR's percent signs"),)
-AMOUNT = re.compile(_PERCENTAGE["amount"])  # each number of a percent
+    Pattern("percent", r"(?&percentage)", ("> 95%", "10 - 75%", "less than 1 percent", "1 0 %", "30z nuclear staining", "fewer than 1% of nuclei", "under one percent"), ("10% neutral buffered formalin", "grade 3", "score 2", "one of 12"), "8 and z before 'nuclear' are OCR's percent signs"),)
+AMOUNT = re.compile(PERCENTAGE["amount"])  # each number of a percent
+OPEN_BOUND = re.compile(r"at\smost|up\sto|not?\smore\sthan")  # an upper bound that may be reached
+UPPER_BOUND, LOWER_BOUND = re.compile(PERCENTAGE["upper"]), re.compile(PERCENTAGE["lower"])  # at the beginning of a percent
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #add63c62
 _PARTS = {
-    **_PERCENTAGE,
+    **PERCENTAGE,
     "lacking": r"not?|without|lacks?|loss\sof|absence\sof|absent|fails?\sto|failed\sto",
     "stained": r"express\w{0,4}|immunoreactiv\w{0,3}|reactiv\w{0,3}|stain\w{0,3}|positiv\w{0,3}|detected|found|identified|present",
     "of_control": r"(?:\s(?:and|or|&)\s(?:positive|negative)|\s(?:internal|external|tissue))?\s{0,2}(?:\w{1,9}\s)?cont",
-    "of_another": r"\s(?:cases|stained)|\s(?:for|to)\b(?!\s(?:her|ampl|over|gene|expression|protein|invasive))",
+    "of_another": r"\s(?:cases|stained|score|family|blood|culture|predictive)|\s(?:for|to)\b(?!\s(?:her|ampl|over|gene|expression|protein|invasive))",
     "own": r"(?!(?&of_control)|(?&of_another))"}  # the result is the marker's own
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #e0f6cb27
+# with what OCR makes of them, and as German, French, Spanish and Dutch reports have them
+NEGATIVE_WORD = r"n[eéco]g[ao][tl][il1](?:v\w{0,2}|fs?|ef)\b|\bneg\b"
+POSITIVE_WORD = r"p[o0]s{1,2}[il1]t[il1](?:[vy](?:e|es|i|ity|os?|as?)?|fs?|ef)\b|\bpos\b"
 _NEGATIVE_ROWS = (
-    Pattern("negative", r"n[eco]g[ao][tl][il1]v\w{0,2}\b|\bneg\b", ("negative", "ncgative", "nogative", "negatlve", "neg."), ("negative control", "negative for malignancy", "negligible")),
+    Pattern("negative", NEGATIVE_WORD, ("negative", "négatif", "negatief", "ncgative", "nogative", "negatlve", "neg."), ("negative control", "negative for malignancy", "negligible")),
     Pattern("negative", r"non-?\s?(?:immuno)?reactive|unreactive", ("nonreactive", "non-immunoreactive", "unreactive"), ("reactive",)),
     Pattern("negative", r"not?\s(?:\w{2,13}\s){0,2}(?:(?:intra)?nuclear|membran\w{1,4})\s\w{0,6}staining", ("no nuclear staining", "no significant membranous staining"), ("nuclear staining",)),
     Pattern("negative", r"(?&lacking)\s(?:\w{2,13}\s){0,2}(?:over-?)?(?&stained)", ("not overexpressed", "lacks expression", "no convincing reactivity", "not detected", "fails to express"), ("overexpressed", "not amplified")),
@@ -44,10 +54,9 @@ _NEGATIVE_ROWS = (
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #45d6d778
 _POSITIVE_ROWS = (
-    Pattern("positive", r"p[o0]s{1,2}[il1]t[il1][vy](?:e|es|i|ity|o)?\b|\bpos\b", ("positive", "p0sitive", "positlve", "positiy", "pos."), ("positive control", "positive for cytokeratin", "position", "post")),
+    Pattern("positive", POSITIVE_WORD, ("positive", "positiv", "positifs", "positivos", "p0sitive", "positlve", "positiy", "pos."), ("positive control", "positive for cytokeratin", "position", "post")),
     Pattern("positive", r"immuno-?reactive", ("immunoreactive",), ("reactive",)),
-    Pattern("positive", r"(?:strong|weak|moderate|focal|diffuse|patchy)\w{0,2}\s(?:\w{2,9}\s){0,2}(?:expression|staining|immunoreactiv\w{2,3}|reactiv\w{2,3})",
-            ("strong nuclear staining", "weak expression", "focal immunoreactivity"), ("strong cytoplasm",)),
+    Pattern("positive", r"strong\w{0,2}\s(?:\w{2,9}\s){0,2}(?:expression|staining|immunoreactiv\w{2,3}|reactiv\w{2,3})", ("strong nuclear staining", "strong expression"), ("strong cytoplasm", "not strong")),
     Pattern("positive", r"(?:over-?)?expressed\b|over-?expression\s(?:is\s)?(?:present|seen|identified|detected)", ("overexpressed", "overexpression is present"), ("express", "overexpression is absent")))
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #2dd76b4f
@@ -55,23 +64,33 @@ _PENDING_ROWS = (
     Pattern("pending", r"p[ec]nding|to\sfollow|will\sbe|\bordered|deferred|request", ("pending", "pcnding", "results to follow", "will be reported", "ordered", "deferred to addendum"), ("depend", "border")),
     Pattern("pending", r"has\sbeen\ssent|sent\sfor|recommend|please", ("has been sent for fish", "please see addendum", "recommend repeat study"), ("presented",)),
     Pattern("pending", r"not\s(?:yet\s)?(?:performed|done|available|assessed|applicable|evaluated|submitted|ordered|interpretable|determined)", ("not yet performed", "not available", "not interpretable"), ("not expressed", "not seen")),
-    Pattern("pending", r"cannot|unable|insufficient|\bn/a\b", ("cannot be assessed", "insufficient tumor", "n/a"), ("can be", "sufficient")),
+    Pattern("pending", r"cannot|could\snot\sbe|unable|insufficient|\bn/a\b", ("cannot be assessed", "could not be performed", "insufficient tumor", "n/a"), ("can be", "sufficient")),
     Pattern("pending", r"defined\sas|(?:is|are)\sconsidered|reference|guideline|developed|scoring\s|interpretation\sof|for\sall|carcinomas\swith",
             ("is defined as", "are considered positive", "reference range", "per asco/cap guidelines", "was developed by"), ("definite",), "explains the assay, not the tumor"),
     Pattern("pending", r"o\snegative|\[\s?\]", ("er o negative o positive", "[ ] positive"), ("[x] positive",), "the empty boxes of a form; OCR reads them as o"))
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #69a2b05d
-_DOUBTFUL = Pattern("borderline", r"equivocal|indeterminate", ("equivocal", "indeterminate"))
+_CONTROL = Pattern("control", r"(?:(?:positive|negative|internal|external)\s)?controls?\s(?:(?:is|are|was|were|stains?|stained)\s)?(?:positive|negative)", ("positive control positive", "controls are negative"), ("positive controls worked", "tumor positive"), "the result of the control, not of the tumor")
+_DOUBTFUL_ROWS = (
+    Pattern("borderline", r"(?<!n)equivocal|indeterminate", ("equivocal", "indeterminate"), ("unequivocally positive",)),
+    Pattern("borderline", r"bor\s?derline", ("borderline", "bor derline"), ("border",)))
 HORMONE_RESULT = PatternTable(
     "receptors.hormone_result",
-    *_PENDING_ROWS, *_PERCENT_ROWS, *_NEGATIVE_ROWS, _DOUBTFUL,
-    Pattern("borderline", r"bor\s?derline", ("borderline", "bor derline"), ("border",)),
+    _CONTROL, *_PENDING_ROWS, *_PERCENT_ROWS, *_NEGATIVE_ROWS, *_DOUBTFUL_ROWS,
+    Pattern("low", r"low(?:ly)?[\s-]{1,2}positive", ("low positive", "low-positive"), ("positive, low intensity",), "1 to 10 % of nuclei; ASCO/CAP 2020"),
     *_POSITIVE_ROWS,
-    Pattern("h_score", r"h[\s-]{0,2}s?core\w{0,10}\s?(?:of|[:=])?\s?(?P<h_score_points>\d{1,3})\b", ("h-score: 120", "h score of 0", "h-score 300"), ("score 2", "h-score: pending")),
-    Pattern("allred", r"allred\s(?:score\s?)?[:=(]{0,2}\s?(?P<allred_points>[0-8])\b", ("allred score: 7", "allred 0"), ("allred 95%",)),
-    Pattern("of_eight", r"(?P<of_eight_points>[0-8])(?:\s?/\s?8\b|\spoints)", ("7/8", "score 6 points"), ("7/9", "1/80"), "an Allred score that is not called so"),
+    Pattern("positive", r"(?:weak|moderate|focal|diffuse|patchy)\w{0,2}\s(?:\w{2,9}\s){0,2}(?:expression|staining|immunoreactiv\w{2,3}|reactiv\w{2,3})", ("weak expression", "focal immunoreactivity"), ("weak cytoplasm",), "of ER and PR: any staining counts; HER2 is weakly stained in negative tumors"),
+    Pattern("positive", r"(?:expression|staining):\s(?:strong|moderate|weak)", ("expression: strong", "staining: weak"), ("staining: none",)),
+    Pattern("h_score", r"h(?:isto)?[\s-]{0,2}s?core[a-z]{0,10}\s?(?:of|[:=])?\s?(?P<h_score_points>\d{1,3})\b", ("h-score: 120", "h score of 0", "h-score120", "histoscore 15"), ("score 2", "h-score: pending")),
+    Pattern("sum", r"[0-5]\s?\+\s?(?:is\s?)?[0-3]\s?=\s?(?:ts\s?)?(?P<sum_points>[0-8])\b", ("5+3=8", "ps 1 + is 1 = 2"), ("5+3=9", "3+4"), "Allred: proportion and intensity, and their sum"),
+    Pattern("irs", r"(?:\birs\b|immuno-?reactiv\w{1,3}\sscore|remmele(?:\sscore)?)[\s:=()irs]{0,9}(?:of\s)?(?P<irs_points>1[0-2]|\d)\b(?!\s?%)", ("irs: 6", "irs 12/12", "immunoreactive score (irs): 8", "remmele score 0"), ("irs pending", "first 6"), "Remmele and Stegner, 0 to 12"),
+    Pattern("of_twelve", r"score\s?(?:of|is|[:=])?\s?(?P<of_twelve_points>1[0-2]|\d)\s?/\s?12\b(?!\s?/)", ("score 8/12",), ("score 8/8", "8/12/2010")),
+    Pattern("allred", r"(?:allred(?:'s)?|quick)[\s:]{1,2}(?:total\s)?(?:score\s?)?(?:\((?:ts|0-8)\)\s?)?[:=(]{0,2}\s?(?:ts\s?)?(?P<allred_points>[0-8])\b(?!\s?\+)", ("allred: 8", "allred score ts 2", "allred total score (0-8): 7", "allred score: 7", "allred's score 2", "quick score 7/8"), ("allred 95%", "allred 5+3=8")),
+    Pattern("total", r"\bts\s?[:=]?\s?(?P<total_points>[0-8])\b(?!\s?\+)", ("ts 7", "ts=2"), ("sts 7",), "Allred: the total score"),
+    Pattern("of_eight", r"(?P<of_eight_points>[0-8])(?:\s?/\s?8\b(?!\s?/)|\s(?:out\s)?of\s8\b|\spoints)", ("7/8", "6 out of 8", "score 6 points"), ("7/9", "1/80", "7/8/2010"), "an Allred score that is not called so"),
+    Pattern("crosses", r"(?<![\d/+.])(?P<crosses_points>[1-3])\s?\+(?!\s?\d(?!\d|\s?%))(?:\s\(?(?P<crosses_percent>\d{1,3}\s?%))?", ("3+ 95%", "2+"), ("3+4", "5+3=8", "13+"), "the strength of the staining, perhaps with its percent"),
     Pattern("binding", r"(?P<binding_points>\d{1,4}(?:\.\d)?)\s?f?mol", ("45 fmol/mg", "9.5 fmol"), ("fmol/mg",), "ligand binding, in fmol per mg of protein"),
-    frame="(?&pending)|(?&percent)|(?&negative)(?&own)|(?&borderline)|(?&positive)(?&own)|(?&h_score)|(?&allred)|(?&of_eight)|(?&binding)", parts=_PARTS)
+    frame="(?&control)|(?&pending)|(?&percent)|(?&negative)(?&own)|(?&borderline)|(?&low)|(?&positive)(?&own)|(?&h_score)|(?&sum)|(?&irs)|(?&of_twelve)|(?&allred)|(?&total)|(?&of_eight)|(?&crosses)|(?&binding)", parts=_PARTS)
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #651a1e6e
 _SCORE_ROWS = (
@@ -80,20 +99,29 @@ _SCORE_ROWS = (
     Pattern("score", r"\b[0-3]\s?\+(?!\s?\d)|(?<!\d)\+\s?[1-3]\b", ("2+", "(3 +)", "+2"), ("3+4", "4+")),
     Pattern("score", r"scor\w{1,3}\s?(?:of|is|was|[:=])?\s?(?:focal\s)?[0o1-3]\b(?![./%]|\s?-\s?\d)", ("score 2", "score of 0", "scored: 3"), ("score 3/9", "score 9.1", "score: 2-8"), "of another scale where it goes on"),
     Pattern("score", r"intensity\s?(?:of|is|was|[:=])?[^.\n]{0,18}?\b[0o1-3]\b(?![.%]\d)", ("intensity: 2", "intensity of staining 3"), ("intensity: strong",)),
-    Pattern("score", r"\([\s]?[0o]\s?\)|(?<=:\s)0\b(?!\.)", ("negative (0)", "her2: 0"), ("her2: 0.5", "(o'clock)")))
+    Pattern("score", r"\([\s]?[0o]\s?\)|(?<=:\s)0\b(?!\.\d|\s?/)", ("negative (0)", "her2: 0"), ("her2: 0.5", "(o'clock)", "her2: 0/3")),
+    Pattern("score", r"(?:\bihc|immunohistochemi\w{1,6}|herceptest)\)?\s?(?:score|result)?\s?(?:is|of|was|[:=(])?\s?[0o1-3]\b(?!\s?[+./%-]|\s(?:or|to|of|out)\s)", ("ihc 0", "(ihc): 1", "immunohistochemistry score 3"), ("ihc 90%",)))
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #e85b5325
 HER2_RESULT = PatternTable(
     "receptors.her2_result",
+    _CONTROL,
+    Pattern("control", r"low[\s-]positive", ("low positive (1+)",), ("positive",), "may be 1+ or 2+: the score beside it tells"),
+    Pattern("control", r"(?&seventeen)\s(?:gene\s)?(?&number)(?&is)(?&copies_of)", ("cep17 copy number 7.0", "cep17 signals per cell: 2.1"), ("her2/cep17 ratio 2.1", "her2 copy number 7.0"), "copies of the centromere, not of the gene"),
     *_PENDING_ROWS,
     Pattern("unamplified", r"(?:not|no|non|without|lack\sof)[\s-](?:evidence\sof\s)?(?:\w{2,10}\s){0,3}(?:over-?)?amplif\w{0,7}", ("not amplified", "non-amplified", "no evidence of gene amplification"), ("amplified", "noted. amplified")),
+    Pattern("unamplified", r"\b(?:non|un)amplified", ("nonamplified by fish", "unamplified"), ("amplified",)),
+    Pattern("unamplified", r"\b[fcsd]?ish\s?[(:]?\s?-(?=[).,;/]|\s?$)", ("2+/ish-", "fish (-)"), ("fish - amplified", "ish-probe")),
     Pattern("unamplified", r"amplification\s(?:is\s|was\s)?(?:not|absent|neg\w{0,5})(?:\s\w{3,10})?", ("amplification is not detected", "amplification negative"), ("amplification is detected",)),
+    Pattern("amplified", r"\b[fcsd]?ish\s?[(:]?\s?\+", ("2+/ish+", "fish (+)"), ("fish 2+",)),
     Pattern("amplified", r"\bamplified(?!\scontrol)|amplification\s(?:is\s|was\s)?(?:found|present|detected|identified|seen|pos\w{0,5})", ("amplified", "amplification is present"), ("not amplified", "amplified control", "unamplified", "amplification is not present")),
-    *_NEGATIVE_ROWS, _DOUBTFUL,
-    Pattern("borderline", r"borderline", ("borderline",), ("border",)),
-    *_POSITIVE_ROWS, *_SCORE_ROWS,
-    Pattern("ratio", r"ratio\s?(?:of|is|was|[:=])?\s?(?P<ratio_value>\d{1,2}\.\d{1,2})", ("her2/cep17 ratio: 4.85", "ratio of 1.2"), ("ratio >2.0", "ratio 2"), "HER2 signals to those of chromosome 17"),
-    frame="(?&pending)|(?&unamplified)|(?&amplified)|(?&negative)(?&own)|(?&borderline)|(?&positive)(?&own)|(?&score)|(?&ratio)", parts=_PARTS)
+    *_NEGATIVE_ROWS, *_DOUBTFUL_ROWS, *_POSITIVE_ROWS,
+    Pattern("of_three", r"(?<![\d/])(?P<of_three_points>[01])\s?\+?\s?/\s?3\s?\+|(?<![\d/])[0-3](?:\s?\+)?\s(?:out\s)?of\s3\s?\+|(?<![\d/])[0-3]\s?\+\s(?:out\s)?of\s3\b", ("0/3+", "1+ of 3+", "2 out of 3+", "2+ of 3"), ("2/3+", "1/3/2010", "grade 2 of 3"), "the score on a scale that ends at 3+"),
+    *_SCORE_ROWS,
+    Pattern("copies", r"(?&number)(?&is)(?P<copies_value>(?&copies_of))", ("average copy number 7.0", "signals per cell: 6.4", "copy number = 11"), ("copy number of cep17", "copy number: pending"), "copies of the gene in a cell"),
+    Pattern("ratio", r"(?:ratio\s?(?:\([^()\n]{1,20}\)\s?)?(?:of|is|was|[:=])?|/\s?ce[pn]\s?-?17\s?[:=])\s?(?P<ratio_value>\d{1,2}\.\d{1,2})", ("her2/cep17 ratio: 4.85", "ratio of 1.2"), ("ratio >2.0", "ratio 2"), "HER2 signals to those of chromosome 17"),
+    frame="(?&control)|(?&pending)|(?&unamplified)|(?&amplified)|(?&negative)(?&own)|(?&borderline)|(?&positive)(?&own)|(?&of_three)|(?&score)|(?&copies)|(?&ratio)",
+    parts={**_PARTS, "seventeen": r"(?:cep|cen|centromere|chromosome)\s?-?17", "number": r"(?:copy\snumber|copies|signals?)(?:\s?(?:per|/)\s?(?:tumou?r\s)?(?:cell|nucleus))?", "is": r"\s?(?:of|is|was|[:=])?\s?", "copies_of": r"\d{1,2}(?:\.\d{1,2})?\b(?!\s?%)"})
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #5bda0f42
 SLIPPED_RESULT = PatternTable(
@@ -103,16 +131,47 @@ SLIPPED_RESULT = PatternTable(
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #90964476
 HYBRIDISATION = PatternTable(
     "receptors.hybridisation",
-    Pattern("named", r"\b[fcsd]ish\b|in[\s-]situ\s?hybrid|hybridi[sz]", ("by fish", "dual ish; cish", "in situ hybridization"), ("carcinoma in situ", "fished")),
-    Pattern("named", r"amplif|cep\s?-?17|copy|copies", ("gene amplification", "her2/cep17", "copy number"), ("sample",)))
+    Pattern("named", r"\b[fcsd]?ish\b|in[\s-]situ\s?hybrid|hybridi[sz]", ("by fish", "dual ish; cish", "in situ hybridization"), ("carcinoma in situ", "fished")),
+    Pattern("named", r"amplif|ce[pn]\s?-?17|copy\snumber|copies", ("gene amplification", "her2/cep17", "copy number"), ("sample", "copy to surgeon")))
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #776da591
 IMMUNOSTAIN = PatternTable("receptors.immunostain", Pattern("named", r"\bihc|immuno|hercep", ("by ihc", "immunohistochemistry", "herceptest"), ("by fish",), "HercepTest is one"))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #91c9b38d
+METHOD_AFTER = PatternTable(
+    "receptors.method_after",
+    Pattern("ish", r"(?:dual\s)?(?:[fcsd]?ish\b|(?:fluorescen\w{1,3}\s)?in[\s-]situ)", (" by fish", " on dual ish", " by in situ hybridization"), (" in situ",)),
+    Pattern("ihc", r"ihc\b|immuno", (" by ihc", " by immunohistochemistry"), (" on slide a",)),
+    frame=r"\s(?:by|on|with|using|per)\s(?:(?&ish)|(?&ihc))", anchored=True)
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #78cab1f0
+HER2_CATEGORY = PatternTable(
+    "receptors.her2_category",
+    Pattern("ultralow", r"ultra[\s-]?low", ("-ultralow", " ultra-low."), ("-low",)),
+    Pattern("low", r"low\b(?!er)", ("-low (ihc 1+)", ": low (1+)", "low"), ("lower", " low-level amplification", " low copy number")),
+    frame=r"[\s:(-]{0,3}(?:(?&ultralow)|(?&low))(?![\s-](?:level|grade|copy|amplif|polysom|positiv|risk|express\w{0,4}\sis))", anchored=True)
+CATEGORY_IN_GENERAL = PatternTable(
+    "receptors.category_in_general",
+    Pattern("general", r"defin|refers?\b|includ|eligib|therap|trial|patients|tumou?rs\b|cancers|category:|categories|guideline|criteria|deruxtecan", ("is defined as 1+", "eligible for", "tumors may benefit", "category: see guideline"), ("tumor", "(ihc 1+)"), "speaks of the category, not of this tumor"))
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #bf066a21
 BOTH_CHOICES = PatternTable(
     "receptors.both_choices",
     Pattern("other", r"(?<=tive)[\s/|]{0,2}(?:[oqa0]\s?)?(?:negative|positive)\b", ("positive/negative", "negative o positive"), ("positive. negative", "positive, her2 negative"), "a form that prints both choices has no result"))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #27b08e61
+ALL_CATEGORIES = PatternTable(
+    "receptors.all_categories",
+    Pattern("general", r"equivocal[^.;\n]{0,24}\bpositive", (" (score 0/1+) equivocal (score 2+) and positive (score 3+)",), (" (score 1+)", " (1+). equivocal on biopsy")),
+    frame=r"[^.;\n]{0,24}\b(?&general)", anchored=True)
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #9d9d5e83
+RESULT_ENDS = PatternTable(
+    "receptors.result_ends",
+    Pattern("ends", r"[\s.]{0,3}(?:[^\sa-z.]|$|\n)|\s?\.", (" (90%)", ".", ", 80%"), (" family history",)),
+    Pattern("goes_on", r"\s(?:in|and|with|by|of|on|at|but|nuclear|stain|strong|weak|moderate|intens|immuno|react|express|tumou?r|cells|her|er\b|p[gr]|prog|estro|ki|result|score|percent|approx|about|low|high|see|allred|h-?score|for)",
+            (" in 90% of cells", " strong", " pr positive"), (" family history", " covid test", " workup")),
+    anchored=True)
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #a03a31ba
 OTHER_SUBJECT = PatternTable(
@@ -147,12 +206,30 @@ RESULT_BEFORE = PatternTable(
     Pattern("negative", r"non-?\s?(?:immuno)?reactive\s(?:for|to|with)\b", ("non reactive with", "non-immunoreactive for"), ("immunoreactive for",)),
     Pattern("negative", r"not\s(?:positive|stain\w{0,3}|express\w{0,3})\s?(?:for)?\b", ("not stained for", "does not express her2", "not positive for"), ("not seen", "noted for")),
     Pattern("negative", r"(?&lack)\s?(?:\w{3,13}\s){0,2}(?:expression|staining|reactivity|immunoreactivity|overexpression)\s(?:\w{2,12}\s){0,2}(?:of|for)\b", ("no expression of", "lack of nuclear staining for", "loss of expression of"), ("expression of",)),
+    Pattern("negative", r"\black(?:s|ing)?\s(?:of\s|any\s|nuclear\s|both\s){0,2}$", ("tumor cells lack ", "lacking "), ("lack of tissue for ", "lacks invasion. "), "of the marker itself: `lack ER, PR and HER2 expression`"),
     Pattern("negative", r"but\snot\sfor\b|\bno\s$", ("positive for er but not for pr", "no "), ("no tumor",)),
-    Pattern("percent", r"(?P<stated_percent>(?&percentage))[^.;\n]{0,70}?\b(?:for|of|show(?:s|ed|ing)?\s(?:\w{4,8})?)", ("80% staining for", "30% nuclear positivity of", "90% of"), ("80% er", "10% neutral buffered formalin for")),
+    Pattern("negative", r"(?:^|[.;\n]\s{0,3}|\b(?:stains|markers|receptors)\s)neg(?:ative)?\s?:\s|negative\s\($", ("; negative: ", "markers negative: ", "negative ("), ("er negative: 0%, ",), "heads a list of markers"),
+    Pattern("neither", r"\b(?:neither|nor)\s(?:the\s)?$", ("neither ", "neither er nor "), ("north ", "neither carcinoma "), "if 'expressed', 'positive' or the like follows"),
+    Pattern("lacking", r"\b(?:without|absence\sof|loss\sof|devoid\sof)\s(?:any\s)?$", ("cells without ", "absence of "), ("absence of carcinoma. ",), "if 'expression' or 'staining' follows the names"),
+    Pattern("strength", r"\b(?:strong|weak|moderate|diffuse|focal|intense)\s(?:nuclear\s)?$", ("diffuse and strong ", "weak nuclear "), ("strong cytoplasmic ",), "if 'expression' follows the names"),
+    Pattern("percent", r"(?P<stated_percent>(?&percentage))(?:(?&of_cells)|[^.;\n]{0,70}?\b(?:for|of|show(?:s|ed|ing)?\s(?:\w{4,8})?))", ("80% of nuclei stain for er", "90% of tumor cells show er", "under 1% of tumor nuclei express pr", "80% staining for", "30% nuclear positivity of", "90% of"), ("80% er", "10% neutral buffered formalin for")),
     Pattern("positive", r"\b(?:co-?)?express(?:es|ed|ing)?\s(?:both\s)?", ("expresses er", "co-express both "), ("does not express ", "no expression")),
     Pattern("positive", r"(?:(?<!not\s)positiv(?:e|ity)|immunoreactiv(?:e|ity))\s(?:(?&staining)\s){0,2}(?:for|to|with|of)\b", ("positive for er", "immunoreactivity for", "positive staining for"), ("not positive for er", "positive er")),
+    Pattern("positive", r"(?:^|[.;\n]\s{0,3}|\b(?:stains|markers|receptors)\s)pos(?:itive)?\s?:\s|positive\s\($", (". positive: ", "stains positive: ", "positive ("), ("er positive: 90%, ",)),
     Pattern("positive", r"(?:strong|weak|nuclear|moderate|diffuse)\s(?:staining|expression|reactivity|immunoreactivity)\s(?:for|of)\b", ("strong staining for", "nuclear expression of"), ("no nuclear expression of", "strong staining")),
-    parts={**_PERCENTAGE, "staining": r"staining|reaction|reactivity|expression|immunostaining|results?|both", "lack": r"no|lack\sof|loss\sof|absence\sof|absent|without|lacks"})
+    parts={**PERCENTAGE,
+           "of_cells": r"\s(?:of\s)?(?:the\s)?(?:\w{5,9}\s){0,2}(?:nuclei|cells)\s(?:(?:are|were|is)\s)?(?:stain\w{0,3}|show\w{0,3}|express\w{0,3}|label\w{0,4}|mark\w{0,3}|positive|immunoreactive|reactive)\s(?:(?:positiv\w{1,4}|nuclear|strong\w{0,2}|weak\w{0,2}|staining|expression|reactivity)\s){0,3}(?:for|of|with|to)?",
+           "staining": r"staining|reaction|reactivity|expression|immunostaining|results?|both", "lack": r"no|lack\sof|loss\sof|absence\sof|absent|without|lacks"})
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #759abb2f
+EXPRESSION_AFTER = PatternTable(
+    "receptors.expression_after",
+    Pattern("expression", r"(?:nuclear\s)?(?:expression|staining|reactivity|immunoreactivity|overexpression|positivity)", (" expression", " staining"), (" testing",)),
+    frame=r"[\s,]{1,2}(?&expression)", anchored=True)
+EXPRESSED_AFTER = PatternTable(
+    "receptors.expressed_after",
+    Pattern("expressed", r"(?:over-?)?express\w{0,4}|positiv\w{1,3}|detected|seen|identified|present|(?:immuno)?reactiv\w{1,3}|stain\w{0,3}|amplified", (" nor pr is expressed", " was detected"), (" was performed", ". expressed")),
+    frame=r"[^.;\n]{0,70}?\b(?&expressed)\b", anchored=True)
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #9da4fadd
 GAP_BREAKS = PatternTable(
@@ -166,15 +243,16 @@ KI67_RESULT = PatternTable(
     "receptors.ki67_result",
     *_PENDING_ROWS,
     Pattern("pending", r"clone|antibod", ("clone mib-1", "antibody"), ("percent",)),
-    *_PERCENT_ROWS,
-    Pattern("bare", r"(?<=[:=])\s?\d{1,2}(?:\.\d)?(?=[\s.,;)])(?!\s?%)", ("ki-67: 35.", "ki67=5 "), ("ki-67 35", "ki-67: 35%")),
-    parts=_PERCENTAGE)
+    *_PERCENT_ROWS,  # two percents are a range here: `indices: 12% and 14%`
+    Pattern("bare", r"(?<=[:=])\s?\d{1,2}(?:\.\d)?(?=[\s.,;)]|$)(?!\s?%)", ("ki-67: 35.", "ki67=5 "), ("ki-67 35", "ki-67: 35%")),
+    Pattern("bare", r"(?<=\|)\s{0,9}\d{1,2}(?:\.\d)?\s{0,9}(?=\||\n|$)|(?<=\s\s)\d{1,2}(?=\s{0,3}(?:\n|$))", ("ki-67 | | 22", "ki-67  30\n"), ("ki-67 | 22 of 30", "ki-67 22"), "a cell of a table"),
+    parts={**PERCENTAGE, "range": r"(?&amount)\s?%?\s?(?:-|to|and)\s?"})
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #f6d7fbcf
 KI67_BEFORE = PatternTable(
     "receptors.ki67_before",
-    Pattern("percent", r"(?&percentage)", ("30% of the nuclei stain for ", "15% stained with the "), ("30% ", "30%. stain for ")),
-    frame=r"(?&percent)[^.;:\n]{0,50}\b(?:for|with|by|of)\s(?:the\s)?$", parts=_PERCENTAGE)
+    Pattern("percent", r"(?&percentage)", ("30% of the nuclei stain for ", "below 100% (70-80% by "), ("30% ", "30%. stain for ", "30% and 40% ")),
+    frame=r"(?&percent)[^.;:%\n]{0,50}\b(?:for|with|by|of)\s(?:the\s)?$", parts=PERCENTAGE)
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #81bcd30b
 EARLIER_SPECIMEN = PatternTable(
@@ -191,13 +269,24 @@ EXPRESSION_ASSAY = PatternTable(
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #0fb81dd9
 COMPONENT = PatternTable(
     "receptors.component",
-    Pattern("invasive", r"invasive|infiltrat|metasta", ("invasive carcinoma: ", "infiltrating"), ("dcis",)),
-    Pattern("other", r"\bdcis|in[\s-]situ|intraductal|benign|normal|internal\scontrol|hyperplasia", ("dcis: ", "in situ component", "benign ducts"), ("invasive",)))
+    Pattern("invasive", r"invasive|infiltrat|metasta|\bi[dlm]c\b", ("invasive carcinoma: ", "infiltrating", "idc: "), ("dcis",)),
+    Pattern("invasive", r"(?<!situ\s)(?<!dcis\s)\btumou?r\s(?:cells\s)?(?:(?:is|are)\b|$)", ("tumor is er negative", "tumor cells are", ". tumor "), ("in situ tumor is", "tumor bed"), "in contrast to normal tissue"),
+    Pattern("other", r"\bdcis|in[\s-]situ(?!\shybrid)|intraductal|benign|\bnormal|internal\scontrol|hyperplasia", ("dcis: ", "in situ component", "benign ducts"), ("invasive", "abnormal", "in situ hybridization")))
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #72a27fca
 COMPONENT_AFTER = PatternTable(
     "receptors.component_after",
-    Pattern("other", r"\b(?:dcis|in[\s-]situ|benign|normal|internal\scontrol|udh|usual\sduct)", (" in dcis", " (in situ)", " benign glands"), (" in invasive tumor",)))
+    Pattern("other", r"\b(?:dcis|in[\s-]situ(?!\shybrid)|benign|normal|internal\scontrol|udh|usual\sduct)", (" in dcis", " (in situ)", " benign glands"), (" in invasive tumor", " by in situ hybridization", " in abnormal cells")))
+
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #adcf988e
+FOCUS = PatternTable(
+    "receptors.focus",
+    Pattern("larger", r"\b(?:larger|largest|dominant|main|index|bigger)\s(?:\w{3,12}\s)?(?&kind)", ("the largest focus: ", "main tumor: "), ("larger than",)),
+    Pattern("smaller", r"\b(?:smaller|smallest|satellite|minor)\s(?:\w{3,12}\s)?(?&kind)", ("smaller focus", "satellite lesion"), ("small tumor",)),
+    Pattern("sized", r"(?&kind)\s?(?:no\.?\s?|number\s|#\s?)?(?:[1-5]|[a-d]|i{1,3}|one|two|three)\b[^.;\n]{0,50}?(?&size)", ("focus 1, 8 mm", "tumor a (0.6 cm)", "lesion #2 (3 cm)"), ("tumor size 3 cm", "focus 2")),
+    Pattern("sized", r"(?&kind)\s?\(\s?(?&size)|(?&size)\s?\(\s?$", ("ductal carcinoma (40 mm): ", "foci: 5 mm ("), ("tumor (grade 2)",)),
+    Pattern("sized", r"(?&size)\s(?:\w{3,12}\s)?(?&kind)", ("8 mm focus", "2.4 cm invasive tumor"), ("8 mm margin",)),
+    parts={"kind": r"(?:foc(?:us|i)|tumou?r|lesion|mass|nodule|carcinoma)\b", "size": r"(?<![\d.])\d{1,3}(?:\.\d{1,2})?\s?(?:mm|cm)\b"})
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #d79c93ec
 TEST_CUES = ("cut-off", "cutoff", "cut off", "clone", "in control", "is positive", "considered positive", "positive >", "positive>", "positive if", "positive =")
@@ -206,6 +295,8 @@ TEST_BRACKET = PatternTable(
     Pattern("test", r"cut-?\s?off|clone|in\scontrol|is\s(?:considered\s)?positive|positive\s?(?:if\s)?[<>=]{1,2}", ("(cut-off 1%)", "(clone sp1)", "(>1% is considered positive)", "(positive if >1%)"), ("(positive, 90%)", "clone sp1", "(3+)")),
     frame=r"\([^()\n]{0,60}(?&test)[^()\n]{0,60}\)")
 
-# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #3cb7662b
-TRIPLE_NEGATIVE = PatternTable(
-    "receptors.triple_negative", Pattern("all", r"triple[\s-]{1,2}neg\w{0,5}", ("triple negative", "triple-neg."), ("triple test",)), anchored=True)
+# %% ../../nbs/api/18_rules.receptor_phrases.ipynb #699f9e5d
+TRIPLE = PatternTable(
+    "receptors.triple",
+    Pattern("negative", r"triple[\s-]{1,3}neg\w{0,5}|\btnbc\b", ("triple negative", "triple-neg.", "triple - negative", "tnbc"), ("triple test",)),
+    Pattern("positive", r"triple[\s-]{1,3}pos(?:itiv\w{0,3})?\b", ("triple-positive phenotype", "triple positive"), ("triple post",)), anchored=True)

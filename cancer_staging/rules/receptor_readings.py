@@ -10,11 +10,12 @@ from enum import Enum
 from typing import NamedTuple
 
 from .receptor_mentions import MarkerGroup
-from .receptor_phrases import AMOUNT, BOTH_CHOICES, GAP_BREAKS, HER2_RESULT, HORMONE_RESULT, HYBRIDISATION, IMMUNOSTAIN, KI67_BEFORE, KI67_RESULT, KI67_STOPS, OTHER_GENE, RESULT_BEFORE
+from .receptor_phrases import (ALL_CATEGORIES, AMOUNT, BOTH_CHOICES, COMPONENT, EXPRESSED_AFTER, EXPRESSION_AFTER, GAP_BREAKS, HER2_RESULT, HORMONE_RESULT, HYBRIDISATION, IMMUNOSTAIN, KI67_BEFORE, KI67_RESULT, KI67_STOPS, LOWER_BOUND, OPEN_BOUND,
+                                                   METHOD_AFTER, OTHER_GENE, RESULT_BEFORE, RESULT_ENDS, UPPER_BOUND)
 
 # %% auto #0
 __all__ = ['CUT_POINTS', 'HER2_SCORES', 'CutPoint', 'Percentage', 'read_percent', 'label_percent', 'ResultKind', 'MarkerReading',
-           'read_sign', 'read_after', 'read_before', 'label_score', 'label_ratio', 'read_her2_after',
+           'read_sign', 'read_after', 'read_before', 'label_score', 'label_counts', 'read_her2_after',
            'read_hybridisation', 'ki67_label', 'read_ki67']
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #804eaca3
@@ -29,12 +30,18 @@ class CutPoint(NamedTuple):
         return "positive" if value >= self.positive_from else "negative"
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #19ad98ae
+_IRS = CutPoint(2, "Remmele and Stegner 1987: 0 and 1 negative, 2 and 3 weakly positive")
 _ALLRED = CutPoint(3, "Harvey and others 1999: a total score over 2")
 CUT_POINTS = {
     "percent": CutPoint(1, "nuclei that stain; ASCO/CAP 2010, kept in 2020, where 1 to 10 % of ER is called low positive"),
     "h_score": CutPoint(1, "any nucleus that stains, as 1 % of them weakly makes an H-score of 1"),
     "allred": _ALLRED,
     "of_eight": _ALLRED,  # `7/8`
+    "sum": _ALLRED,       # `5+3=8`
+    "total": _ALLRED,     # `TS 7`
+    "irs": _IRS,
+    "of_twelve": _IRS,    # `8/12`
+    "crosses": CutPoint(1, "staining of any strength"),
     "binding": CutPoint(10, "ligand-binding assay, fmol per mg of cytosol protein; as in the overviews of the EBCTCG"),
     "ratio": CutPoint(2.0, "HER2 signals to those of chromosome 17; ASCO/CAP 2013 and 2018. In 2007: over 2.2, and equivocal from 1.8"),
 }
@@ -53,16 +60,21 @@ class Percentage(NamedTuple):
         return self.detail[0] in "<>"
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #562c5674
+_WRITTEN = {"zero": 0.0, "one": 1.0}
+_SIGN_AS_DIGIT = re.compile(r"[z8]\s?$")  # OCR took the percent sign for one: `308 nuclear staining`
+
+
 def read_percent(stated: str  # such as `>95%`, `10-75 %`, `less than 1%`
                  ) -> Percentage:
     "The percent with its lower and upper end."
-    digits = stated if "%" in stated or "percent" in stated else stated.replace("z ", "%").replace("8 ", "%")
-    numbers = [float("".join(number.split())) for number in AMOUNT.findall(digits)]
+    digits = stated if "%" in stated or "cent" in stated else _SIGN_AS_DIGIT.sub("%", stated)
+    numbers = [_WRITTEN[number] if number in _WRITTEN else float("".join(number.split())) for number in AMOUNT.findall(digits)]
     if len(numbers) > 1:
         return Percentage(f"{numbers[0]:g}-{numbers[-1]:g}%", numbers[0], numbers[-1])
-    if stated.startswith(("less", "<", "up")):
-        return Percentage(f"<{numbers[-1]:g}%", None, numbers[-1])
-    if stated.startswith(("greater", "more", "over", "at", ">")):
+    if UPPER_BOUND.match(stated):
+        bound = "<=" if OPEN_BOUND.match(stated) else "<"
+        return Percentage(f"{bound}{numbers[-1]:g}%", None, numbers[-1])
+    if LOWER_BOUND.match(stated):
         return Percentage(f">{numbers[-1]:g}%", numbers[-1], 100.0)
     return Percentage(f"{numbers[0]:g}%", numbers[0], numbers[0])
 
@@ -72,7 +84,7 @@ def label_percent(percent: Percentage  # of nuclei that stain for ER or PR
     "Positive from 1 % of nuclei, negative below; None where a bound leaves it open."
     limit = CUT_POINTS["percent"]
     if percent.lowest is None:
-        return "negative" if percent.highest <= limit.positive_from else None
+        return "negative" if percent.highest < limit.positive_from or percent.highest == limit.positive_from and not percent.detail.startswith("<=") else None
     return limit.status(percent.highest)
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #2c1102fa
@@ -81,7 +93,8 @@ class ResultKind(str, Enum):
     WORD = "word"
     PERCENT = "percent"
     SCORE = "score"
-    ISH = "ish"      # by in situ hybridisation
+    ISH = "ish"      # by in situ hybridisation, in words
+    COUNT = "count"  # by in situ hybridisation, in counts that are left to the reader
     SLIP = "slip"    # in a list whose values slipped below the next label
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #e565d203
@@ -92,6 +105,13 @@ class MarkerReading(NamedTuple):
     kind: ResultKind | None   # None while nothing decides the label
     start: int
     stop: int
+    ratio: float | None = None   # of in situ hybridisation: HER2 signals to those of chromosome 17
+    copies: float | None = None  # and HER2 signals in a cell
+
+    @property
+    def by_ish(self) -> bool:
+        "Whether in situ hybridisation gave the result."
+        return self.kind in (ResultKind.ISH, ResultKind.COUNT)
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #aaaab568
 def _close(lower: str, start: int, end: int) -> int:
@@ -100,34 +120,42 @@ def _close(lower: str, start: int, end: int) -> int:
     return end + (lower.startswith(")", end) and lower.count("(", start, end) > lower.count(")", start, end))
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #b696232e
-_SIGN = re.compile(r"\s?[:=]?\s?(?:\(\s?(?P<paren>\+{1,3}|-{1,3}|pos|neg)\s?\)|(?P<plus>\+{1,3})(?![a-z0-9])|(?P<minus>-)(?=[,;./)]|\s(?:and|pr|er|her)\b|\s?$))")
+_MORE_SIGNS = r"\s?[/;,]\s?[+-](?![\w+])"  # a list: of one marker it says nothing
+_SIGN = re.compile(r"\s?[:=]?\s?(?:\(\s?(?P<paren>\+{1,3}|-{1,3}|pos|neg)\s?\)|(?P<plus>\+{1,3})(?:ve\b)?(?![a-z0-9]|(?&more))|(?P<minus>-)(?!(?&more))(?:ve\b|(?=[,;./)]|\s(?:and|pr|er|her)\b|\s?$)))".replace("(?&more)", _MORE_SIGNS))
+
+
+_STUCK = re.compile(r"(?P<mark>pos|neg)(?:itive|ative)?\b")  # `HER2neg`
 
 
 def read_sign(lower: str,          # the folded report
               group: MarkerGroup,  # the markers
               end: int,            # where their window ends
-              longest: int = 3,    # how many crosses or dashes are a sign; more are a score
               ) -> MarkerReading | None:
     "The result that a sign right after the marker gives; None without one."
-    sign = _SIGN.match(lower, group.end, end)
+    sign = _STUCK.match(lower, group.end, end) or _SIGN.match(lower, group.end, end)
     if not sign:
         return None
-    mark = sign["paren"] or sign["plus"] or sign["minus"]
-    if len(mark) > longest and not mark.isalpha():
-        return None
+    mark = sign[sign.lastgroup]
     label = "positive" if mark[0] in "+p" else "negative"
     return MarkerReading(label, label.title(), ResultKind.WORD, group.end, sign.end())
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #dd9b9afa
 _WORDS = ("positive", "negative", "borderline")
-_STATED_AS = {"h_score": "H-score {:g}", "allred": "Allred {:g}", "of_eight": "Allred {:g}", "binding": "{:g} fmol/mg"}  # the detail, by scale
-_REPLACED = (None, "Positive", "Negative")  # details that a number beside the word takes the place of
+_STATED_AS = {"h_score": "H-score {:g}", "allred": "Allred {:g}", "of_eight": "Allred {:g}", "sum": "Allred {:g}", "total": "Allred {:g}", "irs": "IRS {:g}", "of_twelve": "IRS {:g}", "crosses": "{:g}+", "binding": "{:g} fmol/mg"}  # the detail, by scale
+_REPLACED = (None, "Positive", "Negative", "1+", "2+", "3+")  # details that a number beside them takes the place of
+_LOW = "Low positive"  # ASCO/CAP 2020
 _UNREAD = MarkerReading(None, None, None, -1, -1)
 
 
 def _with_word(reading: MarkerReading, name: str) -> MarkerReading:
     "The reading, its label from a word."
     return reading._replace(label=None if name == "borderline" else name, kind=ResultKind.WORD, detail=reading.detail or name.title())
+
+
+def _low_positive(reading: MarkerReading) -> MarkerReading:
+    "The reading, called low positive; a percent stays in the detail."
+    detail = _LOW if reading.detail in _REPLACED else f"{_LOW} ({reading.detail})"
+    return reading._replace(label="positive", kind=ResultKind.WORD, detail=detail)
 
 
 def _with_percent(reading: MarkerReading, stated: str) -> MarkerReading | None:
@@ -137,6 +165,8 @@ def _with_percent(reading: MarkerReading, stated: str) -> MarkerReading | None:
         return None
     if reading.detail in _REPLACED:
         reading = reading._replace(detail=percent.detail)
+    elif reading.detail == _LOW:
+        reading = reading._replace(detail=f"{_LOW} ({percent.detail})")
     label = label_percent(percent) if reading.kind is None else None
     return reading._replace(label=label, kind=ResultKind.PERCENT) if label else reading
 
@@ -148,6 +178,9 @@ def _with_points(reading: MarkerReading, name: str, points: float) -> MarkerRead
     return reading if reading.kind else reading._replace(label=CUT_POINTS[name].status(points), kind=ResultKind.SCORE)
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #9fbd83ad
+_ZERO = re.compile(r"\s?[:=]\s?0(?![\d.%]\d?|\s?[%+/-]|\s\d|\s(?:or|to|of|out|pos|neg))|\s?[:=]\s?0(?=\.(?:\s|$))")  # `ER: 0`; before 'positive' it is the box of a form
+
+
 def read_after(lower: str,          # the folded report
                group: MarkerGroup,  # ER or PR, or both
                end: int,            # where its window ends
@@ -156,30 +189,49 @@ def read_after(lower: str,          # the folded report
     sign = read_sign(lower, group, end)
     if sign:
         return sign
-    reading: MarkerReading | None = _UNREAD
+    zero = _ZERO.match(lower, group.end, end)
+    if zero:
+        return MarkerReading("negative", "0", ResultKind.SCORE, group.end, zero.end())
+    reading, phrased = _UNREAD, False
     for match in HORMONE_RESULT.finditer(lower, group.end, end):
         name, kind = match.lastgroup, reading.kind
+        if name == "control":
+            continue
         if name == "pending":
             if reading.label is None:
                 return None
             break
-        if reading is not _UNREAD and match.start() - reading.stop > 60:
-            break
+        if reading is not _UNREAD and (match.start() - reading.stop > 60 or kind and COMPONENT.search(lower, reading.stop, match.start())):
+            break  # what follows is another result, or that of another component: `90% (DCIS), 0% (invasive)`
         if name in _WORDS:
             if kind is ResultKind.WORD or kind is ResultKind.PERCENT and match[0].startswith("immuno"):
                 break
-            if BOTH_CHOICES.match(lower, match.end()):
+            if BOTH_CHOICES.match(lower, match.end()) or lower.startswith(".", group.end) and not RESULT_ENDS.match(lower, match.end()):
                 return None
             more = _with_word(reading, name)
+            phrased = name == "positive" and not match[0].startswith("p")
         elif name == "percent":
             more = _with_percent(reading, match[0])
+            if phrased and label_percent(read_percent(match[0])) == "negative":
+                more = more._replace(label="negative", kind=ResultKind.PERCENT)  # `focal staining in fewer than 1% of cells`
+            phrased = False
+        elif name == "crosses" and kind:
+            continue  # of one part of the staining: `positive, 1+ 5%, 2+ 10%`
+        elif name == "low":
+            if reading.label == "negative":
+                break
+            more = _low_positive(reading)
         else:
             more = _with_points(reading, name, float(match[f"{name}_points"]))
+            if name == "crosses" and match["crosses_percent"]:
+                more = _with_percent(more, match["crosses_percent"])
         if more:
             reading = more._replace(start=match.start() if reading is _UNREAD else reading.start, stop=match.end())
     return reading._replace(stop=_close(lower, group.end, reading.stop)) if reading.kind else None
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #d1b34aca
+_NEEDED_AFTER = {"lacking": EXPRESSION_AFTER, "strength": EXPRESSION_AFTER, "neither": EXPRESSED_AFTER}  # what must stand behind the names
+_LINE_END = re.compile(r"(?:^|(?<=,)|(?<=\band))\.\s")  # OCR ends lines with a full stop: `negative for. ER`
 _GAP = re.compile(r"[\w\s,/()%:+-]{0,90}")
 
 
@@ -194,15 +246,21 @@ def read_before(lower: str,          # the folded report
     if not found:
         return None
     gap = lower[found.end():group.start]
-    if len(gap) > 90 or not _GAP.fullmatch(gap) and ". " not in gap or GAP_BREAKS.search(gap):  # OCR ends lines with a full stop
+    gap = _LINE_END.sub(" ", gap)
+    needed = _NEEDED_AFTER.get(found.lastgroup)
+    if not _GAP.fullmatch(gap) or GAP_BREAKS.search(gap) or needed and not needed.match(lower, group.end):
         return None
     if found.lastgroup == "percent":
         percent = read_percent(found["stated_percent"])
         label = label_percent(percent)
         return MarkerReading(label, percent.detail, ResultKind.PERCENT, found.start(), found.end()) if label else None
-    return MarkerReading(found.lastgroup, found.lastgroup.title(), ResultKind.WORD, found.start(), found.end())
+    label = "positive" if found.lastgroup in ("positive", "strength") else "negative"
+    return MarkerReading(label, label.title(), ResultKind.WORD, found.start(), found.end())
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #3ddcbebf
+_COPIES = (4.0, 6.0)  # HER2 signals in a cell: fewer than the first are no amplification, as many as the second are; ASCO/CAP 2018
+
+
 def label_score(stated: str  # a HER2 score of immunohistochemistry: `2+`, `zero or 1+`, `score of 3`
                 ) -> tuple[str, str]:
     "HER2 label and the score, normalised; of two scores the higher."
@@ -212,34 +270,66 @@ def label_score(stated: str  # a HER2 score of immunohistochemistry: `2+`, `zero
     return HER2_SCORES[highest], "0" if highest == "0" else f"{highest}+"
 
 
-def label_ratio(stated: str  # HER2 signals to those of chromosome 17: `1.85`
-                ) -> tuple[str, str]:
-    "HER2 label and the ratio, normalised."
-    ratio = float(stated)
-    return CUT_POINTS["ratio"].status(ratio), f"ISH {ratio:g}"
+def label_counts(ratio: float | None,   # HER2 signals to those of chromosome 17; None where only HER2 was counted
+                 copies: float | None,  # HER2 signals in a cell; None where not stated
+                 ) -> tuple[str, str]:
+    "HER2 label by the groups of ASCO/CAP 2018, and the counts, normalised."
+    few, many = _COPIES
+    if ratio is None:
+        return "positive" if copies >= many else "equivocal" if copies >= few else "negative", f"ISH {copies:g} copies"
+    label = CUT_POINTS["ratio"].status(ratio)
+    if copies is None:
+        return label, f"ISH {ratio:g}"
+    if label == "positive" and copies < few:
+        label = "negative"  # group 2
+    elif copies >= many:
+        label = "positive"  # group 1 or 3
+    return label, f"ISH {ratio:g}, {copies:g} copies"
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #53929913
 _HER2_WORDS = {"positive": ("positive", "Positive"), "negative": ("negative", "Negative"), "borderline": ("equivocal", "Equivocal"),
                "amplified": ("positive", "Amplified"), "unamplified": ("negative", "Not amplified")}
-_HER2_GENE = ("amplified", "unamplified", "ratio")  # said of the gene, whatever method is named
+_HER2_COUNTS = ("ratio", "copies")
+_HER2_GENE = ("amplified", "unamplified", *_HER2_COUNTS)  # said of the gene, whatever method is named
+_HER2_SCALES = ("score", "of_three")                      # of the stain
 
 
 def _label_her2(match: re.Match) -> tuple[str, str]:
     "Label and detail of one HER2 statement."
     if match.lastgroup == "score":
         return label_score(match["score"])
-    if match.lastgroup == "ratio":
-        return label_ratio(match["ratio_value"])
+    if match.lastgroup == "of_three":
+        return label_score(match["of_three"].lstrip()[0] + "+")
     return _HER2_WORDS[match.lastgroup]
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #b14618e3
+def _with_counts(known: MarkerReading | None, match: re.Match) -> MarkerReading:
+    "What is known by in situ hybridisation, with one more count; of two ratios the first."
+    name = match.lastgroup
+    reading = known or MarkerReading(None, None, ResultKind.COUNT, match.start(), match.end())
+    if getattr(reading, name) is not None:
+        return reading
+    reading = reading._replace(**{name: float(match[f"{name}_value"])})
+    if reading.kind is ResultKind.COUNT:
+        label, detail = label_counts(reading.ratio, reading.copies)
+        return reading._replace(label=label, detail=detail, stop=match.end())
+    if name == "ratio" and reading.detail[-1].islower():
+        return reading._replace(detail=label_counts(reading.ratio, None)[1], stop=match.end())
+    return reading
+
+
 def _with_statement(known: MarkerReading | None, match: re.Match, by_ish: bool) -> MarkerReading | None:
     "What is known by one method, with one more statement; None where that is of another result."
-    name, (label, detail) = match.lastgroup, _label_her2(match)
+    name = match.lastgroup
+    if name in _HER2_COUNTS:
+        return _with_counts(known, match)
+    label, detail = _label_her2(match)
     if known is None:
-        kind = ResultKind.ISH if by_ish else ResultKind.SCORE if name == "score" else ResultKind.WORD
+        kind = ResultKind.ISH if by_ish else ResultKind.SCORE if name in _HER2_SCALES else ResultKind.WORD
         return MarkerReading(label, detail, kind, match.start(), match.end())
-    if name in ("score", "ratio"):
+    if known.kind is ResultKind.COUNT:
+        return known._replace(label=label, kind=ResultKind.ISH, stop=match.end())  # the laboratory's own reading of its counts
+    if name in _HER2_SCALES:
         return known._replace(detail=detail, stop=match.end()) if known.detail[-1].islower() else known
     if known.kind is ResultKind.SCORE and label != "equivocal" and match.start() - known.stop < 40:
         return known._replace(label=label, kind=ResultKind.WORD, stop=match.end())
@@ -254,11 +344,11 @@ def _with_ratio(lower: str, group: MarkerGroup, end: int, reading: MarkerReading
     if reading.kind is ResultKind.ISH and not reading.detail.startswith("ISH"):
         ratio = _RATIO_AFTER.match(lower, reading.stop, end)
         if ratio:
-            reading = reading._replace(detail=label_ratio(ratio[1])[1], stop=ratio.end())
+            reading = reading._replace(detail=label_counts(float(ratio[1]), None)[1], stop=ratio.end())
     return reading._replace(stop=_close(lower, group.end, reading.stop))
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #dbe444b3
-_NEW_SENTENCE = re.compile(r"[.;]\s")
+_NEW_SENTENCE = re.compile(r"[.;]\s|\b(?:final|overall)\b")
 
 
 def _named_by_ish(lower: str, group: MarkerGroup) -> bool:
@@ -266,15 +356,54 @@ def _named_by_ish(lower: str, group: MarkerGroup) -> bool:
     return bool(HYBRIDISATION.search(lower, max(0, group.start - 30), group.end)) and not _NEW_SENTENCE.search(lower[max(0, group.start - 12):group.start])
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #970ef5f7
+_BARE_ZERO = re.compile(r"\s?[:=(]?\s?(?:0|zero)\b(?!\s?[/%+-]|\.\d|\s?\d|\s(?:or|to|of|out)\s)")  # `HER2 0`
+
+
+def _her2_sign(lower: str, group: MarkerGroup, end: int) -> MarkerReading | None:
+    "What a sign, crosses or a zero right after HER2 say: `HER2-`, `HER2 (++)`, `HER2 0`."
+    sign = read_sign(lower, group, end)
+    if sign:
+        crosses = lower[sign.start:sign.stop].count("+")
+        if crosses < 2:
+            return sign
+        label, detail = label_score(f"{crosses}+")
+        return sign._replace(label=label, detail=detail, kind=ResultKind.SCORE)
+    zero = _BARE_ZERO.match(lower, group.end, end)
+    return MarkerReading(*label_score("0"), ResultKind.SCORE, group.end, _close(lower, group.end, zero.end())) if zero else None
+
+
+_NUMBER_BEFORE = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,2})?)\s$")
+_COPIES_AFTER = re.compile(r"\s(?:gene\s)?(?:copies|signals)\b")
+
+
+def _copies_before(lower: str, group: MarkerGroup, end: int) -> dict[bool, MarkerReading]:
+    "The number of copies that stands before the name: `6.5 HER2 copies per cell`."
+    number = _COPIES_AFTER.match(lower, group.end, end) and _NUMBER_BEFORE.search(lower, max(0, group.start - 7), group.start)
+    if not number:
+        return {}
+    copies = float(number[1])
+    return {True: MarkerReading(*label_counts(None, copies), ResultKind.COUNT, number.start(), group.end, None, copies)}
+
+
+def _is_by_ish(lower: str, match: re.Match, ish_named: bool, end: int) -> bool:
+    "Whether a statement is of in situ hybridisation, by its own words, those behind it, or the method named last."
+    if match.lastgroup in _HER2_GENE:
+        return True
+    if match.lastgroup in _HER2_SCALES:
+        return False
+    method = METHOD_AFTER.match(lower, match.end(), end)
+    return method.lastgroup == "ish" if method else ish_named
+
+
 def read_her2_after(lower: str,          # the folded report
                     group: MarkerGroup,  # HER2
                     end: int,            # where its window ends
                     ) -> list[MarkerReading]:
     "The HER2 results that follow the marker: at most one by immunohistochemistry and one by in situ hybridisation."
-    sign = read_sign(lower, group, end, longest=2)
-    if sign:
-        return [sign]
-    known: dict[bool, MarkerReading] = {}  # by in situ hybridisation or not → its result
+    whole = _her2_sign(lower, group, end)
+    if whole:
+        return [whole]
+    known = _copies_before(lower, group, end)  # by in situ hybridisation or not → its result
     at, ish_named = group.end, _named_by_ish(lower, group)
     for match in HER2_RESULT.finditer(lower, group.end, end):
         if match.start() - at > 130:
@@ -284,13 +413,15 @@ def read_her2_after(lower: str,          # the folded report
             ish_named = True
         elif IMMUNOSTAIN.search(between):
             ish_named = False
+        if match.lastgroup == "control":
+            continue
         if match.lastgroup == "pending":
             if ish_named or not known:
                 break
-        elif BOTH_CHOICES.match(lower, match.end()):
+        elif BOTH_CHOICES.match(lower, match.end()) or match.lastgroup == "negative" and ALL_CATEGORIES.match(lower, match.end()):
             break
         else:
-            by_ish = match.lastgroup in _HER2_GENE or ish_named and match.lastgroup != "score"
+            by_ish = _is_by_ish(lower, match, ish_named, end)
             reading = _with_statement(known.get(by_ish), match, by_ish)
             if reading is None:
                 break
@@ -299,22 +430,26 @@ def read_her2_after(lower: str,          # the folded report
     return [_with_ratio(lower, group, end, reading) for reading in known.values()]
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #82faef56
+_NO_GENE_RESULT = (*_HER2_SCALES, "borderline", "control")
+
+
 def read_hybridisation(lower: str,  # the folded report
                        at: int,     # where in situ hybridisation is named
                        ) -> MarkerReading | None:
     "The first result of in situ hybridisation after the cue at `at`."
     end = min(len(lower), at + 130)
-    stop = OTHER_GENE.search(lower, at, end)
+    stop, counted = OTHER_GENE.search(lower, at, end), None
     for match in HER2_RESULT.finditer(lower, max(0, at - 22) if lower.startswith("amplif", at) else at, stop.start() if stop else end):
         if match.lastgroup == "pending":
-            return None
-        if match.lastgroup in ("score", "borderline"):
-            continue
-        label, detail = _label_her2(match)
-        if match.lastgroup != "ratio":
-            detail = "Amplified" if label == "positive" else "Not amplified"
-        return MarkerReading(label, detail, ResultKind.ISH, match.start(), match.end())
-    return None
+            return counted
+        if match.lastgroup in _HER2_COUNTS:
+            counted = _with_counts(counted, match)
+        elif match.lastgroup not in _NO_GENE_RESULT:
+            label, _ = _label_her2(match)
+            if counted:
+                return counted._replace(label=label, kind=ResultKind.ISH, stop=match.end())
+            return MarkerReading(label, "Amplified" if label == "positive" else "Not amplified", ResultKind.ISH, match.start(), match.end())
+    return counted
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #b08f56e2
 def ki67_label(percent: Percentage  # of nuclei that stain

@@ -6,40 +6,22 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
-from .receptor_mentions import find_marker_mentions, group_mentions, is_legend, LEGEND_RANGES, MARKER_CUES, MarkerGroup
-from .receptor_phrases import COMPONENT, COMPONENT_AFTER, EARLIER_SPECIMEN, EXPRESSION_ASSAY, HYBRIDISATION, MANY_TUMORS, OTHER_SUBJECT, SLIPPED_RESULT, TEST_BRACKET, TEST_CUES, TRIPLE_NEGATIVE
+from .receptor_mentions import find_marker_mentions, group_mentions, is_legend, LEGEND_RANGES, MARKER_CUES, MarkerGroup, SHARE_OF_TUMORS
+from .receptor_phrases import CATEGORY_IN_GENERAL, COMPONENT_AFTER, HER2_CATEGORY, HYBRIDISATION, MANY_TUMORS, OTHER_SUBJECT, SLIPPED_RESULT, TEST_BRACKET, TEST_CUES, TRIPLE
 from .receptor_readings import label_score, MarkerReading, read_after, read_before, read_her2_after, read_hybridisation, read_ki67, ResultKind
+from .receptor_results import best_result, decide_her2, EARLIER_ID, EXPRESSION_ID, is_in_situ, marker_evidence, MarkerResult, of_largest_focus, rank_statement, rule_id, RULE_IDS, TOGETHER, untested_markers
+from .receptor_series import find_tables, MarkerTable, read_series
 from ..text.context import blanked
 from ..text.document import Document, Span
 
 # %% auto #0
-__all__ = ['RECEPTORS', 'MarkerResult', 'MarkerList', 'find_results', 'find_slipped', 'find_hybridisation', 'find_ki67',
-           'without_cut_offs', 'read_receptors']
-
-# %% ../../nbs/api/18_rules.receptors.ipynb #2c1102fa
-class MarkerResult(NamedTuple):
-    "One statement of a marker's status."
-    marker: str
-    label: str | None
-    detail: str
-    kind: ResultKind
-    spans: tuple[Span, ...]
-    rank: int               # which statement wins: higher ranks first
-
-# %% ../../nbs/api/18_rules.receptors.ipynb #5b09c3d2
-_TOGETHER = 120  # characters: a marker and its result that stand within them are one piece of evidence
-
-
-def _evidence(group: MarkerGroup, start: int, end: int) -> tuple[Span, ...]:
-    "The marker and its result: one span where they stand together, else two."
-    if start >= group.end:
-        return (Span(group.start, end),) if end - group.start <= _TOGETHER else (Span(group.start, group.end), Span(start, end))
-    return (Span(start, group.end),) if group.end - start <= _TOGETHER else (Span(start, end), Span(group.start, group.end))
+__all__ = ['RECEPTORS', 'MarkerList', 'find_results', 'find_slipped', 'find_hybridisation', 'find_ki67', 'without_cut_offs',
+           'without_emptied_boxes', 'read_receptors']
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #b7da787f
 def _window_end(lower: str, group: MarkerGroup, following: int) -> int:
@@ -54,37 +36,6 @@ def _following(lower: str, groups: list[MarkerGroup], index: int) -> int:
     "Where the group after `index` begins; the end of the report after the last."
     return groups[index + 1].start if index + 1 < len(groups) else len(lower)
 
-# %% ../../nbs/api/18_rules.receptors.ipynb #dcd6675f
-_SECTION_WEIGHTS = {"addendum": 6, "history": -8, "frozen": -4, "gross": -4}
-_EARLIER, _EXPRESSION, _OTHER_COMPONENT, _FAR, _WORD = -2, -20, -6, -3, 1  # what else lessens or lifts a statement
-_IS_EXPRESSION, _IS_EARLIER = -15, -5                                      # ranks up to which a statement is of a gene-expression assay, of an earlier specimen
-_LONG_HISTORY = 500  # characters: forms print "clinical diagnosis" on top and no heading after it
-
-# %% ../../nbs/api/18_rules.receptors.ipynb #06951c1f
-def _section(document: Document, at: int) -> str:
-    "The section that `at` is in; none where a history goes on too long."
-    section = document.section(at)
-    if section == "history" and at - document.sections[bisect_right(document.sections, (at, "~")) - 1].start > _LONG_HISTORY:
-        return ""
-    return section
-
-# %% ../../nbs/api/18_rules.receptors.ipynb #f504b73c
-def _rank(document: Document, group: MarkerGroup, reading: MarkerReading) -> int:
-    "How much a statement counts."
-    lower, low, high = document.lower, min(group.start, reading.start), max(group.end, reading.stop)
-    section = _section(document, low)
-    rank = _SECTION_WEIGHTS.get(section, 0)
-    if section != "history" and EARLIER_SPECIMEN.search(document.before(low, 80) + lower[low:high + 30]):
-        rank += _EARLIER
-    if EXPRESSION_ASSAY.search(lower, group.end, group.end + 16) or "oncotype" in lower[max(0, low - 400):low]:
-        rank += _EXPRESSION
-    components = [match.lastgroup for match in COMPONENT.finditer(lower, max(0, low - 60), low)]
-    if components and components[-1] == "other" or COMPONENT_AFTER.search(lower, high, high + 30):
-        rank += _OTHER_COMPONENT
-    if reading.start - group.end > 60:
-        rank += _FAR
-    return rank + (_WORD if reading.kind is ResultKind.WORD else 0)
-
 # %% ../../nbs/api/18_rules.receptors.ipynb #3e8b1c57
 def _paired(groups: list[MarkerGroup], index: int) -> bool:
     "Whether ER and PR stand together: a pair is a receptor study, a single one may be part of another panel."
@@ -93,33 +44,16 @@ def _paired(groups: list[MarkerGroup], index: int) -> bool:
         return True
     return any(pair & set(other.markers) - set(group.markers) and abs(other.start - group.start) < 260 for other in (*groups[max(0, index - 1):index], *groups[index + 1:index + 2]))
 
-# %% ../../nbs/api/18_rules.receptors.ipynb #3c17771a
-_RULE_IDS = {ResultKind.WORD: "receptors.word", ResultKind.PERCENT: "receptors.number", ResultKind.SCORE: "receptors.number", ResultKind.ISH: "receptors.ish", ResultKind.SLIP: "receptors.slip"}
-_EARLIER_ID, _EXPRESSION_ID = "receptors.history", "receptors.expression"
-
-
-def _rule_id(result: MarkerResult) -> str:
-    "The kind of evidence, under which confidence is calibrated."
-    if result.rank <= _IS_EXPRESSION:
-        return _EXPRESSION_ID
-    if result.rank <= _IS_EARLIER:
-        return _EARLIER_ID
-    return _RULE_IDS[result.kind]
-
-# %% ../../nbs/api/18_rules.receptors.ipynb #038709c4
-def _best(results: list[MarkerResult]) -> MarkerResult | None:
-    "The statement of highest rank; of equals the first."
-    return max(results, key=lambda result: result.rank, default=None)
-
 # %% ../../nbs/api/18_rules.receptors.ipynb #18c5b31b
 def _result(document: Document, group: MarkerGroup, marker: str, reading: MarkerReading) -> MarkerResult:
     "The reading as a result of one marker."
-    return MarkerResult(marker, reading.label, reading.detail, reading.kind, _evidence(group, reading.start, reading.stop), _rank(document, group, reading))
+    return MarkerResult(marker, reading.label, reading.detail, reading.kind, marker_evidence(group, reading.start, reading.stop), rank_statement(document, group, reading),
+                        is_in_situ(document.lower, group, reading), reading.ratio, reading.copies)
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #70875e8c
-def _is_number_beside(group: MarkerGroup, after: MarkerReading) -> bool:
-    "Whether what follows the marker is a number right behind it."
-    return after.kind is not ResultKind.WORD and after.start - group.end < 14
+def _is_number_beside(lower: str, group: MarkerGroup, after: MarkerReading) -> bool:
+    "Whether what follows the marker is a number right behind it, in its sentence."
+    return not lower.startswith((".", " ."), group.end) and after.kind is not ResultKind.WORD and after.start - group.end < 14
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #eafb6236
 _OWN_NUMBER = ("(", ":", ",")  # what opens a number that belongs to the marker before it
@@ -128,17 +62,17 @@ _OWN_NUMBER = ("(", ":", ",")  # what opens a number that belongs to the marker 
 def _before_results(document: Document, group: MarkerGroup, end: int, before: MarkerReading, after: MarkerReading | None) -> Iterator[MarkerResult]:
     "The results of a group whose status stands before it; numbers in brackets after it become the detail."
     opening = document.lower[group.end:group.end + 2].lstrip()[:1]
-    detail, finish = before.detail, group.end
-    if after and _is_number_beside(group, after) and opening in _OWN_NUMBER:
-        detail, finish = after.detail, after.stop
-    spans = _evidence(group, before.start, before.stop) if finish == group.end or finish - before.start > _TOGETHER else (Span(before.start, finish),)
-    kind = ResultKind.WORD if detail.istitle() else ResultKind.PERCENT
-    rank = _rank(document, group, before._replace(kind=ResultKind.WORD))
+    detail, finish, kind = before.detail, group.end, before.kind
+    if after and _is_number_beside(document.lower, group, after) and opening in _OWN_NUMBER:
+        detail, finish, kind = after.detail, after.stop, after.kind
+    spans = marker_evidence(group, before.start, before.stop) if finish == group.end or finish - before.start > TOGETHER else (Span(before.start, finish),)
+    whole = before._replace(kind=ResultKind.WORD)
+    rank, in_situ = rank_statement(document, group, whole), is_in_situ(document.lower, group, whole)
     for marker in group.markers:
         if marker == "her2":
             yield from _her2_before_results(document, group, end, before._replace(detail=detail), spans, rank)
         else:
-            yield MarkerResult(marker, before.label, detail, kind, spans, rank)
+            yield MarkerResult(marker, before.label, detail, kind, spans, rank, in_situ)
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #e9587a40
 def _her2_before_results(document: Document, group: MarkerGroup, end: int, before: MarkerReading, spans: tuple[Span, ...], rank: int) -> Iterator[MarkerResult]:
@@ -146,8 +80,8 @@ def _her2_before_results(document: Document, group: MarkerGroup, end: int, befor
     lower = document.lower
     bracket = lower[group.end:group.end + 2].lstrip().startswith("(")
     own = [reading for reading in read_her2_after(lower, group, min(end, group.end + 45)) if bracket or reading.kind is not ResultKind.WORD]
-    score = next((reading.detail for reading in own if reading.kind is not ResultKind.ISH and reading.detail[0].isdigit()), before.detail)
-    yield from (_result(document, group, "her2", reading) for reading in own if reading.kind is ResultKind.ISH)
+    score = next((reading.detail for reading in own if not reading.by_ish and reading.detail[0].isdigit()), before.detail)
+    yield from (_result(document, group, "her2", reading) for reading in own if reading.by_ish)
     by_ish = not own and HYBRIDISATION.search(lower, group.end, min(end, group.end + 40))
     yield MarkerResult("her2", before.label, score, ResultKind.ISH if by_ish else ResultKind.WORD, spans, rank)
 
@@ -161,6 +95,9 @@ def _after_results(document: Document, group: MarkerGroup, after: MarkerReading,
     if "her2" in group.markers and after.kind is ResultKind.WORD:
         detail = after.detail if after.detail.istitle() else (after.label or after.detail).title()
         yield result._replace(marker="her2", detail=detail)
+    elif "her2" in group.markers and after.detail.endswith("+"):
+        label, detail = label_score(after.detail)
+        yield result._replace(marker="her2", label=label, detail=detail)
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #d8e8acdf
 _LISTED = re.compile(r"\s?(?:\([^)]{0,45}\))?[\s,.]{0,3}(?:and|&)?\s?(?:for\s)?")  # between two members of a list
@@ -176,6 +113,37 @@ class MarkerList(NamedTuple):
         return self.status if group.start - self.end < 60 and _LISTED.fullmatch(lower, self.end, group.start) else None
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #d758fce8
+_OWN_VERB = re.compile(r"[\s:=,]{0,2}(?:(?:is|was|are|were)\s)?(?:\w{3,12}ly\s)?")  # between a marker and its own word
+
+
+def _has_own_word(lower: str, group: MarkerGroup, before: MarkerReading, after: MarkerReading | None, end: int) -> bool:
+    "Whether the marker goes on with a word of its own, so that what stands before it is of others: `positive for ER, and HER2 is not overexpressed`."
+    own = next(iter(read_her2_after(lower, group, end)), None) if group.markers == ("her2",) else after
+    if not own or own.kind is ResultKind.PERCENT or own.kind is ResultKind.SCORE or before.stop >= group.start - 6:
+        return False
+    return _OWN_VERB.fullmatch(lower, group.end, max(group.end, own.start)) is not None
+
+
+def _contradicts(lower: str, group: MarkerGroup, before: MarkerReading, after: MarkerReading) -> bool:
+    "Whether the last of several markers goes on with a word that is not the one before them."
+    return len(group.markers) > 1 and after.kind is ResultKind.WORD and after.label not in (None, before.label) and _OWN_VERB.fullmatch(lower, group.end, max(group.end, after.start)) is not None
+
+
+def _series_results(document: Document, group: MarkerGroup, series: dict[str, MarkerReading]) -> Iterator[MarkerResult]:
+    "The results of a list with a value for each marker."
+    paired = {"er", "pr"} <= set(series)
+    for marker, reading in series.items():
+        result = _result(document, group, marker, reading)
+        yield result._replace(rank=result.rank + (paired and marker != "her2"))
+
+
+def _of_each_component(lower: str, group: MarkerGroup, after: MarkerReading | None, end: int) -> Iterator[MarkerReading]:
+    "The result after the marker, and where it is of the in situ component the next one: `positive in DCIS, negative in the invasive tumor`."
+    while after:
+        yield after
+        after = read_after(lower, group._replace(end=after.stop), end) if after.stop > group.end and COMPONENT_AFTER.search(lower, after.stop, after.stop + 30) else None
+
+
 def find_results(document: Document,         # a prepared report
                  groups: list[MarkerGroup],  # its markers
                  ) -> Iterator[MarkerResult]:
@@ -190,18 +158,27 @@ def find_results(document: Document,         # a prepared report
             continue
         following = _following(lower, groups, index)
         end = _window_end(lower, group, following)
+        series = read_series(lower, group, end)
+        if series is not None:
+            yield from _series_results(document, group, series)
+            passed, listed = max((reading.stop for reading in series.values()), default=group.end), None
+            continue
         before = read_before(lower, group, max(passed, group.start - 150)) or listed and listed.status_of(lower, group)
-        after = read_after(lower, group, end) if group.markers != ("her2",) else None
+        after = read_after(lower, group, end) if group.markers != ("her2",) and not lower.startswith("),", group.end) else None  # `positive (ER), negative (PR)`
         listed = None
-        if before and after and after.start - group.end <= 3 and after.kind is ResultKind.WORD and before.stop < group.start - 6:
+        if before and after and _contradicts(lower, group, before, after):
+            yield from _before_results(document, group._replace(markers=group.markers[:-1]), end, before, None)
+            group, before = group._replace(markers=group.markers[-1:]), None  # `positive for ER, PR is negative`
+        if before and _has_own_word(lower, group, before, after, end):
             before = None  # `negative for E-cadherin, ER positive`
         if before:
             yield from _before_results(document, group, end, before, after)
-            passed = after.stop if after and _is_number_beside(group, after) else group.end
+            passed = after.stop if after and _is_number_beside(lower, group, after) else group.end
             listed = MarkerList(passed, before)
         elif after:
-            yield from _after_results(document, group, after, _paired(groups, index))
-            passed = after.stop
+            for reading in _of_each_component(lower, group, after, end):
+                yield from _after_results(document, group, reading, _paired(groups, index))
+                passed = reading.stop
         elif group.markers == ("her2",):
             for reading in read_her2_after(lower, group, _window_end(lower, group, min(following, group.end + 240))):
                 yield _result(document, group, "her2", reading)
@@ -216,6 +193,12 @@ def _labels(lower: str, groups: list[MarkerGroup], index: int) -> list[MarkerGro
     return [first, second, *(label for label in third if label.markers == ("her2",) and label.start - second.end < 130 and lower.startswith(":", label.end))]
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #0de89895
+def _has_number(lower: str, label: MarkerGroup, end: int) -> bool:
+    "Whether the label has a result in numbers: then its value did not slip."
+    reading = read_after(lower, label, end) if label.markers != ("her2",) else None
+    return reading is not None
+
+
 def find_slipped(lower: str,                 # the folded report
                  groups: list[MarkerGroup],  # its markers
                  ) -> Iterator[MarkerResult]:
@@ -226,6 +209,8 @@ def find_slipped(lower: str,                 # the folded report
             continue
         ends = [*(label.start for label in labels[1:]), min(labels[-1].end + 45, _following(lower, groups, index + len(labels) - 1))]
         values = [list(SLIPPED_RESULT.finditer(lower, label.end, end)) for label, end in zip(labels, ends)]
+        if any(not found and _has_number(lower, label, end) for found, label, end in zip(values, labels, ends)):
+            continue
         counts = [len(found) for found in values[:2]]
         together = [match for found in values for match in found]
         if counts in ([0, 2], [2, 0]) or counts == [0, 1] and len(together) == 3:
@@ -257,26 +242,29 @@ def find_hybridisation(document: Document,         # a prepared report
     passed = 0
     for at in document.hits(*_ISH_CUES):
         nearest = bisect_left(starts, at + 40) - 1
-        if at < passed or nearest < 0 or starts[nearest] < at - 700 or MANY_TUMORS.search(lower, max(0, at - 90), at):
+        if at < passed or nearest < 0 or starts[nearest] < at - 700 or MANY_TUMORS.search(lower, max(0, at - 90), at) or SHARE_OF_TUMORS.match(lower, at):
             continue
         reading = read_hybridisation(lower, at)
         if reading:
             group = MarkerGroup(min(at, reading.start), max(at, reading.start), ("her2",))
-            yield MarkerResult("her2", reading.label, reading.detail, ResultKind.ISH, (Span(group.start, reading.stop),), _rank(document, group, reading))
+            yield MarkerResult("her2", reading.label, reading.detail, reading.kind, (Span(group.start, reading.stop),), rank_statement(document, group, reading), False, reading.ratio, reading.copies)
             passed = reading.stop
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #7f752d52
+_RESPECTIVELY = re.compile(r"[^.;\n]{0,70}?\d\s?%[^.;\n]{0,70}?\d\s?%[^.;\n%]{0,30}\brespectively")
+
+
 def find_ki67(lower: str,                 # the folded report
               groups: list[MarkerGroup],  # its markers
               ) -> Iterator[MarkerResult]:
     "Every Ki-67 percent, in order."
     for index, group in enumerate(groups):
-        if group.markers != ("ki67",) or LEGEND_RANGES.match(lower, group.end):
-            continue
+        if group.markers != ("ki67",) or LEGEND_RANGES.match(lower, group.end) or _RESPECTIVELY.match(lower, group.end):
+            continue  # the percents of `ER, PR and Ki-67 are 90%, 10% and 25%, respectively` are not told apart here
         reading = read_ki67(lower, group, min(_following(lower, groups, index), group.end + 110))
         if reading:
             before = reading.start < group.start
-            spans = (Span(reading.start, reading.stop),) if before else _evidence(group, reading.start, reading.stop)
+            spans = (Span(reading.start, reading.stop),) if before else marker_evidence(group, reading.start, reading.stop)
             yield MarkerResult("ki67", reading.label, reading.detail, reading.kind, spans, -1 if before else 0)
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #79ca3075
@@ -290,46 +278,85 @@ def without_cut_offs(document: Document  # a prepared report
             spans.append(match.span())
     return document.with_lower(blanked(document.lower, sorted(spans))) if spans else document
 
+# %% ../../nbs/api/18_rules.receptors.ipynb #6d0bc2f6
+_EMPTIED_BOX = re.compile(r"[\[(]\s{0,3}[\])](?=\s{5})")
+
+
+def without_emptied_boxes(document: Document  # a prepared report: the words at empty boxes are blanked already
+                          ) -> Document:
+    "The report without the boxes that nobody ticked, where another was."
+    lower = _EMPTIED_BOX.sub(lambda box: " " * len(box[0]), document.lower) if any(box in document.lower for box in _EMPTY_BOXES) else document.lower
+    return document if lower == document.lower else document.with_lower(lower)
+
+
+_EMPTY_BOXES = ("[ ]", "[]", "( )", "()")
+
 # %% ../../nbs/api/18_rules.receptors.ipynb #49a4105d
-_TRIPLE_CUES = ("triple neg", "triple-neg", "triple - neg")
+_TRIPLE_CUES = (*(f"triple{joint}{sign}" for joint in (" ", "-", " - ", "- ") for sign in ("neg", "pos")), "tnbc")
 
 
-def _triple_negative(document: Document) -> Iterator[MarkerResult]:
-    "ER, PR and HER2 of a 'triple negative' carcinoma."
+def _triple_results(document: Document) -> Iterator[MarkerResult]:
+    "ER, PR and HER2 of a 'triple negative' or 'triple positive' carcinoma."
     for at in document.hits(*_TRIPLE_CUES):
-        match = TRIPLE_NEGATIVE.match(document.lower, at)
+        match = TRIPLE.match(document.lower, at)
         if match and not document.is_negated(at):
-            yield from (MarkerResult(marker, "negative", "Triple negative", ResultKind.WORD, (Span(at, match.end()),), -4) for marker in ("er", "pr", "her2"))
-
-# %% ../../nbs/api/18_rules.receptors.ipynb #91a2f2bf
-def _her2_finding(results: list[MarkerResult]) -> Finding | None:
-    "HER2 of both methods: in situ hybridisation decides over immunohistochemistry."
-    stain = _best([result for result in results if result.kind is not ResultKind.ISH])
-    gene = _best([result for result in results if result.kind is ResultKind.ISH])
-    if not gene or stain and gene.rank <= _IS_EXPRESSION:
-        return Finding("her2", stain.label, stain.detail, stain.spans, _rule_id(stain)) if stain else None
-    if not stain or not stain.detail[0].isdigit():
-        return Finding("her2", gene.label, gene.detail, gene.spans, _rule_id(gene))
-    detail = gene.detail if gene.detail.startswith("ISH") else f"ISH {gene.detail.lower()}"
-    return Finding("her2", gene.label, f"{stain.detail}; {detail}", tuple(sorted({*stain.spans, *gene.spans})), _rule_id(gene))
+            yield from (MarkerResult(marker, match.lastgroup, f"Triple {match.lastgroup}", ResultKind.WORD, (Span(at, match.end()),), -4) for marker in ("er", "pr", "her2"))
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #ff49486d
+def _her2_category(document: Document, groups: list[MarkerGroup]) -> tuple[str, Span] | None:
+    "HER2-low or HER2-ultralow, where the report calls the tumor so, and where."
+    lower = document.lower
+    for group in groups:
+        match = HER2_CATEGORY.match(lower, group.end) if group.markers[-1] == "her2" else None
+        if match and not document.is_negated(group.start) and not CATEGORY_IN_GENERAL.search(lower, match.end(), match.end() + 60):
+            return f"HER2-{match.lastgroup}", Span(group.start, match.end())
+    return None
+
+
+def _with_category(her2: Finding | None, category: tuple[str, Span] | None) -> Finding | None:
+    "HER2 with its category, which makes it negative; not where the gene is amplified or the score 3+."
+    if category is None or her2 and her2.label == "positive":
+        return her2
+    name, span = category
+    if her2 is None:
+        return Finding("her2", "negative", name, (span,), RULE_IDS[ResultKind.WORD])
+    return Finding("her2", "negative", f"{her2.detail} ({name})", tuple(sorted({*her2.evidence, span})), her2.rule)
+
+
+def _table_results(document: Document, table: MarkerTable) -> Iterator[MarkerResult]:
+    "The results of a table; a line of the in situ component counts less."
+    for name, reading, in_situ in table.entries:
+        result = _result(document, MarkerGroup(name.start, name.end, (name.marker,)), name.marker, reading)
+        spans = (Span(name.start, name.end), Span(reading.start, reading.stop))
+        yield result._replace(in_situ=in_situ, spans=spans, rank=0 if in_situ else 2)
+
+
 def read_receptors(document: Document,                          # a prepared report
                    found: Mapping[str, Finding] | None = None,  # earlier findings, not needed
                    ) -> Iterator[Finding]:
     "ER, PR, HER2 and Ki-67 where the report states them."
-    document = without_cut_offs(document)
+    document = without_emptied_boxes(without_cut_offs(document))
     lower = document.lower
-    groups = group_mentions(lower, find_marker_mentions(document))
-    results = [*find_slipped(lower, groups), *find_results(document, groups), *find_hybridisation(document, groups), *find_ki67(lower, groups), *_triple_negative(document)]
+    mentions = find_marker_mentions(document)
+    tables = find_tables(document.text, lower, mentions)
+    mentions = [mention for mention in mentions if not any(table.start <= mention.start < table.end for table in tables)]
+    groups = group_mentions(lower, mentions)
+    results = [*(result for table in tables for result in _table_results(document, table)), *find_slipped(lower, groups), *find_results(document, groups), *find_hybridisation(document, groups), *find_ki67(lower, groups),
+               *_triple_results(document)]
+    untested = untested_markers(lower, groups) if any(result.in_situ for result in results) else ()
+    of_marker: dict[str, list[MarkerResult]] = {"er": [], "pr": [], "her2": [], "ki67": []}
+    for result in results:
+        if not (result.in_situ and result.marker in untested):
+            of_marker[result.marker].append(result)
+    of_marker = {marker: of_largest_focus(lower, stated) for marker, stated in of_marker.items()}
     for marker in ("er", "pr", "ki67"):
-        best = _best([result for result in results if result.marker == marker])
+        best = best_result(of_marker[marker])
         if best:
-            yield Finding(marker, best.label, best.detail, best.spans, _rule_id(best))
-    her2 = _her2_finding([result for result in results if result.marker == "her2"])
+            yield Finding(marker, best.label, best.detail, best.spans, rule_id(best))
+    her2 = _with_category(decide_her2(lower, of_marker["her2"]), _her2_category(document, groups))
     if her2:
         yield her2
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #589aa066
 RECEPTORS = Rule("receptors", ("er", "pr", "her2", "ki67"), tuple(sorted({*MARKER_CUES, *_ISH_CUES, *_TRIPLE_CUES, *TEST_CUES})), read_receptors,
-                 (*dict.fromkeys(_RULE_IDS.values()), _EARLIER_ID, _EXPRESSION_ID))
+                 (*dict.fromkeys(RULE_IDS.values()), EARLIER_ID, EXPRESSION_ID))
