@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..reading.tables import packaged_table
 from .grammar import Finding, Rule
+from .stage_factors import read_factor, with_ulceration
 from ..text.context import ANY_BOX, NEGATION, TICK
 from ..text.document import Document, Span
 from ..text.notation import AXIS_BEFORE, read_stage_value, STAGE_VALUE, STAGE_WORD
@@ -20,11 +21,11 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['CATEGORY', 'ROMAN', 'IN_SITU', 'NOT_GROUP_BEFORE', 'NOT_GROUP_AFTER', 'GRADE_BEFORE', 'CATEGORY_WORD', 'LIST_ITEM',
-           'STRONG_WORD', 'NAMED_WORD', 'BOX', 'TICKED', 'P16', 'AGE', 'PSA', 'SUBSITE_FACTORS', 'GRADE_GROUP',
+           'STRONG_WORD', 'NAMED_WORD', 'BOX', 'TICKED', 'GRADE_GROUP', 'GIST_NAME', 'GIST_CODE', 'FIGO_2018',
            'STAGE_GROUPS', 'StageRow', 'StageTable', 'build_table', 'stage_tables', 'Schema', 'code_ranges', 'schemas',
            'staging_schema', 'table_categories', 'common_group', 'table_of_prefix', 'fitting_rows',
            'group_without_nodes', 'derive_stage_group', 'StatedGroup', 'Label', 'read_label', 'read_boxes',
-           'is_other_stage', 'is_item', 'is_other_token', 'read_stated', 'read_factor', 'table_grade', 'read_derived',
+           'is_other_stage', 'is_item', 'is_other_token', 'read_stated', 'table_grade', 'table_edition', 'read_derived',
            'read_stage_group_finding']
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #9911df5e
@@ -101,12 +102,13 @@ def schemas(edition: str = "8"  # of the AJCC manual
 def staging_schema(site: str | None,            # name of the primary site
                    site_code: str | None,       # its ICD-O-3 topography, such as `C34.1`
                    histology_code: str | None,  # ICD-O-3 morphology, such as `8140/3`; None when unknown
+                   edition: str = "8",          # of the AJCC manual
                    ) -> str | None:
-    "The name of the AJCC 8 stage table for this tumour; None when there is none, or it can't be told."
+    "The name of the stage table for this tumour; None when there is none, or it can't be told."
     if not site_code:
         return None
     morphology = (histology_code or "")[:4]
-    for schema in schemas():
+    for schema in schemas(edition):
         if (any(first <= site_code <= last for first, last in schema.sites)
                 and (not schema.histologies or any(first <= morphology <= last for first, last in schema.histologies))
                 and schema.site_words in (site or "").lower()):
@@ -157,10 +159,11 @@ def common_group(groups: set[str]  # stage groups that are possible
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #7fd064bf
 def table_of_prefix(schema: str,      # from `staging_schema`
                     prefix: str,      # of the stated categories: `p`, `yp`, `c`
+                    edition: str = "8",  # of the AJCC manual
                     ) -> str:
     "The schema's table for staging after neoadjuvant therapy or before any, where the manual has one; else the schema's own."
     for letter, suffix in (("y", "_yp"), ("c", "_clinical")):
-        if letter in prefix and schema + suffix in stage_tables():
+        if letter in prefix and schema + suffix in stage_tables(edition):
             return schema + suffix
     return schema
 
@@ -193,13 +196,14 @@ def derive_stage_group(schema: str,                # which table, from `staging_
                        m: str | None = None,       # distant metastasis: `M1a`; None and MX count as M0
                        grade: str | None = None,   # `G2`, in the prostate `GG2`; None: any
                        factor: str | None = None,  # what else the table asks for: `S1`, `PSA<10`, `p16+`, `age<55`, `lower`, `mitoses-low`; None: any
+                       edition: str = "8",         # of the AJCC manual
                        ) -> str | None:
-    "The AJCC 8 stage group as far as the categories decide it, or None. Raises ValueError for a schema that there is no table for."
+    "The AJCC stage group as far as the categories decide it, or None. Raises ValueError for a schema that there is no table for."
     prefix = (t or n or "").partition("T" if t else "N")[0]
-    if (own := table_of_prefix(schema, prefix)) != schema:
-        return derive_stage_group(own, (t or "").removeprefix(prefix) or None, n, m, grade, factor)
-    if (table := stage_tables().get(schema)) is None:
-        raise ValueError(f"no stage table {schema!r}: there are {', '.join(stage_tables())}")
+    if (own := table_of_prefix(schema, prefix, edition)) != schema:
+        return derive_stage_group(own, (t or "").removeprefix(prefix) or None, n, m, grade, factor, edition)
+    if (table := stage_tables(edition).get(schema)) is None:
+        raise ValueError(f"no stage table {schema!r}: there are {', '.join(stage_tables(edition))}")
     ts, ms = table_categories(t, table.t), table_categories(m, table.m) or frozenset({"M0"})
     ns = table_categories(n, table.n) or (frozenset({"N0"}) if ts & IN_SITU else frozenset())
     rows = fitting_rows(table, ts, ms, grade, factor)
@@ -210,6 +214,9 @@ NOT_GROUP_BEFORE = PatternTable(
     "stage_groups.not_group_before",
     Pattern("disease", r"fibro|cirrho|metavir|scheuer|ishak|batts|inflamm|hepatit|steato", ("fibrosis, ", "batts-ludwig "), ("carcinoma ",)),
     Pattern("disease", r"kidney|renal\sdis|\bckd|\bend[\s-]{0,2}$|decub|ulcer|pressure", ("chronic kidney disease ", "end-", "pressure ulcer "), ("endometrial ",)),
+    Pattern("disease", r"endometriosis|adenomyosis|sarcoid|\bgold\b|\bcopd|emphysem|scadding|\basrm|heart\sfail|\bchf\b|hypertens|lymph-?o?edema|retinopath|prolapse", ("endometriosis ", "sarcoidosis, radiographic ", "gold ", "rasrm" " asrm "), ("golden carcinoma ",)),
+    Pattern("disease", r"parkinson|hoehn|dementia|alzheimer|periodont|(?:osteo|avascular\s)necrosis|arthr[io]|acute\skidney|\baki\b|\bhiv\b|\baids\b|venous\sinsuff|cholangitis|\bpbc\b|glaucoma|osteoarth", ("parkinson disease ", "avascular necrosis, ", "primary biliary cholangitis "), ("tumor necrosis, ",)),
+    Pattern("disease", r"lymphoma|leuk[ae]{1,2}mia|\bcll\b|myeloma|\brai\b|binet|\biss\b|\br-iss\b|\bnas\b|\bnash\b|nafld", ("follicular lymphoma, ", "cll, rai ", "myeloma iss "), ("raised ",), "staged by systems of their own"),
     Pattern("system", r"duke|jewett|marshall|okuda|bclc|masaoka|clark|ann\sarbor", ("dukes ", "masaoka ", "ann arbor "), ("ajcc ",), "other systems' stages"),
     Pattern("others", r"\b(?:for|with|in|patients|all|early|late|advanced|each|either|versus|vs\.?)\s{0,2}$", ("patients with ", "early ", "in "), ("within pathologic ",)),
     Pattern("grade", r"\bgrade\s{0,2}$", ("grade ",), ("graded ",)), named=False)
@@ -218,6 +225,8 @@ NOT_GROUP_AFTER = PatternTable(
     Pattern("range", r"(?:-|to|or|through|and|/)\s?(?:stage\s?)?[ivx1-4][ivabc]{0,3}\b|(?:and|or)\s", ("-iv", " to iii", " or iv"), (" of",)),
     Pattern("scale", r"of\s(?:4|iv|6)\b|/\s?[46]\b", (" of 4", "/6"), (" of colon",)),
     Pattern("disease", r"fibro|cirrho|chronic|decub|kidney|renal\sdis|hcv|hbv", (" chronic kidney disease",), (" colon",)),
+    Pattern("disease", r"(?:pressure|bed\s?sore|heel|sacral|endometriosis|copd|sarcoid|hypertens|heart|lymph-?o?edema|retinopath|prolapse|osteoarth|avascular|parkinson|periodont|ckd|chf)", (" pressure injury", " copd", " sacral ulcer", " ckd"), (" carcinoma",)),
+    Pattern("disease", r"(?:(?:follicular|hodgkin|mantle|marginal|large|diffuse|b-cell|t-cell|multiple)\s){0,2}(?:lymphoma|myeloma|cll\b|leuk[ae]{1,2}mia)", (" follicular lymphoma", " myeloma"), (" lymphoepithelioma",)),
     Pattern("others", r"patients|,?\s?node-", (" patients", ", node-positive"), (", nodes",)),
     frame=r"[\s,.)]{0,3}(?:(?&range)|(?&scale)|(?&disease)|(?&others))", anchored=True, named=False)
 GRADE_BEFORE = re.compile(r"\bgrade\s{0,2}[ivx1-4]{1,3},?\s{0,2}$")
@@ -286,8 +295,8 @@ def is_other_stage(document: Document,  # the report
     lower, start = document.lower, label.start
     if AXIS_BEFORE.search(lower[max(0, start - 14):start]) or NOT_GROUP_AFTER.match(lower, match.end(), match.end() + 30):
         return True
-    before = document.before(start, 30)
-    before = "" if before.endswith(". ") else before
+    before = document.before(start, 45)
+    before = "" if before.endswith(". ") else lower[max(0, start - len(before) - 1):start]  # with the first letter of the clause
     return bool(NOT_GROUP_BEFORE.search(before) or NEGATION.search(before[-10:]) or "history" in label.before or document.is_history(start))
 
 
@@ -348,34 +357,8 @@ def read_stated(document: Document,  # the report
     return StatedGroup(rank, read_stage_value(match), Span(first, match.end() - (lower[match.end() - 1] in " .")), rule)
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #d47d6591
-P16 = re.compile(r"(?:p16|hpv)[\sa-z0-9:;,()/-]{0,60}?\b(positive|negative|diffuse|strong|detected|not\sdetected|absent)")
-AGE = re.compile(r"([0-9]{1,3})[\s-]{0,2}(?:year|yr)s?[\s-]{0,2}old")
-PSA = re.compile(r"psa(?:\slevel|\sof|\swas|\sis|[:=,\s-]){0,4}([0-9]{1,4}(?:\.[0-9]{1,2})?)\b(?!/)")
-SUBSITE_FACTORS = {"C15.3": "upper", "C15.4": "middle", "C15.5": "lower"}
 GRADE_GROUP = re.compile(r"grade group ([1-5])(?![-0-9])")   # in the detail of a Gleason score; "grade group 2-3" is open
 
-
-def read_factor(document: Document,     # the report
-                schema: str,            # which table
-                site_code: str | None,  # ICD-O-3 topography
-                ) -> str | None:
-    "The further factor that the schema's table asks for, in the table's words; None when the report is silent."
-    lower = document.lower
-    if schema == "oropharynx":
-        for start in document.hits("p16"):
-            if match := P16.match(lower, start, start + 80):
-                return "p16-" if match[1] in ("negative", "not detected", "absent") or document.is_negated(match.start(1), 12) else "p16+"
-    elif schema == "thyroid_differentiated":
-        for start in document.hits("year"):
-            if match := AGE.search(lower, max(0, start - 5), start + 12):
-                return "age<55" if int(match[1]) < 55 else "age>=55"
-    elif schema == "prostate":
-        for start in document.hits("psa"):
-            if match := PSA.match(lower, start, start + 40):
-                return "PSA<10" if float(match[1]) < 10 else "PSA10-20" if float(match[1]) < 20 else "PSA>=20"
-    elif schema == "testis":
-        return "SX"
-    return SUBSITE_FACTORS.get(site_code or "")
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #4a80560f
 def table_grade(schema: str,              # which table
@@ -390,6 +373,21 @@ def table_grade(schema: str,              # which table
     return {"G4": "G3", None: None}.get(grade.label, grade.label)
 
 
+GIST_NAME = re.compile(r"(?<![-\n])\bGIST\b")  # in capitals: `patholo-gist` isn't one
+GIST_CODE = "8936/3"
+FIGO_2018 = re.compile(r"figo\s?[(,]?\s?(?:20(?:18|19|2[0-9])|staging\s\(?20(?:18|19|2[0-9]))|(?:ajcc|version)\s?(?:version\s)?9\b")
+
+
+def table_edition(document: Document,   # the report
+                  schema: str,          # which table
+                  t: str | None,        # as stated
+                  ) -> str:
+    "The edition whose table applies: 9 for a cervix that is staged by FIGO 2018, which has T1b3 and stage IIIC, else 8."
+    if schema == "cervix" and ("T1b3" in (t or "") or any(FIGO_2018.match(document.lower, start, start + 30) for start in document.hits("figo", "ajcc", "version 9"))):
+        return "9"
+    return "8"
+
+
 def read_derived(document: Document,               # the report
                  found: Mapping[str, Finding],     # what earlier rules found
                  ) -> Finding | None:
@@ -398,11 +396,15 @@ def read_derived(document: Document,               # the report
     site, histology = found.get("site"), found.get("histology")
     if site is None or not axes:
         return None
-    schema = staging_schema(site.label, site.detail, histology.detail if histology else None)
+    morphology = histology.detail if histology else GIST_CODE if GIST_NAME.search(document.text) else None
+    schema = staging_schema(site.label, site.detail, morphology)
     if schema is None:
         return None
     t, n, m = (found[name].detail if name in found else None for name in "tnm")
-    group = derive_stage_group(schema, t, n, m, table_grade(schema, found.get("grade")), read_factor(document, schema, site.detail))
+    if schema == "melanoma_skin":
+        t = with_ulceration(t, document.lower)
+    edition = table_edition(document, schema, t)
+    group = derive_stage_group(schema, t, n, m, table_grade(schema, found.get("grade")), read_factor(document, schema, site.detail, edition), edition)
     if group is None:
         return None
     evidence = tuple(sorted({span for axis in axes for span in axis.evidence}))
@@ -424,5 +426,5 @@ def read_stage_group_finding(document: Document,             # the report
         yield Finding("stage_group", None, "X", (stated.span,), stated.rule)
 
 
-STAGE_GROUPS = Rule("stage_groups", ("stage_group",), ("stage", "staging", "figo", "p16", "year", "psa"), read_stage_group_finding,
+STAGE_GROUPS = Rule("stage_groups", ("stage_group",), ("stage", "staging", "figo", "ajcc", "version 9"), read_stage_group_finding,
                     tuple(f"stage_group.{how}" for how in ("named", "plain", "clinical", "derived", "derived_nx")))
