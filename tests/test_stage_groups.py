@@ -189,6 +189,8 @@ def explained(organ, t, n, m, extra, theirs, ours):
         return "the table leaves the letter open where a subcategory is missing (bladder M1 is IVA or IVB)"
     if n == "NX":
         return "the engine counts NX as N0; here NX gives a group only where all N agree"
+    if t in ("Tis", "pTis", "Ta") and n != "N0" and ours is None:
+        return "a carcinoma in situ with positive nodes is no combination; the engine takes any T to mean Tis too"
     if organ == "esophagus_scc" and (t, n, m) in (("T2", "N0", "M0"), ("T3", "N0", "M0")) and extra.get("Grade") == "G1":
         return "the manual has pT2 N0 G1 in IB and pT3 N0 G1 in IIA for any known location; the engine has IIB"
     if n == "N2" and m == "M0" and organ == "pancreas" and t in ("TX", "T0", "Tis"):

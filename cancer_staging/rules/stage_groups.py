@@ -24,9 +24,9 @@ __all__ = ['CATEGORY', 'ROMAN', 'IN_SITU', 'NOT_GROUP_BEFORE', 'NOT_GROUP_AFTER'
            'STRONG_WORD', 'NAMED_WORD', 'BOX', 'TICKED', 'GRADE_GROUP', 'GIST_NAME', 'GIST_CODE', 'FIGO_2018',
            'STAGE_GROUPS', 'StageRow', 'StageTable', 'build_table', 'stage_tables', 'Schema', 'code_ranges', 'schemas',
            'staging_schema', 'table_categories', 'common_group', 'table_of_prefix', 'fitting_rows',
-           'group_without_nodes', 'derive_stage_group', 'StatedGroup', 'Label', 'read_label', 'read_boxes',
-           'is_other_stage', 'is_item', 'is_other_token', 'read_stated', 'table_grade', 'table_edition', 'read_derived',
-           'read_stage_group_finding']
+           'group_without_nodes', 'group_without_tumour', 'derive_stage_group', 'StatedGroup', 'Label', 'read_label',
+           'read_boxes', 'is_other_stage', 'is_item', 'is_other_token', 'read_stated', 'table_grade', 'table_edition',
+           'read_derived', 'read_stage_group_finding']
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #9911df5e
 class StageRow(NamedTuple):
@@ -188,6 +188,20 @@ def group_without_nodes(table: StageTable,       # of one schema
     covered = frozenset().union(*(row.n or table.n for row in rows))
     return common_group({row.group for row in rows}) if covered >= table.n - {"NX"} else None
 
+
+def group_without_tumour(table: StageTable,      # of one schema
+                         ns: frozenset[str],     # the table's categories that N may be
+                         ms: frozenset[str],     # and M
+                         grade: str | None,      # None: any
+                         factor: str | None,     # None: any
+                         ) -> str | None:
+    "The group where T is unknown: where there is a line for every T from T1 up, what these agree in."
+    tumours = table.t - IN_SITU - {"T0", "TX"}
+    rows = [row for row in fitting_rows(table, tumours, ms, grade, factor) if not row.n or row.n & ns]
+    covered = frozenset().union(*(row.t or tumours for row in rows))
+    return common_group({row.group for row in rows}) if covered >= tumours else None
+
+
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #eea1026c
 @lru_cache(maxsize=8192)
 def derive_stage_group(schema: str,                # which table, from `staging_schema`
@@ -207,7 +221,12 @@ def derive_stage_group(schema: str,                # which table, from `staging_
     ts, ms = table_categories(t, table.t), table_categories(m, table.m) or frozenset({"M0"})
     ns = table_categories(n, table.n) or (frozenset({"N0"}) if ts & IN_SITU else frozenset())
     rows = fitting_rows(table, ts, ms, grade, factor)
-    return common_group({row.group for row in rows if not row.n or row.n & ns}) if ns else group_without_nodes(table, rows)
+    if not ns:
+        return group_without_nodes(table, rows)
+    if ts and ts <= IN_SITU and "N0" not in ns and ms == {"M0"}:
+        rows = [row for row in rows if row.t]  # no carcinoma in situ has nodes, unless the table says so by name, as after therapy
+    groups = {row.group for row in rows if not row.n or row.n & ns}
+    return common_group(groups) if groups or ts else group_without_tumour(table, ns, ms, grade, factor)
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #7cad0a83
 NOT_GROUP_BEFORE = PatternTable(
