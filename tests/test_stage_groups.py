@@ -153,6 +153,15 @@ def test_lines_of_the_seventh_edition(schema, t, n, m, group):
     assert derive_stage_group(schema, t, n, m, edition="7") == group
 
 
+@pytest.mark.parametrize("schema, t, n, m, group", [   # AJCC Cancer Staging Manual, 6th edition
+    ("lung", "T2", "N0", "M0", "IB"), ("lung", "T4", "N0", "M0", "IIIB"), ("lung", "T2", "N1", None, "IIB"), ("stomach", "T4", "N1", None, "IV"), ("stomach", "T2b", "N1", None, "II"), ("colon_rectum", "T4", "N0", None, "IIB"), ("colon_rectum", "T3", "N2", None, "IIIC"),
+    ("breast", "T1c", "N0", None, "I"), ("breast", "T1c", "N1mi", None, "IIA"), ("oesophagus_squamous", "T2", "N1", "M0", "IIB"), ("oesophagus_adenocarcinoma", "T3", "N1", "M0", "III"), ("kidney", "T2", "N2", None, "IV"), ("liver", "T4", "N0", None, "IIIB"),
+    ("corpus_carcinoma", "T1c", "N0", None, "IC"), ("bladder", "T3a", "N1", None, "IV"), ("melanoma_skin", "T3a", "N2c", None, "IIIB"), ("cervix", "T2a", "N0", None, "IIA"),
+])
+def test_lines_of_the_sixth_edition(schema, t, n, m, group):
+    assert derive_stage_group(schema, t, n, m, edition="6") == group
+
+
 @pytest.mark.parametrize("age, group", [("age<45", "I"), ("age>=45", "IVA"), (None, None)])
 def test_the_seventh_edition_stages_the_thyroid_from_45_years(age, group):
     assert derive_stage_group("thyroid_differentiated", "pT2", "pN1b", "M0", None, age, "7") == group
@@ -175,10 +184,10 @@ def test_unknown_schema_names_the_known():
 
 
 def test_tables_and_schemas_fit_together():
-    for edition in "789":
+    for edition in "6789":
         names = {schema.name for schema in schemas(edition) if schema.name}
         assert {name.removesuffix("_clinical").removesuffix("_yp") for name in stage_tables(edition)} == names
-    for table in (table for edition in "789" for table in stage_tables(edition).values()):
+    for table in (table for edition in "6789" for table in stage_tables(edition).values()):
         for row in table.rows:
             assert ROMAN.match(row.group) and re.fullmatch(r"0(?:a|is)?|(?:IV|I{1,3})(?:[ABCD][12]?|[AB]3|S)?", row.group), row
             for axis in "tnm":
