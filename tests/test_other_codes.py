@@ -33,6 +33,11 @@ def details(text):
     ("Nottingham grade 2. Stage: T2 N1 M0", {"t": "T2", "n": "N1", "m": "M0"}),
     ("Nottingham score 6/9. pT2 pN1 pM1", {"t": "pT2", "n": "pN1", "m": "pM1"}),
     ("Stage IV (T3 N2 M1)", {"t": "T3", "n": "N2", "m": "M1"}),
+    ("Grade 1 (T2P2M1). pT1c pN0", {"t": "pT1c", "n": "pN0"}),
+    ("Histologic grade: G2 (T3 N2 M1). pT2 pN1a", {"t": "pT2", "n": "pN1a"}),
+    ("Score: T 3, N 2, M 1 (6). pT1c pN0 cM0", {"t": "pT1c", "n": "pN0", "m": "cM0"}),
+    ("Modified Bloom Richardson grade 2 of 3 (T2, N2, M2: total 6 of 9). pT2 pNX", {"t": "pT2", "n": "pNX"}),
+    ("Tubular differentiation: T3; nuclear pleomorphism: N2; mitotic rate: M1. pT1b pN0", {"t": "pT1b", "n": "pN0"}),
 ])
 def test_scores_of_a_grade_are_no_stage(text, expected):
     assert details(text) == expected
@@ -52,6 +57,8 @@ def test_scores_of_a_grade_are_no_stage(text, expected):
     ("Blocks A1-A5: tumor. Stage: T2 N1 M1", {"t": "T2", "n": "N1", "m": "M1"}),
     ("Cassettes A-F. TNM: T3, N1, M1 (liver).", {"t": "T3", "n": "N1", "m": "M1"}),
     ("Slides reviewed. Distant metastasis (M): M1. pN1", {"n": "pN1", "m": "M1"}),
+    ("T1-T4: tumor; N1: one node; M1: mesenteric margin. Pathologic stage pT3 pN0", {"t": "pT3", "n": "pN0"}),
+    ("Blocks: N1-N6 lymph nodes, M1-M2 margins. pT2", {"t": "pT2"}),
 ])
 def test_blocks_are_no_stage(text, expected):
     assert details(text) == expected
@@ -78,6 +85,10 @@ def test_blocks_are_no_stage(text, expected):
     ("Right breast: pT1c. Left breast: pT2 (m). pN0 (0/12)", {"t": "pT2", "n": "pN0"}),
     ("pT3 pN1, not involving the margin", {"t": "pT3", "n": "pN1"}),
     ("Amended: right pT1c, left pT2", {"t": "pT2"}),
+    ("The stage is pT1c (NOT pT2).", {"t": "pT1c"}),
+    ("pT1c pN0. The pT2 given previously is wrong.", {"t": "pT1c", "n": "pN0"}),
+    ("Original: pT2 pN0. Corrected: pT1c pN0", {"t": "pT1c", "n": "pN0"}),
+    ("T stage revised downward to pT1c from pT2", {"t": "pT1c"}),
 ])
 def test_the_last_valid_category_counts(text, expected):
     assert details(text) == expected
@@ -108,6 +119,13 @@ def test_the_last_valid_category_counts(text, expected):
     ("pT1c(2)N1a(3/12)M0G2R0L1V0", {"t": "pT1c", "n": "N1a", "m": "M0"}),
     ("pT3N1bM0", {"t": "pT3", "n": "N1b", "m": "M0"}),
     ("T1cN0(i-)(sn)M0", {"t": "T1c", "n": "N0(i-)(sn)", "m": "M0"}),
+    ("pT2 L0 V0 Pn0 N0 M0", {"t": "pT2", "n": "N0", "m": "M0"}),
+    ("pT3 L1 V1 Pn1 pN2a cM0", {"t": "pT3", "n": "pN2a", "m": "cM0"}),
+    ("pT2aN1bM0G2R0", {"t": "pT2a", "n": "N1b", "m": "M0"}),
+    ("pT1c(mf)pN0", {"t": "pT1c", "n": "pN0"}),
+    ("(y)pT2 (y)pN1", {"t": "pT2", "n": "pN1"}),
+    ("pT3b/pN1/M0", {"t": "pT3b", "n": "pN1", "m": "M0"}),
+    ("pT2pNXpMX", {"t": "pT2", "n": "pNX", "m": "pMX"}),
 ])
 def test_joined_codes(text, expected):
     assert details(text) == expected
@@ -125,3 +143,10 @@ def test_joined_codes(text, expected):
 ])
 def test_a_definition_behind_a_category_changes_nothing(text, expected):
     assert details(text) == expected
+
+
+@pytest.mark.parametrize("text", ["Colon: adenocarcinoma. pTX pNX pMX", "Stage: TX NX MX", "pT2 pNX; no lymph nodes submitted", "pT3 pNX. Lymph nodes: 0/14", "Primary tumor (pT): Cannot be assessed. Regional lymph nodes (pN): pNX", "pT1c, pN x, pM x", "Regional nodes (pN): cannot be assessed\nDistant metastasis (pM): not assessed"])
+def test_what_was_not_assessed_has_no_label(text):
+    for name, finding in READER.read(text).items():
+        assert finding.label is None if finding.detail.endswith("X") else finding.label == finding.detail.lstrip("p")[:2], name
+    assert any(finding.detail.endswith("X") for finding in READER.read(text).values())

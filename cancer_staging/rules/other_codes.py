@@ -18,13 +18,13 @@ __all__ = ['COMPONENT_RUN', 'COMPONENT_NAME', 'NAME_OF_COMPONENT', 'SCORES_OF_GR
 # %% ../../nbs/api/16_rules.other_codes.ipynb #d0621844
 COMPONENT_RUN = PatternTable(
     "other_codes.component_run",
-    Pattern("letters", r"(?&t)(?&gap)(?&p)(?&gap)(?&m)|(?&t)(?&gap)(?&m)(?&gap)(?&p)", ("grade 1 (t2 p2 m1 = 5)", "t=3/p=2/m=1", "t3, np2, m1"), ("t2 pn1 m0", "pt2 p1 m1")),
+    Pattern("letters", r"(?&t)(?&gap)(?&p)(?&gap)(?&m)|(?&t)(?&gap)(?&m)(?&gap)(?&p)", ("grade 1 (t2 p2 m1 = 5)", "t=3/p=2/m=1", "t3, np2, m1", "t2p2m1"), ("t2 pn1 m0", "pt2 p1 m1")),
     Pattern("letters", r"(?&m)(?&gap)(?:(?&p)(?&gap)(?&t)|(?&t)(?&gap)(?&p))|(?&p)(?&gap)(?&t)(?&gap)(?&m)", ("(m1 p2 t3)", "p2 t3 m1"), ("m1 pt3",)),
-    Pattern("sum", r"(?&t)(?&gap)(?&n)(?&gap)(?&m)[\s,;:)\]]{0,4}(?:=|\(?\s?(?:total|score|sum)\b|\(?[3-9]\s?/\s?9)", ("(t3 n2 m1 = 6)", "t2, n1, m1; total score 4", "t3 n3 m1 (7/9)"), ("t3 n2 m1.", "t3 n2 m1 (liver)")),
+    Pattern("sum", r"(?&t)(?&gap)(?&n)(?&gap)(?&m)[\s,;:)\]]{0,4}(?:=|\(?\s?(?:total|score|sum)\b|\(?[3-9]\s?/\s?9|\(\s?[3-9]\s?\))", ("(t3 n2 m1 = 6)", "t3 n2 m1 (6)", "t2, n1, m1; total score 4", "t3 n3 m1 (7/9)"), ("t3 n2 m1.", "t3 n2 m1 (liver)")),
     Pattern("plus", r"(?&t)\s?\+\s?(?&n)\s?\+\s?(?&m)", ("t3+n3+m2",), ("t3 + n2",)),
     Pattern("system", r"(?:nottingham|elston|bloom|scarff|richardson|\bsbr\b|\bebr\b)[^\n.;]{0,40}(?&t)(?&gap)(?&n)(?&gap)(?&m)", ("nottingham grade 2 (t3 n2 m1)",), ("nottingham grade 2. stage: t2 n1 m1",)),
-    Pattern("bracket", r"\bgrad(?:e|ing)\s?[:=]?\s?(?P<grade>iii|ii|i|[1-3])\s?[(\[]\s?(?P<scores>(?&t)(?&gap)(?&n)(?&gap)(?&m))", ("grade 2 (t3, n2, m1)",), ("grade 2. t3 n2 m1",)),
-    parts={"t": r"\bt[\s:=-]{0,3}[1-3]", "p": r"\bn?p[\s:=-]{0,3}[1-3]", "n": r"\bn[\s:=-]{0,3}[1-3]", "m": r"\bm[\s:=-]{0,3}[1-3](?![0-9])", "gap": r"[\s,;+/&-]{0,4}(?:and\s)?"})
+    Pattern("bracket", r"\bgrad(?:e|ing)\s?[:=]?\s?g?(?P<grade>iii|ii|i|[1-3])\s?[(\[]\s?(?P<scores>(?&t)(?&gap)(?&n)(?&gap)(?&m))", ("grade 2 (t3, n2, m1)",), ("grade 2. t3 n2 m1",)),
+    parts={"t": r"\bt[\s:=-]{0,3}[1-3]", "p": r"(?<![a-z])n?p[\s:=-]{0,3}[1-3]", "n": r"(?<![a-z])n[\s:=-]{0,3}[1-3]", "m": r"(?<![a-z])m[\s:=-]{0,3}[1-3](?![0-9])", "gap": r"[\s,;+/&-]{0,4}(?:and\s)?"})
 COMPONENT_RUN
 
 # %% ../../nbs/api/16_rules.other_codes.ipynb #384b50ef
@@ -66,7 +66,8 @@ BLOCK_BEFORE = PatternTable(
 BLOCK_KEY = PatternTable(
     "other_codes.block_key",
     Pattern("block", r"cassettes?|blocks?\b|section\s(?:code|key|summary)|summary\sof\s(?:sections|cassettes|blocks)|slide\s(?:key|index)", ("cassettes: t1", "block key", "summary of sections"), ("blocked",)),
-    Pattern("taken", r"sections?\s?(?::|(?:are\s|were\s)?(?:submitted|taken|embedded))|(?:submitted|labell?ed|designated)\s(?:as|in)\b", ("sections: n1", "sections are submitted", "submitted as"), ("cross sections show",)))
+    Pattern("taken", r"sections?\s?(?::|(?:are\s|were\s)?(?:submitted|taken|embedded))|(?:submitted|labell?ed|designated)\s(?:as|in)\b", ("sections: n1", "sections are submitted", "submitted as"), ("cross sections show",)),
+    Pattern("range", r"(?<![a-z0-9])([tnm])[0-9]{1,2}\s?(?:-|to)\s?(?:[tnm])[0-9]{1,2}", ("t1-t4: tumor", "n1 to n5"), ("pt1-t2",), "blocks are numbered through"))
 BLOCK_HOLDS = PatternTable(
     "other_codes.block_holds",
     Pattern("range", r"\s?(?:-|to|through|thru|and|&|,)\s?[tnm]\s?[0-9]", ("-t4", " to t4", " and n2"), (" to liver",)),
@@ -110,6 +111,7 @@ SUPERSEDED_AFTER = PatternTable(
     Pattern("wrong", r"(?:is|was|were|are)\s(?:an?\s)?(?:incorrect|wrong|erroneous|mistake|typo|error|withdrawn|retracted)", (" is incorrect", " was an error"), (" is correct",)),
     Pattern("wrong", r"(?:(?:was|were|is)\s)?(?:\w{2,10}\s)?in\serror", (" was entered in error", " in error"), (" in situ",)),
     Pattern("first", r"(?:of|in)\s(?:the\s)?(?:first|original|previous|earlier|initial|preliminary)\s(?:report|version|diagnosis)", (" of the first report", " in the original report"), (" in the first node",)),
+    Pattern("first", r"(?:given|stated|reported|issued|listed)\s(?:previously|earlier|originally|initially|before)", (" given previously", " stated originally"), (" given here",)),
     Pattern("first", r"as\s(?:previously|originally|initially|first)\s(?:reported|stated|given|staged)", (" as previously reported",), (" as reported",)),
     frame=r"[\s,:;)\"']{0,4}(?:(?&changed)|(?&should)|(?&arrow)|(?&wrong)|(?&first))", anchored=True, named=False)
 

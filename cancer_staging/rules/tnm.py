@@ -132,7 +132,7 @@ def _code_from_t(document: Document, place: Place) -> tuple[Category, ...] | Non
 
 # %% ../../nbs/api/16_rules.tnm.ipynb #e8e9a9e2
 NAMED_AXIS = re.compile(r"(?:clinical|patholog[a-z]{2,5})\s[nm][\s.:]{1,3}$")  # "Clinical M MO"
-T_BEFORE = re.compile(r"\bt\s?[0-4x][a-d]?\b|(?:patholog[a-z]{2,5}|clinical)\s[nm][\s.:]")
+T_BEFORE = re.compile(r"\b[pcy]{1,2}t[0-4][a-d]?(?:[\s,;]{1,3}(?:l|v|pn|r|g)\s?[0-3x]){1,4}[\s,;]{1,3}$|\bt\s?[0-4x][a-d]?\b|(?:patholog[a-z]{2,5}|clinical)\s[nm][\s.:]")
 
 
 def _is_believed(document: Document, axis: str, place: Place) -> bool:
