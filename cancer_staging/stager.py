@@ -30,7 +30,7 @@ from .rules.calibration import RuleCalibration
 from .rules.gate import may_be_inferred, STAGING, through_gate
 from .rules.grammar import Basis, Finding
 from .rules.joint_group import AxisBelief, joint_group
-from .rules.stage_groups import read_factor, staging_schema, table_grade
+from .rules.stage_groups import which_table
 from .runs import batched, claimed_output, digest, end_with_parent, InputError, Journal, lifeline, shielded
 from .staged import field_columns, LocatedValue, staged_schema, StagedReport, Summary, write_table
 
@@ -147,13 +147,12 @@ class Stager:
 
     def _group(self, text: str, found: Mapping[str, Finding], answers: Mapping[str, LocatedValue]) -> LocatedValue | None:
         "The stage group that the table gives the row's own T, N and M; None where no table decides."
-        site, histology = found.get("site"), found.get("histology")
-        schema = staging_schema(site.label, site.detail, histology and histology.detail) if site else None
         axes = [answers[name] for name in "tnm" if name in answers]
-        if schema is None or not axes:
+        table = which_table(GRAMMAR.prepare(text), found, answers["t"].detail if "t" in answers else None) if axes else None
+        if table is None:
             return None
         beliefs = (AxisBelief(answer and (answer.detail or answer.label), (answer and answer.probs) or {}) for answer in map(answers.get, "tnm"))
-        group = joint_group(schema, *beliefs, table_grade(schema, found.get("grade")), read_factor(GRAMMAR.prepare(text), schema, site.detail))
+        group = joint_group(table, *beliefs)
         if group is None:
             return None
         basis = Basis.DERIVED if all(answer.basis == Basis.STATED for answer in axes) else Basis.INFERRED

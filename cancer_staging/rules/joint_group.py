@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .stage_groups import derive_stage_group, ROMAN
+from .stage_groups import derive_stage_group, ROMAN, WhichTable
 
 # %% auto #0
 __all__ = ['LEAST', 'AxisBelief', 'JointGroup', 'alternatives', 'joint_group']
@@ -46,22 +46,20 @@ def _label(shown: str) -> str:
     return "Tis" if shown[at:at + 3] in ("Tis", "Ta") or shown[at:at + 2] == "Ta" else shown[at:at + 2]
 
 
-def joint_group(schema: str,         # the stage table, from `staging_schema`
+def joint_group(table: WhichTable,   # which table, and what else it asks for
                 t: AxisBelief,
                 n: AxisBelief,
                 m: AxisBelief,
-                grade: str | None,   # in the table's words; None: any
-                factor: str | None,  # what else the table asks for; None: any
                 ) -> JointGroup | None:
     "The group that the table gives the row's own T, N and M, with the probability of every group; None where the table leaves it open."
-    own = derive_stage_group(schema, t.shown, n.shown, m.shown, grade, factor)
+    own = derive_stage_group(table.schema, t.shown, n.shown, m.shown, table.grade, table.factor, table.edition)
     if own is None:
         return None
     probabilities: dict[str, float] = {}
     for one_t, p_t in alternatives(t):
         for one_n, p_n in alternatives(n):
             for one_m, p_m in alternatives(m):
-                if group := derive_stage_group(schema, one_t, one_n, one_m, grade, factor):
+                if group := derive_stage_group(table.schema, one_t, one_n, one_m, table.grade, table.factor, table.edition):
                     label = ROMAN.match(group)[0]
                     probabilities[label] = probabilities.get(label, 0.0) + p_t * p_n * p_m
     return JointGroup(own, ROMAN.match(own)[0], probabilities)

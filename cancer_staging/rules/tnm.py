@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..fields import read_m, read_n, read_t
 from .grammar import Finding, Rule
+from .other_codes import is_block, is_grade_component, is_superseded
 from ..text.context import EMPTY_BEFORE, TICKED_BEFORE
 from ..text.document import Document, Span
 from ..text.notation import AFTER_LETTER, CATEGORIES, Category, GAP, NAMES_STAGING, PREFIX, read_category, SPEAKS_OF_EXTENT
@@ -132,7 +133,7 @@ def _code_from_t(document: Document, place: CategoryPlace) -> tuple[Category, ..
 
 # %% ../../nbs/api/16_rules.tnm.ipynb #e8e9a9e2
 NAMED_AXIS = re.compile(r"(?:clinical|patholog[a-z]{2,5})\s[nm][\s.:]{1,3}$")  # "Clinical M MO"
-T_BEFORE = re.compile(r"\bt\s?[0-4x][a-d]?\b|(?:patholog[a-z]{2,5}|clinical)\s[nm][\s.:]")
+T_BEFORE = re.compile(r"\b[pcy]{1,2}t[0-4][a-d]?(?:[\s,;]{1,3}(?:l|v|pn|r|g)\s?[0-3x]){1,4}[\s,;]{1,3}$|\bt\s?[0-4x][a-d]?\b|(?:patholog[a-z]{2,5}|clinical)\s[nm][\s.:]")
 
 
 def _is_believed(document: Document, axis: str, place: CategoryPlace) -> bool:
@@ -230,8 +231,14 @@ OTHER_TUMOUR = PatternTable(
     Pattern("told", r"history\sof|hx\sof|h/o|status\spost|s/p", ("past history of adenocarcinoma of the colon, then p",), ("history of colon cancer; p",)),
     Pattern("named", r"(?:previous|prior)\s(?:[a-z]{1,14}\s){0,3}(?:cancer|carcinoma|malignan|tumou?r|stag)", ("prior rectal carcinoma staged p",), ("prior biopsy p",)),
     frame=r"(?:(?&told)|(?&named))[^\n;:.]{0,120}$", named=False)
-AMENDS = re.compile(r"amend|revis|correct(?:ed|ion)|updated|chang")
-AMENDED_NOW = re.compile(r"(?:amended|revised|corrected|changed)\b[^\n]{0,70}$")
+AMENDS = re.compile(r"amend|revis|correct(?:ed|ion)|updated|chang|erratum|should\s(?:now\s)?read\b")
+AMENDED_NOW = PatternTable(
+    "tnm.amended_now",
+    Pattern("amended", r"\b(?:amended|revised|corrected|changed|erratum|corrigendum|restaged|upstaged)\b", ("stage is amended: ", "corrected to p", "upstaged to "), ("an amendment fee\n",)),
+    Pattern("amended", r"\b(?:amendment|correction)\s?:|\bcorrect\s(?:p?[tnm]\s)?(?:stage|category|classification)", ("amendment: the t category is ", "the correct category is "), ("correct diagnosis ",)),
+    Pattern("amended", r"should\s(?:now\s)?read\b", ("stage should read: ",), ("should already ",)),
+    Pattern("should", r"should\s(?:now\s)?(?:be|have\sbeen)\s(?:(?:staged|classified|given|changed|stage|as|to|a|the)\s){0,3}(?:y?[pc])?", ("it should be p", "should be staged as "), ("should be disregarded. p",)),
+    frame=r"(?:(?&amended)[^\n]{0,70}|(?&should))$", named=False)
 OTHER_ORGAN = re.compile(r"prostat|ureter|urethra")
 
 # %% ../../nbs/api/16_rules.tnm.ipynb #4df35c43
@@ -265,8 +272,10 @@ def read_tnm(document: Document,             # a prepared report
     tiers: dict[Category, int] = {}
     for code in read_codes(document):
         prefixes = "".join(category.prefix for category in code)
+        if is_superseded(document.lower, code[0].start, code[-1].end):
+            continue
         for category in code:
-            if not OTHER_TUMOUR.search(document.lower, max(0, category.start - 130), category.start):
+            if not _is_of_another_kind(document.lower, category, len(code) == 1) and not OTHER_TUMOUR.search(document.lower, max(0, category.start - 130), category.start):
                 (alone if len(code) == 1 else candidates)[category.axis].append(category)
                 tiers[category] = _tier(document, category, prefixes)
     for axis, choices in candidates.items():
@@ -276,9 +285,23 @@ def read_tnm(document: Document,             # a prepared report
         choices = sorted(known or choices, key=lambda category: category.start)
         if choices:
             top = max(tiers[category] for category in choices)
-            yield _answer(axis, [category for category in choices if tiers[category] == top], top)
+            choices = [category for category in choices if tiers[category] == top]
+            yield _answer(axis, _last_amended(document.lower, choices) if top == 3 else choices, top)
         else:
             yield from _unassessed(document, axis)
+
+
+def _is_of_another_kind(lower: str, category: Category, alone: bool) -> bool:
+    "Whether a category without a prefix is a score of a grade or, where it stands alone, a block of tissue."
+    start, end = category.start, category.end
+    plain = not category.prefix and len(category.value) == 2 and category.value[1] in "1234"
+    return plain and (is_grade_component(lower, start, end) or (alone and is_block(lower, start, end)))
+
+
+def _last_amended(lower: str, choices: list[Category]) -> list[Category]:
+    "Of amended categories those of the last amendment."
+    since = [max((match.start() for match in AMENDS.finditer(lower, max(0, category.start - 300), category.start)), default=0) for category in choices]
+    return [category for category, start in zip(choices, since) if start == max(since)]
 
 
 _UNASSESSED = re.compile(r"\(p[tnm]\)\s{0,3}[:;.]?\s{0,3}(?:can\s?not be|not) assessed")

@@ -45,8 +45,8 @@ T = PatternTable(
     Pattern("lost", r"\?(?=[a-c][^a-z])", ("t?b ",), ("t?",), "the number can't be read"),
     Pattern("micro", r"\s?mic?(?![a-z])", ("t1mi", "t1 mic"), ("t1 mid",)),
     Pattern("second", r"[a-e]\s?[1-3](?![0-9])", ("t1b2", "t1a 1"), ("t1b12",), "cervix, kidney of older editions"),
-    Pattern("second", r"[a-e][il](?![a-z])", ("t1bi", "t1al,"), ("t1bill",)),
-    Pattern("glued", r"[a-e](?=[^a-z]|(?&an)|(?&lvrg)|$)", ("t1c", "t3an0", "t2bv0"), ("t1cm",)),
+    Pattern("second", r"[a-e][il](?![a-z0-9])", ("t1bi", "t1al,"), ("t1bill", "t2al0v0")),
+    Pattern("glued", r"[a-e](?=[^a-z4-9]|(?&an)|(?&lvrg)|$)", ("t1c", "t3an0", "t2bv0"), ("t1cm", "t2c4"), "C4 is how sure the category is (UICC)"),
     Pattern("apart", r"\s[a-d](?=\s?(?:(?&ends))|\s(?:(?&an)|m\s?[01ox])|pn\s?[0-3oxli])", ("t1 c,", "t1 a n0", "t1 cpn0"), ("t2 a tumor", "t2 cn2"), "the c of cN2 is a prefix"),
     Pattern("apart", r"\s[abd](?=n\s?(?:[0-3x]|[oli](?![a-ln-z]))|m\s?[01ox])", ("t1 bn0", "t1 anx", "t1 bnomx"), ("t1 bnode",)),
     frame=r"t(?:(?&open)|(?&named))(?P<core>(?&in_situ)|(?&unknown)|(?&digit)|(?&letter)|(?&joined)|(?&non_invasive)|(?&lost))(?P<sub>(?&micro)|(?&second)|(?&glued)|(?&apart))?(?P<aside_>(?&aside){0,3})",
@@ -62,7 +62,7 @@ N = PatternTable(
     Pattern("letter", r"[oil|](?=[a-c](?:(?![a-z])|m))", ("nla", "nibmx"), ("nlab",)),
     Pattern("letter", r"[oil|](?=p?m\s?[xo01s]|(?&lvrg))", ("nomx", "nopm0", "nol0v0"), ("nomad",)),
     Pattern("micro", r"\s?\(?mic?(?![a-z])\)?", ("n1mi", "n1 (mi)", "n1mic"), ("n1 mid",)),
-    Pattern("glued", r"[a-c](?=[^a-z]|(?&am)|(?&lvrg)|$)", ("n1a", "n2bmx", "n1al1"), ("n1cm",)),
+    Pattern("glued", r"(?:[ab]|(?<!0)c)(?=[^a-z4-9]|(?&am)|(?&lvrg)|$)", ("n1a", "n2bmx", "n1al1"), ("n1cm", "n0cm0"), "the c of N0cM0 is a prefix: there is no N0c"),
     Pattern("apart", r"\s[a-c](?=\s?(?:(?&ends))|\s(?&am)|pm\s?[01xo])", ("n1 a,", "nl b mx"), ("n1 a node", "n2 cm0")),
     Pattern("apart", r"\s[ab](?=m\s?(?:[01x]|o(?![a-z])))", ("n1 bmx",), ("n1 bmost",)),
     frame=r"n(?:(?&open)|(?&named))(?P<core>(?&unknown)|(?&digit)|(?&letter))(?P<sub>(?&micro)|(?&glued)|(?&apart))?(?P<tail>(?&nodal){0,3})(?P<aside_>(?&aside){0,3})",
@@ -76,7 +76,7 @@ M = PatternTable(
     Pattern("digit", r"[01](?![0-9])", ("m0", "m stage: 1", "m: 0"), ("m10", "m2")),
     Pattern("letter", r"[oil|](?![a-z0-9])", ("mo", "ml."), ("most", "mo1")),
     Pattern("letter", r"[il](?=[a-c](?![a-z]))", ("mla",), ("mlab",)),
-    Pattern("glued", r"[a-e](?![a-z])", ("m1a", "m1b,"), ("m1am",)),
+    Pattern("glued", r"[a-e](?![a-z2-9])", ("m1a", "m1b,"), ("m1am", "m1c3")),
     frame=r"m(?:(?&open)|(?&named))(?P<core>(?&unknown)|(?&digit)|(?&letter))(?P<sub>(?&glued))?(?P<aside_>(?&aside){0,3})",
     parts=_PARTS | {"named": _named("m")}, anchored=True)
 CATEGORIES = {"t": T, "n": N, "m": M}
@@ -117,7 +117,7 @@ PREFIX = PatternTable(
     frame=r"(?<![a-z0-9])(?P<prefix>(?&pair)|(?&single))\s?$")
 
 # %% ../../nbs/api/13_text.notation.ipynb #b4b5d633
-GAP = r"(?:[\s,;.:/&|*_+-]|and\s|with\s){0,6}(?:[\[(][^()\[\]]{0,60}[\])][\s,;.:/-]{0,4}){0,2}"
+GAP = r"(?:\s?c[1-5](?![0-9]))?(?:[\s,;.:/&|*_+^~-]|and\s|with\s){0,6}(?:[\[(][^()\[\]]{0,60}[\])][\s,;.:/-]{0,4}){0,2}"
 GAP_BETWEEN = re.compile(GAP)
 AFTER_LETTER = PatternTable(
     "notation.after_letter",
