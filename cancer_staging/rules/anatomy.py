@@ -54,7 +54,7 @@ def histology_finding(document: Document,           # the report
     return None
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #88030b42
-ANATOMY_CUES = tuple(sorted({*topography().patterns.cues, *morphology().patterns.cues, *(word for word in SIDES if len(word) > 2), " lt ", " rt ", "laterality", "side:", "type", "/3", "/2", *site_code_cues()}))
+ANATOMY_CUES = tuple(sorted({*topography().patterns.cues, *morphology().patterns.cues, *(word for word in SIDES if len(word) > 2), " lt ", " rt ", "laterality", "side:", "metasta", "type", "/3", "/2", *site_code_cues()}))
 ANATOMY = Rule("anatomy", ("site", "histology", "laterality"), ANATOMY_CUES, read_anatomy,
                ("site.code", "site.histology", "site.tumour", "site.words", "histology.code", "histology.specific", "histology.general",
                 "laterality.side", "laterality.label", "laterality.both", "laterality.organ"))

@@ -11,17 +11,19 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
-from ..text.context import NEGATION
+from .denial import is_denied
+from .metastases import metastatic_parts, MetastaticPart, tells_origin
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['GROUPS', 'SECTION_WEIGHTS', 'NOT_PRIMARY_BEFORE', 'NOT_PRIMARY_AFTER', 'TUMOUR_AFTER', 'TUMOUR_BEFORE', 'TOLD_BEFORE',
-           'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'TYPE_LABEL', 'LIST_NUMBER', 'MORPHOLOGY_CODE', 'Place',
-           'Morphology', 'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary',
-           'topography', 'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology', 'type_meanings',
-           'site_group', 'TermMention', 'without_templates', 'outermost_terms', 'tells_another', 'place_weight',
-           'type_weight', 'Mentions', 'find_mentions', 'morphology_by_code', 'find_code']
+           'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'FAVOURED', 'ORIGIN_WEIGHT', 'METASTATIC_WEIGHT',
+           'TYPE_LABEL', 'LIST_NUMBER', 'MORPHOLOGY_CODE', 'Place', 'Morphology', 'words_of', 'any_term',
+           'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary', 'topography', 'morphology_terms',
+           'morphology', 'BareTerms', 'bare_morphology', 'type_meanings', 'site_group', 'TermMention',
+           'without_templates', 'outermost_terms', 'tells_another', 'place_weight', 'type_weight', 'in_metastatic_part',
+           'Mentions', 'find_mentions', 'morphology_by_code', 'find_code']
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #41824344
 class Place(NamedTuple):
@@ -202,6 +204,11 @@ WEAK_BEFORE = PatternTable(
     Pattern("doubt", r"differential|versus|vs|resembl\w{1,4}|consider\w{0,5}", ("versus ", "resembling ", "considered a "), ("considerable necrosis in a large poorly ",)),
     Pattern("elsewhere", r"metastatic|metastasis\sof|in\ssitu|prior|previous|history\sof", ("metastatic ", "history of ductal "), ("no metastasis. ",)),
     frame=r"(?:(?&part)|(?&doubt)|(?&elsewhere))[\s,.:]{1,3}(?:[a-z-]{1,14}\s)?(?:[a-z-]{1,14}\s)?$", named=False)
+FAVOURED = PatternTable(
+    "vocabulary.favoured",
+    Pattern("favoured", r"\bfavou?r(?:s|ed|ing)?\s(?:a\s|an\s)?(?:primary\s|pulmonary\s)?$", ("favor ", "favoring a primary ", "favours "), ("favorable ", "favor metastatic ")), named=False)
+ORIGIN_WEIGHT = 4.0     # of an organ that a metastasis is said to come from
+METASTATIC_WEIGHT = 0.1  # of the organ that the metastasis lies in
 TYPE_LABEL = PatternTable(
     "vocabulary.type_label",
     Pattern("label", r"type(?:\sof\s(?:invasive\s)?(?:carcinoma|tumou?r|cancer))?(?:\s?\([a-z\s]{1,12}\))?", ("type: ", "type of invasive carcinoma: ", "type (who). ", "type: invasive carcinoma, "), ("typed ",)),
@@ -272,6 +279,8 @@ def place_weight(document: Document,  # the report
         return weight
     if section == "history" and tells_another(lower, start):
         return weight * 0.1
+    if tells_origin(lower, start, end):
+        return weight * ORIGIN_WEIGHT
     before = lower[max(0, start - 28):start]
     if NOT_PRIMARY_AFTER.match(lower, end, end + 36) or NOT_PRIMARY_BEFORE.search(before):
         return weight * 0.15
@@ -285,13 +294,20 @@ def type_weight(document: Document,  # the report
     "How much a histologic term there speaks for the type of the primary tumour; 0 when it is negated."
     before = document.lower[max(0, start - 40):start]
     before = before[max(before.rfind(". "), before.rfind(";"), before.rfind(":")) + 1:]
-    if before.endswith("& ") or NEGATION.search(before):   # "Synoptic: carcinoma & carcinosarcoma" is the title of a form
+    if before.endswith("& ") or is_denied(document.lower, start, end):   # "Synoptic: carcinoma & carcinosarcoma" is the title of a form
         return 0.0
     section = document.section(start)
     if section == "history" and tells_another(document.lower, start):
         return 0.0
-    weight = SECTION_WEIGHTS[section]
+    weight = SECTION_WEIGHTS[section] * (1.25 if FAVOURED.search(before) else 1)
     return weight * 0.3 if WEAK_AFTER.match(document.lower, end, end + 18) or WEAK_BEFORE.search(before) else weight
+
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #a209cfd4
+def in_metastatic_part(parts: list[MetastaticPart],  # of the report
+                       start: int,                   # where a term begins
+                       ) -> bool:
+    "Whether the term stands in the head of a part whose diagnosis is a metastasis."
+    return any(part.head.start <= start < part.head.end for part in parts)
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #70aa20c5
 class Mentions(NamedTuple):
@@ -304,10 +320,13 @@ def find_mentions(document: Document  # the report
                   ) -> Mentions:
     "The organ words and the histologic terms of the report."
     lower, found = document.lower, Mentions([], [])
-    for vocabulary, weigh, mentions in ((topography(), place_weight, found.places), (morphology(), type_weight, found.types)):
-        for start, end, term in outermost_terms(document, vocabulary.patterns):
-            if weight := weigh(document, start, end):
-                mentions.append(TermMention(start, end, words_of(term), weight))
+    parts = metastatic_parts(document)
+    for start, end, term in outermost_terms(document, topography().patterns):
+        weight = place_weight(document, start, end) * (METASTATIC_WEIGHT if in_metastatic_part(parts, start) else 1)
+        found.places.append(TermMention(start, end, words_of(term), weight))
+    for start, end, term in outermost_terms(document, morphology().patterns):
+        if weight := type_weight(document, start, end):
+            found.types.append(TermMention(start, end, words_of(term), weight))
     for start in document.hits("type")[:6]:
         label = TYPE_LABEL.match(lower, start, start + 70)
         match = bare_morphology().pattern.match(lower, label.end(), label.end() + 40) if label else None
