@@ -6,19 +6,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from .grammar import Finding, Rule
 from .laterality import find_laterality, SIDES
-from .site import find_histology, find_site, find_site_code, Site, site_code_cues
-from .vocabulary import find_code, find_mentions, morphology, site_group, TermMention, topography
+from .site import find_histology, find_site, find_site_code, Site, site_code_cues, without_echoes
+from .vocabulary import find_code, find_mentions, Morphology, morphology, morphology_by_code, site_group, TermMention, topography
 from ..text.document import Document, Span
 
 # %% auto #0
-__all__ = ['SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'read_anatomy', 'histology_finding']
+__all__ = ['INVADING', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type', 'read_anatomy', 'histology_finding']
+
+# %% ../../nbs/api/26_rules.anatomy.ipynb #24ce9a84
+INVADING = ("T1", "T2", "T3", "T4")
+
+
+@cache
+def in_situ_type(meaning: Morphology,  # a histologic type
+                 category: str,        # the T that the report prints
+                 ) -> Morphology:
+    "The type in situ where the category says that it does not invade: Tis, or Ta, which is papillary by definition; else the type itself."
+    folded, digits = category.lower(), meaning.code[:4]
+    if folded.endswith("ta") and digits in ("8120", "8130"):
+        digits = "8130"
+    elif "tis" not in folded:
+        return meaning
+    return next(iter(morphology_by_code().get(f"{digits}/2", ())), meaning)
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #1202d499
 def read_anatomy(document: Document,             # the report
-                 found: Mapping[str, Finding],   # what earlier rules found; not used
+                 found: Mapping[str, Finding],   # what earlier rules found
                  ) -> Iterator[Finding]:
     "Site, histology and laterality, as far as the report tells them."
     places, types = find_mentions(document)
@@ -33,7 +50,7 @@ def read_anatomy(document: Document,             # the report
         yield Finding("site", site.place.label, site.place.code, (Span(first.start, first.end),), site.rule)
     if site and (laterality := find_laterality(document, site)):
         yield laterality
-    if histology := histology_finding(document, types, site.group if site else None):
+    if histology := histology_finding(document, types, site.group if site else None, found.get("t")):
         yield histology
 
 
@@ -43,13 +60,16 @@ SPECIFIC = 4  # priority from which a histologic type says more than carcinoma o
 def histology_finding(document: Document,           # the report
                       types: list[TermMention],     # histologic terms
                       group: str | None,            # the group of the primary site
+                      stated: Finding | None = None,  # the T that the report prints
                       ) -> Finding | None:
-    "The histologic type: the one whose code is printed, else the most specific that is well supported."
+    "The histologic type: the one whose code is printed, else the most specific that is well supported; in situ where the printed T is Tis or Ta."
     if coded := find_code(document, group):
         meaning, span = coded
         return Finding("histology", meaning.label, meaning.code, (span,), "histology.code")
-    if told := find_histology(types, group):
+    invades = stated is not None and stated.label in INVADING
+    if told := find_histology(types if invades else without_echoes(types, group, document.lower), group):
         meaning, mention = told
+        meaning = in_situ_type(meaning, stated.detail or "") if stated is not None and not invades else meaning
         return Finding("histology", meaning.label, meaning.code, (Span(mention.start, mention.end),), "histology.specific" if meaning.priority >= SPECIFIC else "histology.general")
     return None
 

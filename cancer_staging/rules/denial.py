@@ -10,8 +10,8 @@ import re
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['DENIED_BEFORE', 'DIFFERENTIAL', 'DENIED_AFTER', 'LIST_ENDS', 'LIST_JOINS', 'LIST_GOES_ON', 'LIST_WIDTH', 'NEAR_WIDTH',
-           'SENTENCE_STARTS', 'sentence_lead', 'denied_in_list', 'is_denied']
+__all__ = ['DENIED_BEFORE', 'DIFFERENTIAL', 'DENIED_AFTER', 'LIST_ENDS', 'DENIED_LABEL', 'LIST_JOINS', 'LIST_GOES_ON',
+           'LIST_WIDTH', 'NEAR_WIDTH', 'SENTENCE_STARTS', 'sentence_lead', 'denied_in_list', 'is_denied']
 
 # %% ../../nbs/api/23_rules.denial.ipynb #103dffb2
 DENIED_BEFORE = PatternTable(
@@ -46,6 +46,7 @@ LIST_ENDS = PatternTable(
     "denial.list_ends",
     Pattern("verb", r"\b(?:is|are|was|were|has|shows?|identified|seen|present|noted|found|favou?rs?|consistent|compatible|arising|diagnosed)\b", ("invasion is seen. ", "identified, ", "atypia, favor "), ("island ", "foundation")),
     Pattern("turn", r"\b(?:but|however|with|although|except|only|by)\b|[;:\n]\s{0,2}(?:[a-z0-9]{1,2}[.)]|-)", ("but ", "; b. ", "\n- "), ("within", "without ")), named=False)
+DENIED_LABEL = re.compile(r"(?:rule\s?out|r/o|negative\sfor|excluded?|query|concern\sfor|questioned?)\s?:\s{0,2}(?:[a-z-]{3,14}\s){0,2}$")  # a label in front of the name
 LIST_JOINS = re.compile(r"(?:\b(?:or|nor)|,|/)\s{1,2}(?:[a-z-]{3,16}\s{1,2}){0,3}$")       # right before the name, with its adjectives
 LIST_GOES_ON = re.compile(r"(?:,\s[a-z\s-]{3,40}){0,3},?\s(?:or|nor|and/or)\s")              # right behind it
 LIST_WIDTH, NEAR_WIDTH = 160, 40                                                          # characters
@@ -70,7 +71,7 @@ def denied_in_list(lead: str,    # what stands before the name in its sentence
     "Whether the name belongs to a list that a denial opens."
     for match in DENIED_BEFORE.finditer(lead):
         between = lead[match.end():]
-        joined = (" or " in between or " nor " in between or LIST_GOES_ON.match(behind)) and (LIST_JOINS.search(between) or len(between) <= NEAR_WIDTH)
+        joined = (" or " in between or " nor " in between or LIST_GOES_ON.match(behind)) and LIST_JOINS.search(between)
         if joined and not LIST_ENDS.search(between):
             return True
     return False
@@ -85,5 +86,6 @@ def is_denied(lower: str,  # the folded report
     if DIFFERENTIAL.search(lead) or DENIED_AFTER.match(lower, end, end + 60):
         return True
     near = lead[-NEAR_WIDTH:]
-    near = near[near.rfind(":") + 1:] if not DENIED_BEFORE.search(near[:near.rfind(":") + 1][-24:]) else near  # "Rule out: melanoma"
-    return DENIED_BEFORE.search(near) is not None or denied_in_list(lead, lower[end:end + 90])
+    if DENIED_LABEL.search(near):
+        return True
+    return DENIED_BEFORE.search(near[near.rfind(":") + 1:]) is not None or denied_in_list(lead, lower[end:end + 90])

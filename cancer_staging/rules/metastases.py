@@ -12,8 +12,8 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['METASTATIC_LEAD', 'PART_BEGINS', 'NODES_IN_HEAD', 'ORIGIN_AFTER', 'ORIGIN_BEFORE', 'METASTATIC_NAME', 'CANCER_AFTER',
-           'ORIGIN_DOUBTED', 'MetastaticPart', 'metastatic_parts', 'tells_origin']
+__all__ = ['METASTATIC_LEAD', 'PART_BEGINS', 'NODES_IN_HEAD', 'NODES_BEHIND', 'ORIGIN_AFTER', 'ORIGIN_BEFORE', 'METASTATIC_NAME',
+           'CANCER_AFTER', 'ORIGIN_DOUBTED', 'MetastaticPart', 'metastatic_parts', 'tells_origin']
 
 # %% ../../nbs/api/23_rules.metastases.ipynb #226dfbab
 METASTATIC_LEAD = PatternTable(
@@ -25,6 +25,7 @@ METASTATIC_LEAD = PatternTable(
     frame=r"(?:[:=]|\s-{1,2}|\n\s{0,3}-)[\s.*-]{0,4}(?:(?:(?&lead)|(?&degree)|(?&implant))[\s,]{1,3}){0,4}$", named=False)
 PART_BEGINS = re.compile(r"[.;:]\s|\n\s?\n|(?<!,)(?<!,\s)\n")      # a line that ends with a comma goes on
 NODES_IN_HEAD = re.compile(r"node|lymph|sentinel|axilla")
+NODES_BEHIND = re.compile(r"metasta[^.;:]{0,70}(?:\bnod(?:e|al)|lymph)")  # the metastasis lies in nodes after all
 
 
 class MetastaticPart(NamedTuple):
@@ -39,6 +40,8 @@ def metastatic_parts(document: Document  # the report; the rule must have the cu
     lower, parts = document.lower, []
     for start in document.hits("metasta")[:40]:
         if not lower.startswith("metastatic", start) and not lower.startswith(("metastasis", "metastases"), start) or document.section(start) in ("history", "gross"):
+            continue
+        if NODES_BEHIND.match(lower, start, start + 90):
             continue
         left = max(0, start - 190)
         lead = METASTATIC_LEAD.search(lower, max(left, start - 75), start)
@@ -86,6 +89,8 @@ def tells_origin(lower: str,  # the folded report
     "Whether the words around an organ say that a metastasis comes from it."
     before = lower[max(0, start - 90):start]
     before = before[max(before.rfind(". "), before.rfind(";"), before.rfind(".\n")) + 1:]
+    if NODES_IN_HEAD.search(before):  # a node with the metastasis of another tumour does not tell where this one comes from
+        return False
     named = METASTATIC_NAME.search(before) and CANCER_AFTER.match(lower, end, end + 40)
     if not named and not ORIGIN_AFTER.match(lower, end, end + 40) and not ORIGIN_BEFORE.search(before):
         return False

@@ -18,12 +18,13 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['GROUPS', 'SECTION_WEIGHTS', 'NOT_PRIMARY_BEFORE', 'NOT_PRIMARY_AFTER', 'TUMOUR_AFTER', 'TUMOUR_BEFORE', 'TOLD_BEFORE',
-           'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'FAVOURED', 'ORIGIN_WEIGHT', 'METASTATIC_WEIGHT',
-           'TYPE_LABEL', 'LIST_NUMBER', 'MORPHOLOGY_CODE', 'Place', 'Morphology', 'words_of', 'any_term',
-           'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary', 'topography', 'morphology_terms',
-           'morphology', 'BareTerms', 'bare_morphology', 'type_meanings', 'site_group', 'TermMention',
-           'without_templates', 'outermost_terms', 'tells_another', 'place_weight', 'type_weight', 'in_metastatic_part',
-           'Mentions', 'find_mentions', 'morphology_by_code', 'find_code']
+           'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'FAVOURED', 'CAPITALS', 'ORIGIN_WEIGHT', 'TYPE_LABEL',
+           'LIST_NUMBER', 'SPREADING_GROUPS', 'PART_WIDTH', 'PART_ENDS', 'MORPHOLOGY_CODE', 'Place', 'Morphology',
+           'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary', 'topography',
+           'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology', 'type_meanings', 'site_group',
+           'TermMention', 'without_templates', 'outermost_terms', 'tells_another', 'place_weight', 'type_weight',
+           'in_metastatic_part', 'names_tumour', 'without_metastatic_organs', 'Mentions', 'find_mentions',
+           'morphology_by_code', 'find_code']
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #41824344
 class Place(NamedTuple):
@@ -207,8 +208,8 @@ WEAK_BEFORE = PatternTable(
 FAVOURED = PatternTable(
     "vocabulary.favoured",
     Pattern("favoured", r"\bfavou?r(?:s|ed|ing)?\s(?:a\s|an\s)?(?:primary\s|pulmonary\s)?$", ("favor ", "favoring a primary ", "favours "), ("favorable ", "favor metastatic ")), named=False)
-ORIGIN_WEIGHT = 4.0     # of an organ that a metastasis is said to come from
-METASTATIC_WEIGHT = 0.1  # of the organ that the metastasis lies in
+CAPITALS = ("gist",)    # abbreviations that OCR makes of other words: `patholo gist`
+ORIGIN_WEIGHT = 3.0     # of an organ that a metastasis is said to come from
 TYPE_LABEL = PatternTable(
     "vocabulary.type_label",
     Pattern("label", r"type(?:\sof\s(?:invasive\s)?(?:carcinoma|tumou?r|cancer))?(?:\s?\([a-z\s]{1,12}\))?", ("type: ", "type of invasive carcinoma: ", "type (who). ", "type: invasive carcinoma, "), ("typed ",)),
@@ -309,6 +310,40 @@ def in_metastatic_part(parts: list[MetastaticPart],  # of the report
     "Whether the term stands in the head of a part whose diagnosis is a metastasis."
     return any(part.head.start <= start < part.head.end for part in parts)
 
+
+SPREADING_GROUPS = ("C48", "C53", "C54", "C56", "C57")  # what is called metastatic in one of them is often the same tumour, at home in the next
+
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #152d832b
+def names_tumour(lower: str,               # the folded report
+                 place: TermMention,       # an organ word
+                 types: list[TermMention],  # histologic terms, in order
+                 ) -> TermMention | None:
+    "The type that is the diagnosis of the specimen part which the organ word heads: `Left ureter, segmental resection: urothelial carcinoma`; None when it heads none."
+    for told in types:
+        if 0 <= told.start - place.end <= PART_WIDTH and told.weight >= 0.6:
+            between = lower[place.end:told.start]
+            if (":" in between or " - " in between or "\n-" in between) and not PART_ENDS.search(between):
+                return told
+    return None
+
+
+PART_WIDTH = 110  # characters from the organ to its diagnosis
+PART_ENDS = re.compile(r"[.;]\s|metasta|\n\s?\n|\bno\b|negative|benign|unremarkable")
+
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #40aa314d
+def without_metastatic_organs(lower: str,                  # the folded report
+                              parts: list[MetastaticPart],  # of the report
+                              places: list[TermMention],    # organ words
+                              types: list[TermMention],     # histologic terms
+                              ) -> list[TermMention]:
+    "The organ words without those of an organ in which a metastasis lay, unless the report names a tumour of its own there."
+    lay = {site_group(place.code) for mention in places if in_metastatic_part(parts, mention.start) for place in topography().meanings[mention.words]} - set(SPREADING_GROUPS)
+    if not lay:
+        return places
+    own = {site_group(place.code) for mention in places for place in topography().meanings[mention.words] if not in_metastatic_part(parts, mention.start)
+           and (mention.weight >= 2 * SECTION_WEIGHTS[""] or mention.words.endswith("ectomy") and place.code != "C22.0" or names_tumour(lower, mention, types))}
+    return [mention for mention in places if any(site_group(place.code) not in lay - own for place in topography().meanings[mention.words])]
+
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #70aa20c5
 class Mentions(NamedTuple):
     "What a report mentions, in order."
@@ -322,9 +357,10 @@ def find_mentions(document: Document  # the report
     lower, found = document.lower, Mentions([], [])
     parts = metastatic_parts(document)
     for start, end, term in outermost_terms(document, topography().patterns):
-        weight = place_weight(document, start, end) * (METASTATIC_WEIGHT if in_metastatic_part(parts, start) else 1)
-        found.places.append(TermMention(start, end, words_of(term), weight))
+        found.places.append(TermMention(start, end, words_of(term), place_weight(document, start, end)))
     for start, end, term in outermost_terms(document, morphology().patterns):
+        if term in CAPITALS and not document.text[start:end].isupper():
+            continue
         if weight := type_weight(document, start, end):
             found.types.append(TermMention(start, end, words_of(term), weight))
     for start in document.hits("type")[:6]:
@@ -333,7 +369,8 @@ def find_mentions(document: Document  # the report
         if match:
             found.types.append(TermMention(label.end(), match.end(), "~" + words_of(match[1]), 1.5 * SECTION_WEIGHTS[document.section(start)]))
             found.types.sort()
-    return Mentions(without_templates(lower, found.places), without_templates(lower, found.types))
+    places = without_metastatic_organs(lower, parts, found.places, found.types) if parts else found.places
+    return Mentions(without_templates(lower, places), without_templates(lower, found.types))
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #f005d2d9
 MORPHOLOGY_CODE = re.compile(r"(?:m[\s-]{0,2})?([89][0-9]{3})\s?/\s?([0236])(?![0-9])")  # the four digits and the behaviour
