@@ -10,8 +10,9 @@ import re
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['DENIED_BEFORE', 'DIFFERENTIAL', 'DENIED_AFTER', 'LIST_ENDS', 'DENIED_LABEL', 'LIST_JOINS', 'LIST_GOES_ON',
-           'LIST_WIDTH', 'NEAR_WIDTH', 'SENTENCE_STARTS', 'sentence_lead', 'denied_in_list', 'is_denied']
+__all__ = ['DENIED_BEFORE', 'DIFFERENTIAL', 'DENIED_AFTER', 'LIST_ENDS', 'DENIED_LABEL', 'LIST_JOINS', 'DENIAL_ENDS',
+           'LIST_GOES_ON', 'LIST_WIDTH', 'NEAR_WIDTH', 'SENTENCE_STARTS', 'sentence_lead', 'denied_in_list',
+           'is_denied']
 
 # %% ../../nbs/api/23_rules.denial.ipynb #103dffb2
 DENIED_BEFORE = PatternTable(
@@ -48,6 +49,7 @@ LIST_ENDS = PatternTable(
     Pattern("turn", r"\b(?:but|however|with|although|except|only|by)\b|[;:\n]\s{0,2}(?:[a-z0-9]{1,2}[.)]|-)", ("but ", "; b. ", "\n- "), ("within", "without ")), named=False)
 DENIED_LABEL = re.compile(r"(?:rule\s?out|r/o|negative\sfor|excluded?|query|concern\sfor|questioned?)\s?:\s{0,2}(?:[a-z-]{3,14}\s){0,2}$")  # a label in front of the name
 LIST_JOINS = re.compile(r"(?:\b(?:or|nor)|,|/)\s{1,2}(?:[a-z-]{3,16}\s{1,2}){0,3}$")       # right before the name, with its adjectives
+DENIAL_ENDS = re.compile(r"\b(?:seen|identified|present|noted|observed|assessed|applicable)\b[\s,)]")  # what was denied has been said: `no muscle is seen, invasive carcinoma`
 LIST_GOES_ON = re.compile(r"(?:,\s[a-z\s-]{3,40}){0,3},?\s(?:or|nor|and/or)\s")              # right behind it
 LIST_WIDTH, NEAR_WIDTH = 160, 40                                                          # characters
 SENTENCE_STARTS = re.compile(r"[.;](?:\s|$)|\n\s?\n|\n\s{0,3}[-*•]")
@@ -88,4 +90,5 @@ def is_denied(lower: str,  # the folded report
     near = lead[-NEAR_WIDTH:]
     if DENIED_LABEL.search(near):
         return True
-    return DENIED_BEFORE.search(near[near.rfind(":") + 1:]) is not None or denied_in_list(lead, lower[end:end + 90])
+    near = near[near.rfind(":") + 1:]
+    return any(not DENIAL_ENDS.search(near, match.end()) for match in DENIED_BEFORE.finditer(near)) or denied_in_list(lead, lower[end:end + 90])

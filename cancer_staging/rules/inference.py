@@ -230,7 +230,7 @@ OTHER_SUBJECT = PatternTable(
     "inference.other_subject",
     Pattern("benign", r"divertic\w{2,5}|abscess\w{0,2}|fistula\w{0,1}|hernia\w{0,1}|endometrio\w{2,4}|ulcer\b|inflammat\w{2,4}|polyps?\b|(?<!o)adenoma\w{0,1}\b|lipoma\w{0,1}", ("diverticula extend through", "an abscess reaching", "endometriosis involving"), ("adenocarcinoma extends", "ulcerated tumor")),
     Pattern("specimen", r"margins?\b|resection\sline", ("proximal margin of resection, involving", "margin extends"), ("marginal",)),
-    frame=r"(?:(?&benign)|(?&specimen))(?![^;]{0,90}(?:carcinoma|tumou?r|cancer|neoplas|malignan|lesion|mass\b))", named=False)
+    frame=r"(?:^|[.:;]\s)\s{0,3}(?:[a-z]{1,12}\s){0,2}(?:(?&benign)|(?&specimen))(?![^;]{0,90}(?:carcinoma|tumou?r|cancer|neoplas|malignan|lesion|mass\b))", named=False)
 THROUGH = PatternTable(
     "inference.through",
     Pattern("through", r"(?:through|beyond|transmural|penetrat[a-z]{1,3})[^.;:]{0,40}$", ("invades through the ", "extends beyond the full thickness of the ", "penetrates "), ("through the mucosa; into the ", "into the ")), named=False)
@@ -265,7 +265,7 @@ def read_depths(document: Document,           # a prepared report
             last = match.start()
             before = sentence_before(lower, match.start())
             leads = SPREAD.search(before)
-            if leads is None or NEGATION.search(before) or NOT_DEPTH.search(before, leads.start()) or OTHER_SUBJECT.search(before, 0, leads.start()) or document.section(match.start()) in silent:
+            if leads is None or NEGATION.search(before) or NOT_DEPTH.search(before, leads.start()) or OTHER_SUBJECT.search(before) or document.section(match.start()) in silent:
                 continue
             through = layer.structure == "muscularis propria" and THROUGH.search(before)
             yield Depth("T3" if through else layer.category, Span(match.start() - len(before) + leads.start(), match.end()))

@@ -85,13 +85,13 @@ ORIGIN_BEFORE
 def tells_origin(lower: str,  # the folded report
                  start: int,  # where an organ word begins
                  end: int,    # and ends
-                 ) -> bool:
-    "Whether the words around an organ say that a metastasis comes from it."
+                 ) -> bool | None:
+    "Whether the words around an organ say that a metastasis comes from it: yes; no, where that is denied or only asked; None where they speak of no origin."
     before = lower[max(0, start - 90):start]
     before = before[max(before.rfind(". "), before.rfind(";"), before.rfind(".\n")) + 1:]
     if NODES_IN_HEAD.search(before):  # a node with the metastasis of another tumour does not tell where this one comes from
-        return False
+        return None
     named = METASTATIC_NAME.search(before) and CANCER_AFTER.match(lower, end, end + 40)
     if not named and not ORIGIN_AFTER.match(lower, end, end + 40) and not ORIGIN_BEFORE.search(before):
-        return False
+        return None
     return not ORIGIN_DOUBTED.search(before[-60:]) and not lower.startswith((" or ", " versus ", " vs ", "?", "/"), end)

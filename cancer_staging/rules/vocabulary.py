@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
-from .denial import is_denied
+from .denial import DIFFERENTIAL, is_denied, sentence_lead
 from .metastases import metastatic_parts, MetastaticPart, tells_origin
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
@@ -23,8 +23,8 @@ __all__ = ['GROUPS', 'SECTION_WEIGHTS', 'NOT_PRIMARY_BEFORE', 'NOT_PRIMARY_AFTER
            'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary', 'topography',
            'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology', 'type_meanings', 'site_group',
            'TermMention', 'without_templates', 'outermost_terms', 'tells_another', 'place_weight', 'type_weight',
-           'in_metastatic_part', 'names_tumour', 'without_metastatic_organs', 'Mentions', 'find_mentions',
-           'morphology_by_code', 'find_code']
+           'in_metastatic_part', 'names_tumour', 'without_metastatic_organs', 'with_own_tumour', 'Mentions',
+           'find_mentions', 'morphology_by_code', 'find_code']
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #41824344
 class Place(NamedTuple):
@@ -280,8 +280,10 @@ def place_weight(document: Document,  # the report
         return weight
     if section == "history" and tells_another(lower, start):
         return weight * 0.1
-    if tells_origin(lower, start, end):
-        return weight * ORIGIN_WEIGHT
+    if (told := tells_origin(lower, start, end)) is not None:
+        return weight * (ORIGIN_WEIGHT if told else 0.1)
+    if section != "history" and DIFFERENTIAL.search(sentence_lead(lower, start)):
+        return weight * 0.1
     before = lower[max(0, start - 28):start]
     if NOT_PRIMARY_AFTER.match(lower, end, end + 36) or NOT_PRIMARY_BEFORE.search(before):
         return weight * 0.15
@@ -344,6 +346,27 @@ def without_metastatic_organs(lower: str,                  # the folded report
            and (mention.weight >= 2 * SECTION_WEIGHTS[""] or mention.words.endswith("ectomy") and place.code != "C22.0" or names_tumour(lower, mention, types))}
     return [mention for mention in places if any(site_group(place.code) not in lay - own for place in topography().meanings[mention.words])]
 
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #780fc7f8
+def with_own_tumour(lower: str,                   # the folded report
+                    parts: list[MetastaticPart],  # of the report
+                    places: list[TermMention],    # organ words
+                    types: list[TermMention],     # histologic terms
+                    ) -> list[TermMention]:
+    "The organ words; where one part names a tumour of its own organ, the origin of a metastasis in another part tells of a second tumour and weighs little."
+    origins = [mention for mention in places if tells_origin(lower, mention.start, mention.end)]
+    if not origins:
+        return places
+    lessened = set()
+    for mention in origins:
+        homes = {site_group(place.code) for place in topography().meanings[mention.words]}
+        homes |= set(SPREADING_GROUPS) if homes & set(SPREADING_GROUPS) else set()
+        for other in places:
+            if other not in origins and not in_metastatic_part(parts, other.start) and not homes & {site_group(place.code) for place in topography().meanings[other.words]}:
+                told = names_tumour(lower, other, types)
+                if told is not None and (told.end < mention.start and PART_ENDS.search(lower, told.end, mention.start) or mention.end < other.start):
+                    lessened.add(mention)
+    return [mention._replace(weight=mention.weight * 0.1) if mention in lessened else mention for mention in places]
+
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #70aa20c5
 class Mentions(NamedTuple):
     "What a report mentions, in order."
@@ -370,6 +393,7 @@ def find_mentions(document: Document  # the report
             found.types.append(TermMention(label.end(), match.end(), "~" + words_of(match[1]), 1.5 * SECTION_WEIGHTS[document.section(start)]))
             found.types.sort()
     places = without_metastatic_organs(lower, parts, found.places, found.types) if parts else found.places
+    places = with_own_tumour(lower, parts, places, found.types) if parts else places
     return Mentions(without_templates(lower, places), without_templates(lower, found.types))
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #f005d2d9
