@@ -12,7 +12,7 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['DENIED_BEFORE', 'DIFFERENTIAL', 'DENIED_AFTER', 'LIST_ENDS', 'DENIED_LABEL', 'LIST_JOINS', 'DENIAL_ENDS',
            'LIST_GOES_ON', 'LIST_WIDTH', 'NEAR_WIDTH', 'SENTENCE_STARTS', 'sentence_lead', 'denied_in_list',
-           'is_denied']
+           'is_considered', 'is_denied']
 
 # %% ../../nbs/api/23_rules.denial.ipynb #103dffb2
 DENIED_BEFORE = PatternTable(
@@ -52,7 +52,7 @@ LIST_JOINS = re.compile(r"(?:\b(?:or|nor)|,|/)\s{1,2}(?:[a-z-]{3,16}\s{1,2}){0,3
 DENIAL_ENDS = re.compile(r"\b(?:seen|identified|present|noted|observed|assessed|applicable)\b[\s,)]")  # what was denied has been said: `no muscle is seen, invasive carcinoma`
 LIST_GOES_ON = re.compile(r"(?:,\s[a-z\s-]{3,40}){0,3},?\s(?:or|nor|and/or)\s")              # right behind it
 LIST_WIDTH, NEAR_WIDTH = 160, 40                                                          # characters
-SENTENCE_STARTS = re.compile(r"[.;](?:\s|$)|\n\s?\n|\n\s{0,3}[-*•]")
+SENTENCE_STARTS = (". ", ".\n", "; ", ";\n", "\n\n", "\n \n", "\n-", "\n -", "\n*", "\n•")
 
 
 def sentence_lead(lower: str,   # the folded report
@@ -61,10 +61,10 @@ def sentence_lead(lower: str,   # the folded report
                   ) -> str:
     "What stands before the name in its sentence."
     lead = lower[max(0, start - width):start]
-    last = 0
-    for match in SENTENCE_STARTS.finditer(lead):
-        last = match.end()
-    return lead[last:]
+    for sign in SENTENCE_STARTS:
+        if sign in lead:
+            lead = lead[lead.rindex(sign) + len(sign):]
+    return lead
 
 
 def denied_in_list(lead: str,    # what stands before the name in its sentence
@@ -78,6 +78,12 @@ def denied_in_list(lead: str,    # what stands before the name in its sentence
             return True
     return False
 
+# %% ../../nbs/api/23_rules.denial.ipynb #36937375
+def is_considered(lead: str  # what stands before a name in its sentence
+                  ) -> bool:
+    "Whether the name belongs to a differential diagnosis."
+    return ("differential" in lead or "dx" in lead or "consideration" in lead) and DIFFERENTIAL.search(lead) is not None
+
 # %% ../../nbs/api/23_rules.denial.ipynb #2ac5be1e
 def is_denied(lower: str,  # the folded report
               start: int,  # where the name of a type begins
@@ -85,7 +91,7 @@ def is_denied(lower: str,  # the folded report
               ) -> bool:
     "Whether the report names the type only to deny it, to exclude it, or to ask for it."
     lead = sentence_lead(lower, start)
-    if DIFFERENTIAL.search(lead) or DENIED_AFTER.match(lower, end, end + 60):
+    if is_considered(lead) or DENIED_AFTER.match(lower, end, end + 60):
         return True
     near = lead[-NEAR_WIDTH:]
     if DENIED_LABEL.search(near):

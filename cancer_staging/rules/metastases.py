@@ -13,7 +13,7 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['METASTATIC_LEAD', 'PART_BEGINS', 'NODES_IN_HEAD', 'NODES_BEHIND', 'ORIGIN_AFTER', 'ORIGIN_BEFORE', 'METASTATIC_NAME',
-           'CANCER_AFTER', 'ORIGIN_DOUBTED', 'MetastaticPart', 'metastatic_parts', 'tells_origin']
+           'CANCER_AFTER', 'ORIGIN_DOUBTED', 'ORIGIN_WORDS', 'MetastaticPart', 'metastatic_parts', 'tells_origin']
 
 # %% ../../nbs/api/23_rules.metastases.ipynb #226dfbab
 METASTATIC_LEAD = PatternTable(
@@ -82,11 +82,17 @@ ORIGIN_DOUBTED = PatternTable(
 ORIGIN_BEFORE
 
 # %% ../../nbs/api/23_rules.metastases.ipynb #19c7ad99
+ORIGIN_WORDS = ("primary", "origin", "metasta", "arising", "consistent", "compatible")  # without one of them nothing tells of an origin
+
+
 def tells_origin(lower: str,  # the folded report
                  start: int,  # where an organ word begins
                  end: int,    # and ends
                  ) -> bool | None:
     "Whether the words around an organ say that a metastasis comes from it: yes; no, where that is denied or only asked; None where they speak of no origin."
+    around = lower[max(0, start - 90):end + 40]
+    if not any(word in around for word in ORIGIN_WORDS):
+        return None
     before = lower[max(0, start - 90):start]
     before = before[max(before.rfind(". "), before.rfind(";"), before.rfind(".\n")) + 1:]
     if NODES_IN_HEAD.search(before):  # a node with the metastasis of another tumour does not tell where this one comes from

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
-from .denial import DIFFERENTIAL, is_denied, sentence_lead
+from .denial import is_considered, is_denied, sentence_lead
 from .metastases import metastatic_parts, MetastaticPart, tells_origin
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
@@ -282,7 +282,7 @@ def place_weight(document: Document,  # the report
         return weight * 0.1
     if (told := tells_origin(lower, start, end)) is not None:
         return weight * (ORIGIN_WEIGHT if told else 0.1)
-    if section != "history" and DIFFERENTIAL.search(sentence_lead(lower, start)):
+    if section != "history" and is_considered(sentence_lead(lower, start)):
         return weight * 0.1
     before = lower[max(0, start - 28):start]
     if NOT_PRIMARY_AFTER.match(lower, end, end + 36) or NOT_PRIMARY_BEFORE.search(before):
