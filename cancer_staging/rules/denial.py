@@ -35,6 +35,7 @@ DENIED_AFTER = PatternTable(
     Pattern("unseen", r"(?:none|not)\s(?&observed)(?!\s(?:at|in|on|within|beyond|to)\b)", (": not identified", ", not seen", ": none seen"), (": no special type", " not present at the margin")),
     Pattern("absent", r"(?:is|are|was|were)\s(?:absent|unlikely|negative|excluded|ruled\sout)\b", (" is absent", " is excluded by p40", " was ruled out", " is unlikely"), (" is present", " are negatively stained")),
     Pattern("absent", r"(?:absent|excluded|ruled\sout|unlikely)\b", (": absent", " excluded", " (ruled out)"), (": absence of necrosis",)),
+    Pattern("absent", r"(?:(?:is|are|was|were)\s)?(?:considered\s|thought\s|felt\s)?(?:to\sbe\s)?(?:unlikely|less\slikely|not\slikely|disfavou?red)\b", (" is considered unlikely", " is less likely", " disfavored"), (" is likely",)),
     Pattern("excluded", r"(?:has|have|had)\sbeen\s(?:excluded|ruled\sout)|(?:can|could|may)\sbe\s(?:excluded|ruled\sout)", (" has been ruled out", " can be excluded"), (" has been reported",)),
     Pattern("open", r"(?:can(?:not|\snot)|could\snot)\s(?:be\s)?(?:entirely\s|completely\s|definitively\s)?(?:excluded|ruled\sout)", (" cannot be excluded", " could not be entirely ruled out"), (" cannot be graded",), "what is only not excluded is not diagnosed"),
     Pattern("open", r"(?:is|are|was|were)\snot\s(?:entirely\s|completely\s|definitively\s)?(?:excluded|ruled\sout)", (" is not entirely excluded", " is not ruled out"), (" is not graded",)),
@@ -47,7 +48,7 @@ LIST_ENDS = PatternTable(
     "denial.list_ends",
     Pattern("verb", r"\b(?:is|are|was|were|has|shows?|identified|seen|present|noted|found|favou?rs?|consistent|compatible|arising|diagnosed)\b", ("invasion is seen. ", "identified, ", "atypia, favor "), ("island ", "foundation")),
     Pattern("turn", r"\b(?:but|however|with|although|except|only|by)\b|[;:\n]\s{0,2}(?:[a-z0-9]{1,2}[.)]|-)", ("but ", "; b. ", "\n- "), ("within", "without ")), named=False)
-DENIED_LABEL = re.compile(r"(?:rule\s?out|r/o|negative\sfor|excluded?|query|concern\sfor|questioned?)\s?:\s{0,2}(?:[a-z-]{3,14}\s){0,2}$")  # a label in front of the name
+DENIED_LABEL = re.compile(r"(?:rule\s?out|r/o|negative\sfor|excluded?|query|concern\sfor|questioned?)\s?:[^:.;]{0,100}$")  # a label in front of the name
 LIST_JOINS = re.compile(r"(?:\b(?:or|nor)|,|/)\s{1,2}(?:[a-z-]{3,16}\s{1,2}){0,3}$")       # right before the name, with its adjectives
 DENIAL_ENDS = re.compile(r"\b(?:seen|identified|present|noted|observed|assessed|applicable)\b[\s,)]")  # what was denied has been said: `no muscle is seen, invasive carcinoma`
 LIST_GOES_ON = re.compile(r"(?:,\s[a-z\s-]{3,40}){0,3},?\s(?:or|nor|and/or)\s")              # right behind it
@@ -94,7 +95,7 @@ def is_denied(lower: str,  # the folded report
     if is_considered(lead) or DENIED_AFTER.match(lower, end, end + 60):
         return True
     near = lead[-NEAR_WIDTH:]
-    if DENIED_LABEL.search(near):
+    if DENIED_LABEL.search(lead):
         return True
     near = near[near.rfind(":") + 1:]
     return any(not DENIAL_ENDS.search(near, match.end()) for match in DENIED_BEFORE.finditer(near)) or denied_in_list(lead, lower[end:end + 90])

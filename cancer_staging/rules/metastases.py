@@ -12,8 +12,9 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['METASTATIC_LEAD', 'PART_BEGINS', 'NODES_IN_HEAD', 'NODES_BEHIND', 'ORIGIN_AFTER', 'ORIGIN_BEFORE', 'METASTATIC_NAME',
-           'CANCER_AFTER', 'ORIGIN_DOUBTED', 'ORIGIN_WORDS', 'MetastaticPart', 'metastatic_parts', 'tells_origin']
+__all__ = ['METASTATIC_LEAD', 'PART_BEGINS', 'NODES_IN_HEAD', 'SPREADS_TO', 'NODES_BEHIND', 'ORIGIN_AFTER', 'ORIGIN_BEFORE',
+           'METASTATIC_NAME', 'CANCER_AFTER', 'ORIGIN_DOUBTED', 'ORIGIN_WORDS', 'MetastaticPart', 'metastatic_parts',
+           'tells_origin']
 
 # %% ../../nbs/api/23_rules.metastases.ipynb #226dfbab
 METASTATIC_LEAD = PatternTable(
@@ -22,9 +23,11 @@ METASTATIC_LEAD = PatternTable(
     Pattern("degree", r"(?:moderately|poorly|well)[\s-](?:to\s(?:moderately|poorly)\s)?differentiated|high[\s-]grade|low[\s-]grade|extensive(?:ly)?|focal(?:ly)?|multifocal|multiple|small|tiny|two|three|several|large|necrotic",
             (": moderately differentiated ", ": multiple ", ": high-grade "), (": invasive ductal carcinoma, ",)),
     Pattern("implant", r"foc(?:us|i)\sof|deposits?\sof|implants?\sof|nodules?\sof|nests?\sof", (": foci of ", ": deposits of "), (": adenoma ",)),
-    frame=r"(?:[:=]|\s-{1,2}|\n\s{0,3}-)[\s.*-]{0,4}(?:(?:(?&lead)|(?&degree)|(?&implant))[\s,]{1,3}){0,4}$", named=False)
+    Pattern("name", r"(?:(?:adeno|squamous\scell\s)?carcinoma|melanoma|malignan(?:t\sneoplasm|cy))", (": adenocarcinoma, ", " - carcinoma, consistent with "), (": invasive carcinoma with ",)),
+    frame=r"(?:[:=]|(?<=biopsy)\.|(?<=resection)\.|(?<=excision)\.|\s-{1,2}|\n\s{0,3}-)[\s.*-]{0,4}(?:(?:(?&lead)|(?&degree)|(?&implant)|(?&name))[\s,]{1,3}){0,4}$", named=False)
 PART_BEGINS = re.compile(r"[.;:]\s|\n\s?\n|(?<!,)(?<!,\s)\n")      # a line that ends with a comma goes on
 NODES_IN_HEAD = re.compile(r"node|lymph|sentinel|axilla")
+SPREADS_TO = re.compile(r"metasta\w{1,5}\s{1,2}(?:to|in|within|involving|into)\b")  # the part is the primary's
 NODES_BEHIND = re.compile(r"metasta[^.;:]{0,70}(?:\bnod(?:e|al)|lymph)")  # the metastasis lies in nodes after all
 
 
@@ -41,7 +44,7 @@ def metastatic_parts(document: Document  # the report; the rule must have the cu
     for start in document.hits("metasta")[:40]:
         if not lower.startswith("metastatic", start) and not lower.startswith(("metastasis", "metastases"), start) or document.section(start) in ("history", "gross"):
             continue
-        if NODES_BEHIND.match(lower, start, start + 90):
+        if SPREADS_TO.match(lower, start) or NODES_BEHIND.match(lower, start, start + 90):
             continue
         left = max(0, start - 190)
         lead = METASTATIC_LEAD.search(lower, max(left, start - 75), start)

@@ -166,13 +166,15 @@ def urinary_group(group: str,                  # the group with most votes, one 
     if not urothelial or has_type(types, RENAL) >= sum(mention.weight for mention in urothelial):
         return group
     organs = [(mention, organ) for mention in places for organ in groups_of(mention.words)[-1:] if organ in URINARY_GROUPS]
-    named = [(mention, organ) for mention, organ in organs if not mention.words.endswith(("ectomy", "resection"))]  # an operation may take more than the organ of the tumour
+    named = [(mention, organ) for mention, organ in organs if not mention.words.endswith(("ectomy", "resection")) or mention.words in ("ureterectomy", "urethrectomy")]  # an operation may take more than the organ of the tumour
     told = [organ for mention, organ in named if mention.weight >= 1.2 and TUMOUR_OF.search(lower, max(0, mention.start - 50), mention.start)]
     if told:
         return told[0].replace("C64", "C65")
     if any(mention.words.endswith(("cystectomy", "cystoprostatectomy")) for mention in places) or named and named[0][1] == "C67":
         return "C67"
     heads = [organ for mention, organ in named if names_tumour(lower, mention, urothelial)]
+    if not heads and not any(organ == "C67" for _, organ in organs):
+        heads = [organ for _, organ in named]
     if not heads and not named and any(mention.words == "nephroureterectomy" for mention in places):
         return ""
     return ("C67" if "C67" in heads else heads[0] if heads else group).replace("C64", "C65")
@@ -197,9 +199,9 @@ def find_site(places: list[TermMention],  # organ words
         place = HINT_PLACES["C54"]
     proof = sorted((mention for mention in places if group in groups_of(mention.words)), key=lambda mention: ((group, place) in votes_of(mention.words), mention.weight), reverse=True)
     if not proof:
-        proof = [mention for mention in places if first in groups_of(mention.words)]
+        proof = [mention for mention in places if {first, "C64"} & set(groups_of(mention.words))] if group in URINARY_GROUPS else []
     if not proof:
-        proof = [mention for mention in types if any(meaning.hint.rstrip("?") == group for meaning in type_meanings(mention.words))]
+        proof = [mention for mention in types if any(meaning.hint.rstrip("?") in (group, first) for meaning in type_meanings(mention.words))]
         return Site(place, group, tuple(proof), "site.histology")
     return Site(place, group, tuple(proof), "site.tumour" if known.get(group, known[first]) >= SURE_SCORE else "site.words")
 

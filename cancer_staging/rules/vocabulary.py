@@ -208,7 +208,7 @@ WEAK_BEFORE = PatternTable(
 FAVOURED = PatternTable(
     "vocabulary.favoured",
     Pattern("favoured", r"\bfavou?r(?:s|ed|ing)?\s(?:a\s|an\s)?(?:primary\s|pulmonary\s)?$", ("favor ", "favoring a primary ", "favours "), ("favorable ", "favor metastatic ")), named=False)
-CAPITALS = ("gist",)    # abbreviations that OCR makes of other words: `patholo gist`
+CAPITALS = ("gist", "cin 3", "cin iii", "hsil")    # abbreviations that OCR makes of other words: `patholo gist`
 ORIGIN_WEIGHT = 3.0     # of an organ that a metastasis is said to come from
 TYPE_LABEL = PatternTable(
     "vocabulary.type_label",
