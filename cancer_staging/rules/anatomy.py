@@ -10,15 +10,20 @@ from functools import cache
 
 from .grammar import Finding, Rule
 from .laterality import find_laterality, SIDES
-from .site import find_histology, find_site, find_site_code, Site, site_code_cues, without_echoes
+from .site import find_histology, find_site, find_site_code, INVASIVE_TOLD, Site, site_code_cues, without_echoes
 from .vocabulary import find_code, find_mentions, Morphology, morphology, morphology_by_code, site_group, TermMention, topography
 from ..text.document import Document, Span
+from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['INVADING', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type', 'read_anatomy', 'histology_finding']
+__all__ = ['INVADING', 'NOT_INVADING', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type', 'read_anatomy', 'histology_finding']
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #24ce9a84
 INVADING = ("T1", "T2", "T3", "T4")
+NOT_INVADING = PatternTable(
+    "anatomy.not_invading",
+    Pattern("denied", r"\b(?:no|without|absence\sof|negative\sfor)\s(?:evidence\sof\s|definite\s|identifiable\s)?(?:stromal\s|lamina\spropria\s|subepithelial\s)?invasion\b(?!\s(?:of|into))",
+            ("no stromal invasion", "no evidence of lamina propria invasion", "without invasion"), ("no lymphovascular invasion", "no invasion of the muscularis propria", "no invasion into muscle"), "of a papillary urothelial carcinoma: it is Ta"), named=False)
 
 
 @cache
@@ -70,6 +75,8 @@ def histology_finding(document: Document,           # the report
     if told := find_histology(types if invades else without_echoes(types, group, document.lower), group):
         meaning, mention = told
         meaning = in_situ_type(meaning, stated.detail or "") if stated is not None and not invades else meaning
+        if meaning.code == "8130/3" and not invades and NOT_INVADING.search(document.lower, mention.end, mention.end + 160) and not INVASIVE_TOLD.search(document.lower):
+            meaning = in_situ_type(meaning, "Ta")
         return Finding("histology", meaning.label, meaning.code, (Span(mention.start, mention.end),), "histology.specific" if meaning.priority >= SPECIFIC else "histology.general")
     return None
 
