@@ -143,6 +143,8 @@ def test_sides_by_label_and_by_part(text, side):
     ("Procedure: Nephroureterectomy\nTumor Site: Renal pelvis\nHistologic Type: Urothelial carcinoma\nUreteral margin: Uninvolved", "C65.9"),
     ("Kidney, left, nephrectomy: urothelial carcinoma invading the renal parenchyma.", "C65.9"),
     ("Left ureter, nephroureterectomy: urothelial carcinoma. pT3 pN0.", "C66.9"),
+    ("Right distal ureterectomy: high-grade urothelial carcinoma, pT2 pN0", "C66.9"),
+    ("Pelvis of left kidney: transitional cell carcinoma, grade 3", "C65.9"),
     ("Ureter, distal, segmental resection:\n- High grade urothelial carcinoma\n- Margins negative", "C66.9"),
     ("Procedure: Nephroureterectomy\nTumor Site: Ureter\nHistologic Type: Urothelial carcinoma, high grade", "C66.9"),
     ("Right nephroureterectomy: urothelial carcinoma of the distal ureter, 2 cm. Renal pelvis and bladder cuff uninvolved.", "C66.9"),
@@ -181,6 +183,8 @@ def test_the_site_of_a_metastasis_is_where_it_comes_from(text, code):
 @pytest.mark.parametrize("text", [
     "Liver, segment 6, resection: metastatic adenocarcinoma.",
     "Liver, biopsy: metastatic carcinoma, primary unknown.",
+    "Liver, wedge: Adenocarcinoma, compatible with metastasis.",
+    "Liver biopsy: adenocarcinoma, metastatic, favor pancreatobiliary primary.",
     "Brain, right frontal, excision: metastatic poorly differentiated carcinoma. Clinical correlation is suggested for the primary site.",
     "Liver, biopsy: metastatic adenocarcinoma. The differential includes gastric or pancreatic primary.",
     "Liver, biopsy: metastatic adenocarcinoma. The stains argue against lung primary.",
@@ -219,6 +223,9 @@ def test_histology_beside_denied_ones(text, code):
     "Lung, biopsy: granulomatous inflammation. Neither adenocarcinoma nor squamous cell carcinoma is present.",
     "Colon, polyp: tubular adenoma. Adenocarcinoma cannot be excluded.",
     "Thyroid: follicular adenoma. Papillary carcinoma is excluded.",
+    "Kidney: oncocytoma; chromophobe renal cell carcinoma is considered unlikely.",
+    "Negative for: melanoma, squamous cell carcinoma. Skin: compound nevus.",
+    "Clinical history: ?melanoma. Skin: compound nevus.",
     "Liver: focal nodular hyperplasia. The features exclude hepatocellular carcinoma.",
 ])
 def test_a_denial_makes_no_histology(text):
@@ -242,6 +249,10 @@ def test_a_denial_makes_no_histology(text):
     ("Cervix, cone: adenocarcinoma in situ.", "8140/2"),
     ("Skin, back: malignant melanoma in situ.", "8720/2"),
     ("Skin, cheek: melanoma, in situ.", "8720/2"),
+    ("Skin, cheek: lentigo maligna.", "8742/2"),
+    ("Cervix, biopsy: CIN III.", "8077/2"),
+    ("Bladder: papillary urothelial carcinoma, low grade, no stromal invasion.", "8130/2"),
+    ("Bladder: papillary urothelial carcinoma, high grade. No invasion of the muscularis propria.", "8130/3"),
     ("Breast: invasive ductal carcinoma, 9 mm, with ductal carcinoma in situ.", "8500/3"),
     ("Cervix: high-grade squamous intraepithelial lesion with invasive squamous cell carcinoma.", "8070/3"),
     ("Skin: melanoma, Breslow 1.2 mm. Melanoma in situ at the margin.", "8720/3"),
@@ -269,6 +280,8 @@ def test_the_printed_category_tells_the_behaviour(text, code):
     ("Kidney, R: renal cell carcinoma.", "right"),
     ("A. (R) BREAST, EXCISION: INVASIVE CARCINOMA", "right"),
     ("B/L ovaries: serous carcinoma.", "bilateral"),
+    ("Laterality: L\nProcedure: mastectomy, breast", "left"),
+    ("Left distal ureter with bladder cuff: urothelial carcinoma, pT1", "left"),
     ("LLL lobectomy: adenocarcinoma of lung", "left"),
     ("RUL lobectomy: adenocarcinoma.", "right"),
     ("Lung, LUL, wedge: squamous cell carcinoma", "left"),
@@ -286,6 +299,8 @@ def test_abbreviated_and_past_sides(text, side):
 @pytest.mark.parametrize("text", [
     "J. Kidney biopsy. K. Adrenal. L. Kidney, nephrectomy: renal cell carcinoma.",      # the letters number the specimens
     "L. BREAST, EXCISION: INVASIVE CARCINOMA",
+    "Bone, right femur, biopsy: metastatic adenocarcinoma, prostatic primary.",         # the side of the bone
+    "Adrenal, left: metastatic lung adenocarcinoma",
     "Breast, biopsy: invasive carcinoma, r/o metastasis.",
     "Colon, L, hemicolectomy: adenocarcinoma.",                                         # no paired organ
     "Bladder, left lateral wall, TURBT: urothelial carcinoma.",
