@@ -51,6 +51,7 @@ def read(text, name):
     ("SIGMOID COLON, RESECTION: Adenocarcinoma invades the submucosa. Endometriosis involving the muscularis propria.", ("T1", "T1", "inferred")),
     ("SIGMOID COLON, RESECTION: Adenocarcinoma. Proximal margin of resection, involving the muscularis propria: free.", None),
     ("SIGMOID COLON, RESECTION: Adenocarcinoma. The tumor extends to a pericolic abscess.", None),
+    ("SIGMOID COLON, RESECTION: Ulcerated, slightly differentiated adenocarcinoma, located 3 cm from a resection margin, with infiltration of the pericolic fatty tissue and circumscribed penetration of the covering serosa. pT4", ("T4", "pT4a", "stated")),
     ("SIGMOID COLON, RESECTION: Adenocarcinoma. Margins free. The tumor invades the muscularis propria.", ("T2", "T2", "inferred")),
 ])
 def test_t(text, expected):

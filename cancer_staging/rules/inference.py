@@ -22,10 +22,10 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['SEVERAL', 'SURE_SIZES', 'NONE_POSITIVE', 'NO_METASTASIS', 'SKIN_REACHED', 'MUCOSA', 'SUBMUCOSA', 'MUSCULARIS', 'FAT',
            'ADVENTITIA', 'SEROSA', 'OTHER_ORGANS', 'BESIDE_OESOPHAGUS', 'BESIDE_COLON', 'WALL_STRUCTURES', 'SPREAD',
-           'NOT_DEPTH', 'OTHER_SUBJECT', 'THROUGH', 'LAYER_CUES', 'INFERENCE', 'NodeCount', 'node_counts',
-           'n_from_counts', 'infer_n', 'organ_of', 'with_letter', 'speaks_of_other_metastasis', 'SizeStep', 't_sizes',
-           't_from_size', 'Layer', 'wall_layers', 'Depth', 'read_depths', 'sentence_before', 'DescribedT', 't_of_size',
-           't_of_depth', 'infer_t', 'reaches_skin', 'read_inference']
+           'NOT_DEPTH', 'OTHER_SUBJECT', 'THROUGH', 'LAYER_CUES', 'SENTENCE_WIDTH', 'INFERENCE', 'NodeCount',
+           'node_counts', 'n_from_counts', 'infer_n', 'organ_of', 'with_letter', 'speaks_of_other_metastasis',
+           'SizeStep', 't_sizes', 't_from_size', 'Layer', 'wall_layers', 'Depth', 'read_depths', 'sentence_before',
+           'DescribedT', 't_of_size', 't_of_depth', 'infer_t', 'reaches_skin', 'read_inference']
 
 # %% ../../nbs/api/27_rules.inference.ipynb #688aee81
 SEVERAL = TNM.declared("tnm.several")  # codes that contradict one another
@@ -265,17 +265,20 @@ def read_depths(document: Document,           # a prepared report
             last = match.start()
             before = sentence_before(lower, match.start())
             leads = SPREAD.search(before)
-            if leads is None or NEGATION.search(before) or NOT_DEPTH.search(before, leads.start()) or OTHER_SUBJECT.search(before) or document.section(match.start()) in silent:
+            if leads is None or NEGATION.search(before) or NOT_DEPTH.search(before, leads.start()) or OTHER_SUBJECT.search(before, len(before) >= SENTENCE_WIDTH) or document.section(match.start()) in silent:
                 continue
             through = layer.structure == "muscularis propria" and THROUGH.search(before)
             yield Depth("T3" if through else layer.category, Span(match.start() - len(before) + leads.start(), match.end()))
 
 
+SENTENCE_WIDTH = 110  # characters; what is cut off there does not begin a sentence
+
+
 def sentence_before(lower: str,      # a folded report
                     position: int,   # a place in it
                     ) -> str:
-    "Up to 110 characters before `position`, back to where its sentence or item begins."
-    start = max(0, position - 110)
+    "Up to `SENTENCE_WIDTH` characters before `position`, back to where its sentence or item begins."
+    start = max(0, position - SENTENCE_WIDTH)
     for match in SENTENCE_END.finditer(lower, start, position):
         start = match.end()
     return lower[start:position]
