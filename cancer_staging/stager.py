@@ -29,6 +29,7 @@ from .rules.behavior import is_reportable
 from .rules.calibration import RuleCalibration
 from .rules.gate import may_be_inferred, STAGING, through_gate
 from .rules.grammar import Basis, Finding
+from .rules.inference import INFERENCE
 from .rules.joint_group import AxisBelief, joint_group
 from .rules.stage_groups import which_table
 from .runs import batched, claimed_output, digest, end_with_parent, InputError, Journal, lifeline, shielded
@@ -39,9 +40,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['CONFIG_NAME', 'BATCH', 'SMALL_RUN', 'Stager', 'reports_of_frame', 'stage_reports', 'stage_files']
+__all__ = ['DISTANT', 'CONFIG_NAME', 'BATCH', 'SMALL_RUN', 'Stager', 'reports_of_frame', 'stage_reports', 'stage_files']
 
 # %% ../nbs/api/61_stager.ipynb #bec18f30
+DISTANT = INFERENCE.declared("m.distant")  # a metastasis in a distant organ, diagnosed in this report
 CONFIG_NAME = "stager.json"
 _MODELS = ("default", "rules")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -116,8 +118,8 @@ class Stager:
 
     def _answer(self, name: str, finding: Finding | None, judgement: Judgement | None) -> LocatedValue | None:
         "One field's answer: the finding's, or the judgement's where a model has judged labels that it knows."
-        stated_group = name == "stage_group" and finding is not None and finding.basis == Basis.STATED
-        if judgement is None or stated_group or (finding is not None and finding.label is not None and finding.label not in judgement.probabilities):
+        settled = finding is not None and (finding.rule == DISTANT or name == "stage_group" and finding.basis == Basis.STATED)  # no description says otherwise
+        if judgement is None or settled or (finding is not None and finding.label is not None and finding.label not in judgement.probabilities):
             if finding is None:
                 return None
             confidence, probs = self._score(finding)

@@ -8,6 +8,7 @@ import pytest
 from cancer_staging.models.features import expected_t, t_limits, t_structures
 from cancer_staging.reading.tables import packaged_table
 from cancer_staging.rules.assembly import GRAMMAR
+from cancer_staging.rules.distant import distant_organs
 from cancer_staging.rules.inference import n_from_counts, node_counts, read_depths, t_from_size, t_sizes, wall_layers
 from cancer_staging.rules.stage_groups import schemas, stage_tables
 
@@ -23,7 +24,7 @@ def rows_of(name):
 
 
 def test_the_files_are_those_that_are_read():
-    assert NAMES == ["expected_t_sizes.csv", "expected_t_structures.csv", "node_counts.csv", "schemas.csv", "stage_groups.csv", "t_sizes.csv", "wall_layers.csv"]
+    assert NAMES == ["distant.csv", "expected_t_sizes.csv", "expected_t_structures.csv", "node_counts.csv", "schemas.csv", "stage_groups.csv", "t_sizes.csv", "wall_layers.csv"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,3 +123,18 @@ def test_a_structure_without_words_is_refused(monkeypatch):
     monkeypatch.setattr(inference, "packaged_table", lambda *arguments: [{"site": "C18", "structure": "serossa", "category": "T4a", "letter_only": "no"}])
     with pytest.raises(ValueError, match=r"no wordings of 'serossa': there are mucosa"):
         wall_layers.__wrapped__()
+
+
+def test_what_is_distant_from_where():
+    organs = distant_organs()
+    assert {site: organs[site]["liver"].category for site in ("C18", "C50", "C56", "C61", "C67")} == {"C18": "M1a", "C50": "M1", "C56": "M1b", "C61": "M1c", "C67": "M1b"}
+    assert organs["C34"]["pleura"].category == "M1a" and organs["C18"]["peritoneum"].category == "M1c" and organs["C61"]["bone"].category == "M1b"
+    assert "omentum" not in organs["C56"] and "peritoneum" not in organs["C56"] and "liver" not in organs["C22"] and "C23" not in organs and "C71" not in organs
+
+
+def test_a_distant_organ_without_words_is_refused(monkeypatch):
+    monkeypatch.setattr("cancer_staging.rules.distant.packaged_table", lambda *arguments: [{"site": "C50", "organ": "moon", "category": "M1", "several": ""}])
+    distant_organs.cache_clear()
+    with pytest.raises(ValueError, match="no wordings of 'moon'"):
+        distant_organs("8")
+    distant_organs.cache_clear()

@@ -7,6 +7,7 @@ import pytest
 
 from cancer_staging.rules import anatomy
 from cancer_staging.rules.anatomy import ANATOMY
+from cancer_staging.rules.assembly import GRAMMAR
 from cancer_staging.rules.vocabulary import morphology, topography
 from cancer_staging.rules.grammar import Grammar
 from cancer_staging.text.phrases import unbounded_repeat
@@ -132,6 +133,181 @@ def test_types_that_are_only_considered_weigh_little(text, code):
 ])
 def test_sides_by_label_and_by_part(text, side):
     assert read(text)["laterality"].label == side
+
+
+@pytest.mark.parametrize("text, code", [   # ICD-O-3: C65.9 renal pelvis, C66.9 ureter, C67 bladder, C68.0 urethra with its prostatic part
+    ("Left kidney, renal pelvis: urothelial carcinoma, high grade. pT3 pN0.", "C65.9"),
+    ("Right renal pelvis, nephroureterectomy: urothelial carcinoma, pT3 pN0.", "C65.9"),
+    ("KIDNEY AND URETER, RIGHT, NEPHROURETERECTOMY: Papillary urothelial carcinoma of the renal pelvis, 4.2 cm. Ureter: free of tumor. Bladder cuff: negative.", "C65.9"),
+    ("Kidney, left, nephrectomy: transitional cell carcinoma arising in the renal pelvis, invading renal parenchyma.", "C65.9"),
+    ("Procedure: Nephroureterectomy\nTumor Site: Renal pelvis\nHistologic Type: Urothelial carcinoma\nUreteral margin: Uninvolved", "C65.9"),
+    ("Kidney, left, nephrectomy: urothelial carcinoma invading the renal parenchyma.", "C65.9"),
+    ("Left ureter, nephroureterectomy: urothelial carcinoma. pT3 pN0.", "C66.9"),
+    ("Right distal ureterectomy: high-grade urothelial carcinoma, pT2 pN0", "C66.9"),
+    ("Pelvis of left kidney: transitional cell carcinoma, grade 3", "C65.9"),
+    ("Ureter, distal, segmental resection:\n- High grade urothelial carcinoma\n- Margins negative", "C66.9"),
+    ("Procedure: Nephroureterectomy\nTumor Site: Ureter\nHistologic Type: Urothelial carcinoma, high grade", "C66.9"),
+    ("Right nephroureterectomy: urothelial carcinoma of the distal ureter, 2 cm. Renal pelvis and bladder cuff uninvolved.", "C66.9"),
+    ("Urethra, urethrectomy: urothelial carcinoma.", "C68.0"),
+    ("Prostatic urethra, transurethral resection: high grade urothelial carcinoma.", "C68.0"),
+    ("Bladder, TURBT: urothelial carcinoma, high grade.", "C67.9"),
+    ("Urinary bladder and prostate, radical cystoprostatectomy: urothelial carcinoma. Left ureter margin: urothelial carcinoma in situ. Urethra: negative.", "C67.9"),
+    ("Right ureter, biopsy: urothelial carcinoma in situ. Bladder, cystectomy: invasive urothelial carcinoma of the bladder.", "C67.9"),
+    ("Kidney, right, nephrectomy: clear cell renal cell carcinoma invading the renal pelvis. Ureter margin negative.", "C64.9"),
+])
+def test_urinary_sites(text, code):
+    assert read(text)["site"].detail == code
+
+
+def test_a_nephroureterectomy_alone_tells_no_site():
+    assert "site" not in read("Right nephroureterectomy: urothelial carcinoma, high grade, pT2.")
+
+
+@pytest.mark.parametrize("text, code", [   # the site is the primary's, not where the metastasis lay
+    ("Liver, segment 6, resection: metastatic adenocarcinoma, consistent with colorectal primary.", "C18.9"),
+    ("LIVER, LEFT LOBE, BIOPSY:\n- METASTATIC ADENOCARCINOMA, CONSISTENT WITH COLONIC ORIGIN", "C18.9"),
+    ("Bone, L2, biopsy: metastatic carcinoma consistent with breast origin. ER positive.", "C50.9"),
+    ("Lung, right lower lobe, wedge: metastatic adenocarcinoma from the patient's known rectal primary.", "C20.9"),
+    ("Brain, left frontal lobe, resection: metastatic carcinoma of lung origin.", "C34.9"),
+    ("Bone marrow, biopsy: metastatic prostatic adenocarcinoma.", "C61.9"),
+    ("Liver, core biopsy: metastatic pancreatic adenocarcinoma.", "C25.9"),
+    ("Lung, wedge resection: metastatic renal cell carcinoma.", "C64.9"),
+    ("Pleural fluid: metastatic adenocarcinoma, consistent with ovarian primary.", "C56.9"),
+    ("Liver, resection: hepatocellular carcinoma, 4 cm.", "C22.0"),
+    ("Lung, left upper lobe: adenocarcinoma, consistent with lung primary.", "C34.1"),
+])
+def test_the_site_of_a_metastasis_is_where_it_comes_from(text, code):
+    assert read(text)["site"].detail == code
+
+
+@pytest.mark.parametrize("text", [
+    "Liver, segment 6, resection: metastatic adenocarcinoma.",
+    "Liver, biopsy: metastatic carcinoma, primary unknown.",
+    "Liver, wedge: Adenocarcinoma, compatible with metastasis.",
+    "Liver biopsy: adenocarcinoma, metastatic, favor pancreatobiliary primary.",
+    "Brain, right frontal, excision: metastatic poorly differentiated carcinoma. Clinical correlation is suggested for the primary site.",
+    "Liver, biopsy: metastatic adenocarcinoma. The differential includes gastric or pancreatic primary.",
+    "Liver, biopsy: metastatic adenocarcinoma. The stains argue against lung primary.",
+])
+def test_a_metastasis_of_unknown_origin_has_no_site(text):
+    assert "site" not in read(text)
+
+
+@pytest.mark.parametrize("text, code", [   # what is denied, excluded or asked for is not the type
+    ("Skin, nose: basal cell carcinoma. No evidence of squamous cell carcinoma or melanoma.", "8090/3"),
+    ("Lung: non-small cell carcinoma, favor adenocarcinoma; squamous cell carcinoma is excluded by p40.", "8140/3"),
+    ("Lung, biopsy: adenocarcinoma. Immunostains argue against small cell carcinoma.", "8140/3"),
+    ("Lung, biopsy: adenocarcinoma. Small cell carcinoma has been ruled out.", "8140/3"),
+    ("Breast: invasive ductal carcinoma. Invasive lobular carcinoma: not identified.", "8500/3"),
+    ("Stomach: adenocarcinoma. Negative for lymphoma, gastrointestinal stromal tumor, or carcinoid tumor.", "8140/3"),
+    ("Stomach: adenocarcinoma rather than lymphoma.", "8140/3"),
+    ("Clinical history: rule out lymphoma.\nFINAL DIAGNOSIS: Tonsil: squamous cell carcinoma.", "8070/3"),
+    ("Cervix: squamous cell carcinoma. The differential diagnosis included small cell carcinoma and melanoma.", "8070/3"),
+    ("Kidney: renal cell carcinoma, non-papillary, clear cell type.", "8310/3"),
+    ("Bladder: no muscularis propria is seen, invasive urothelial carcinoma.", "8120/3"),
+    ("Colon: adenocarcinoma is not seen at the margin. Adenocarcinoma, 3 cm.", "8140/3"),
+    ("Stomach, wedge: GIST, spindle cell type. Mitotic rate: 3 per 5 mm2.", "8936/3"),
+])
+def test_histology_beside_denied_ones(text, code):
+    assert read(text)["histology"].detail == code
+
+
+@pytest.mark.parametrize("text", [
+    "Bladder, biopsy: cystitis. No dysplasia, carcinoma in situ or invasive urothelial carcinoma.",
+    "Prostate, needle biopsies: benign prostatic tissue. Negative for adenocarcinoma and high grade PIN.",
+    "Breast, core biopsy: fibroadenoma. No atypia, ductal carcinoma in situ, or invasive carcinoma identified.",
+    "Breast, excision: fibrocystic change. DCIS: absent. Invasive ductal carcinoma: not identified.",
+    "Skin: seborrheic keratosis. Clinical: r/o melanoma.",
+    "Skin, back: dysplastic nevus. Melanoma is not seen.",
+    "Clinical history: rule out lymphoma.\nFINAL DIAGNOSIS: Lymph node: reactive hyperplasia. Without evidence of Hodgkin lymphoma, follicular lymphoma or metastatic melanoma.",
+    "Lung, biopsy: granulomatous inflammation. Neither adenocarcinoma nor squamous cell carcinoma is present.",
+    "Colon, polyp: tubular adenoma. Adenocarcinoma cannot be excluded.",
+    "Thyroid: follicular adenoma. Papillary carcinoma is excluded.",
+    "Kidney: oncocytoma; chromophobe renal cell carcinoma is considered unlikely.",
+    "Negative for: melanoma, squamous cell carcinoma. Skin: compound nevus.",
+    "Clinical history: ?melanoma. Skin: compound nevus.",
+    "Liver: focal nodular hyperplasia. The features exclude hepatocellular carcinoma.",
+])
+def test_a_denial_makes_no_histology(text):
+    assert "histology" not in read(text)
+
+
+@pytest.mark.parametrize("text, code", [   # ICD-O-3, behaviour 2
+    ("Right bladder tumor, TURBT: Non-invasive papillary urothelial carcinoma, low grade. No evidence of lamina propria invasion.", "8130/2"),
+    ("Bladder: papillary urothelial carcinoma, high grade, non-invasive.", "8130/2"),
+    ("Bladder, TUR: noninvasive low-grade papillary urothelial carcinoma.", "8130/2"),
+    ("Bladder: papillary transitional cell carcinoma, noninvasive.", "8130/2"),
+    ("Bladder, biopsy: urothelial carcinoma in situ.", "8120/2"),
+    ("Urinary bladder, biopsies: flat carcinoma in situ.", "8120/2"),
+    ("Left breast, core biopsy: ductal carcinoma in situ, high nuclear grade. The carcinoma measures 8 mm.", "8500/2"),
+    ("Breast: DCIS, cribriform type, intermediate grade, ER positive.", "8500/2"),
+    ("Breast: carcinoma in situ, ductal type.", "8500/2"),
+    ("Breast: in situ ductal carcinoma.", "8500/2"),
+    ("Breast: lobular carcinoma in situ.", "8520/2"),
+    ("Skin, ear: squamous cell carcinoma in situ.", "8070/2"),
+    ("Vulva: squamous carcinoma in-situ, margins negative.", "8070/2"),
+    ("Cervix, cone: adenocarcinoma in situ.", "8140/2"),
+    ("Skin, back: malignant melanoma in situ.", "8720/2"),
+    ("Skin, cheek: melanoma, in situ.", "8720/2"),
+    ("Skin, cheek: lentigo maligna.", "8742/2"),
+    ("Cervix, biopsy: CIN III.", "8077/2"),
+    ("Bladder: papillary urothelial carcinoma, low grade, no stromal invasion.", "8130/2"),
+    ("Bladder: papillary urothelial carcinoma, high grade. No invasion of the muscularis propria.", "8130/3"),
+    ("Breast: invasive ductal carcinoma, 9 mm, with ductal carcinoma in situ.", "8500/3"),
+    ("Cervix: high-grade squamous intraepithelial lesion with invasive squamous cell carcinoma.", "8070/3"),
+    ("Skin: melanoma, Breslow 1.2 mm. Melanoma in situ at the margin.", "8720/3"),
+    ("Bladder: invasive papillary urothelial carcinoma; carcinoma in situ is present.", "8130/3"),
+    ("Cervix: microinvasive squamous cell carcinoma arising in squamous cell carcinoma in situ.", "8070/3"),
+])
+def test_carcinoma_in_situ_has_its_own_code(text, code):
+    assert read(text)["histology"].detail == code
+
+
+@pytest.mark.parametrize("text, code", [("Bladder, TURBT: papillary urothelial carcinoma, low grade. pTa.", "8130/2"), ("Bladder, TURBT: urothelial carcinoma, low grade, pTa.", "8130/2"),
+                                        ("Tongue: squamous cell carcinoma, pTis.", "8070/2"), ("Bladder, TURBT: papillary urothelial carcinoma, pT1.", "8130/3")])
+def test_the_printed_category_tells_the_behaviour(text, code):
+    assert GRAMMAR.read(text)["histology"].detail == code
+
+
+@pytest.mark.parametrize("text, side", [
+    ("Lt breast, lumpectomy: IDC.", "left"),
+    ("Lt. breast core: invasive ductal carcinoma.", "left"),
+    ("BREAST, LT, LUMPECTOMY: INVASIVE DUCTAL CARCINOMA", "left"),
+    ("Breast (L), mastectomy: invasive lobular carcinoma.", "left"),
+    ("L breast mastectomy: invasive ductal carcinoma", "left"),
+    ("Specimen: R kidney, radical nephrectomy. Diagnosis: clear cell renal cell carcinoma.", "right"),
+    ("RT. KIDNEY, NEPHRECTOMY: papillary renal cell carcinoma", "right"),
+    ("Kidney, R: renal cell carcinoma.", "right"),
+    ("A. (R) BREAST, EXCISION: INVASIVE CARCINOMA", "right"),
+    ("B/L ovaries: serous carcinoma.", "bilateral"),
+    ("Laterality: L\nProcedure: mastectomy, breast", "left"),
+    ("Left distal ureter with bladder cuff: urothelial carcinoma, pT1", "left"),
+    ("LLL lobectomy: adenocarcinoma of lung", "left"),
+    ("RUL lobectomy: adenocarcinoma.", "right"),
+    ("Lung, LUL, wedge: squamous cell carcinoma", "left"),
+    ("RML wedge resection of lung: carcinoid tumor", "right"),
+    ("Clinical history: right breast cancer 2015. Left breast, core biopsy: invasive lobular carcinoma.", "left"),
+    ("History of left breast carcinoma. Right breast, mastectomy: invasive ductal carcinoma.", "right"),
+    ("Clinical history: s/p right nephrectomy 2009.\nFINAL DIAGNOSIS: Left kidney, partial nephrectomy: renal cell carcinoma.", "left"),
+    ("Clinical history: left lung cancer five years ago. Right lung, upper lobectomy: adenocarcinoma.", "right"),
+    ("Contralateral left breast carcinoma in 2010. Right breast, lumpectomy: invasive ductal carcinoma.", "right"),
+])
+def test_abbreviated_and_past_sides(text, side):
+    assert read(text)["laterality"].label == side
+
+
+@pytest.mark.parametrize("text", [
+    "J. Kidney biopsy. K. Adrenal. L. Kidney, nephrectomy: renal cell carcinoma.",      # the letters number the specimens
+    "L. BREAST, EXCISION: INVASIVE CARCINOMA",
+    "Bone, right femur, biopsy: metastatic adenocarcinoma, prostatic primary.",         # the side of the bone
+    "Adrenal, left: metastatic lung adenocarcinoma",
+    "Breast, biopsy: invasive carcinoma, r/o metastasis.",
+    "Colon, L, hemicolectomy: adenocarcinoma.",                                         # no paired organ
+    "Bladder, left lateral wall, TURBT: urothelial carcinoma.",
+    "Adult lung, biopsy: adenocarcinoma. Lll-defined margins.",
+])
+def test_letters_that_are_no_side(text):
+    assert "laterality" not in read(text)
 
 
 def test_patterns_of_terms_are_bounded_and_compiled_once_met():

@@ -38,6 +38,21 @@ def read(text, name):
     ("STOMACH, GASTRECTOMY: Intramucosal adenocarcinoma invading the lamina propria, pT1.", ("T1", "pT1a", "stated")),
     ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. The chest wall is invaded.", None),
     ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. Skin: not involved.", ("T2", "T2", "inferred")),
+    ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. Dermal invasion is present.", None),
+    ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. Invasion of the overlying skin with ulceration.", None),
+    ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. No dermal invasion.", ("T2", "T2", "inferred")),
+    ("CECUM, RIGHT HEMICOLECTOMY: Adenocarcinoma extending into pericecal fat.", ("T3", "T3", "inferred")),
+    ("CECUM, RIGHT HEMICOLECTOMY: Adenocarcinoma infiltrating the peri-caecal adipose tissue.", ("T3", "T3", "inferred")),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma penetrates the visceral. peritoneum.", ("T4", "T4a", "inferred")),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma penetrates the visceral\nperitoneum.", ("T4", "T4a", "inferred")),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma with clear cell features invades the muscularis propria.", ("T2", "T2", "inferred")),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma invades the submucosa. Diverticula extend through the muscularis propria.", ("T1", "T1", "inferred")),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma invades the submucosa. An abscess extends into the pericolic fat.", ("T1", "T1", "inferred")),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma invades the submucosa. Endometriosis involving the muscularis propria.", ("T1", "T1", "inferred")),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma. Proximal margin of resection, involving the muscularis propria: free.", None),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma. The tumor extends to a pericolic abscess.", None),
+    ("SIGMOID COLON, RESECTION: Ulcerated, slightly differentiated adenocarcinoma, located 3 cm from a resection margin, with infiltration of the pericolic fatty tissue and circumscribed penetration of the covering serosa. pT4", ("T4", "pT4a", "stated")),
+    ("SIGMOID COLON, RESECTION: Adenocarcinoma. Margins free. The tumor invades the muscularis propria.", ("T2", "T2", "inferred")),
 ])
 def test_t(text, expected):
     assert read(text, "t") == expected
@@ -54,6 +69,34 @@ def test_t(text, expected):
 ])
 def test_n(text, expected):
     assert read(text, "n") == expected
+
+
+@pytest.mark.parametrize("text, expected", [   # AJCC 8: chapters 20, 36, 48, 55, 58
+    ("A. Sigmoid colon, resection: adenocarcinoma. B. Liver, segment 4, wedge: metastatic adenocarcinoma.", ("M1", "M1a", "inferred")),
+    ("1. RIGHT COLON, HEMICOLECTOMY:\n- ADENOCARCINOMA\n2. LIVER, BIOPSY:\n- METASTATIC ADENOCARCINOMA", ("M1", "M1a", "inferred")),
+    ("Rectum: adenocarcinoma. Lung, right lower lobe, wedge: metastatic adenocarcinoma. Liver: metastatic adenocarcinoma.", ("M1", "M1b", "inferred")),
+    ("Colon: adenocarcinoma, pT3 pN1. Peritoneal implants: metastatic adenocarcinoma.", ("M1", "M1c", "inferred")),
+    ("Cecum: mucinous adenocarcinoma. Omentum, excision: positive for metastatic mucinous adenocarcinoma.", ("M1", "M1c", "inferred")),
+    ("Left breast, mastectomy: invasive ductal carcinoma. Bone, T12, biopsy: metastatic carcinoma, consistent with breast primary.", ("M1", "M1", "inferred")),
+    ("Liver, core biopsy: metastatic adenocarcinoma, consistent with colorectal primary.", ("M1", "M1a", "inferred")),
+    ("Left ovary: high grade serous carcinoma. Umbilical skin nodule: metastatic serous carcinoma.", ("M1", "M1b", "inferred")),
+    ("Prostate, biopsy: adenocarcinoma, Gleason 4+5. Bone, iliac, biopsy: metastatic prostatic adenocarcinoma.", ("M1", "M1b", "inferred")),
+    ("Right kidney: clear cell renal cell carcinoma. Lung, wedge: metastatic renal cell carcinoma.", ("M1", "M1", "inferred")),
+    ("Left ovary: high grade serous carcinoma. Omentum: metastatic serous carcinoma.", None),                       # T3, not M1
+    ("Left ovary: high grade serous carcinoma. Liver surface, biopsy: metastatic serous carcinoma.", None),          # T3 too
+    ("Sigmoid colon: adenocarcinoma. Liver, biopsy: suspicious for metastatic adenocarcinoma.", None),
+    ("Sigmoid colon: adenocarcinoma. Liver, biopsy: negative for metastatic carcinoma.", None),
+    ("Sigmoid colon: adenocarcinoma. Liver: bile duct hamartoma. No metastatic carcinoma.", None),
+    ("Sigmoid colon: adenocarcinoma. Liver, biopsy: metastatic melanoma.", None),                                    # another tumour's
+    ("Sigmoid colon: adenocarcinoma. Liver, biopsy: metastatic carcinoma, consistent with breast primary.", None),
+    ("Sigmoid colon: adenocarcinoma. Pericolic lymph nodes: metastatic adenocarcinoma in 2 of 14.", None),
+    ("Left breast: invasive ductal carcinoma. Left axilla, lymph node, lung side: metastatic carcinoma.", None),
+    ("Gallbladder: adenocarcinoma. Liver bed: adenocarcinoma, direct extension.", None),
+    ("Clinical history: Liver: metastatic carcinoma.\nFINAL DIAGNOSIS: Sigmoid colon: adenocarcinoma.", None),
+    ("Sigmoid colon: adenocarcinoma, pT3 pN0 cM0. Liver, biopsy: hemangioma.", ("M0", "cM0", "stated")),
+])
+def test_m(text, expected):
+    assert read(text, "m") == expected
 
 
 def test_the_evidence_of_a_letter_is_the_category_and_what_gives_the_letter():

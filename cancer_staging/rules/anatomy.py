@@ -6,19 +6,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from .grammar import Finding, Rule
 from .laterality import find_laterality, SIDES
-from .site import find_histology, find_site, find_site_code, Site, site_code_cues
-from .vocabulary import find_code, find_mentions, morphology, site_group, TermMention, topography
+from .site import find_histology, find_site, find_site_code, INVASIVE_TOLD, Site, site_code_cues, without_echoes
+from .vocabulary import find_code, find_mentions, Morphology, morphology, morphology_by_code, site_group, TermMention, topography
 from ..text.document import Document, Span
+from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'read_anatomy', 'histology_finding']
+__all__ = ['INVADING', 'NOT_INVADING', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type', 'read_anatomy', 'histology_finding']
+
+# %% ../../nbs/api/26_rules.anatomy.ipynb #24ce9a84
+INVADING = ("T1", "T2", "T3", "T4")
+NOT_INVADING = PatternTable(
+    "anatomy.not_invading",
+    Pattern("denied", r"\b(?:no|without|absence\sof|negative\sfor)\s(?:evidence\sof\s|definite\s|identifiable\s)?(?:stromal\s|lamina\spropria\s|subepithelial\s)?invasion\b(?!\s(?:of|into))",
+            ("no stromal invasion", "no evidence of lamina propria invasion", "without invasion"), ("no lymphovascular invasion", "no invasion of the muscularis propria", "no invasion into muscle"), "of a papillary urothelial carcinoma: it is Ta"), named=False)
+
+
+@cache
+def in_situ_type(meaning: Morphology,  # a histologic type
+                 category: str,        # the T that the report prints
+                 ) -> Morphology:
+    "The type in situ where the category says that it does not invade: Tis, or Ta, which is papillary by definition; else the type itself."
+    folded, digits = category.lower(), meaning.code[:4]
+    if folded.endswith("ta") and digits in ("8120", "8130"):
+        digits = "8130"
+    elif "tis" not in folded:
+        return meaning
+    return next(iter(morphology_by_code().get(f"{digits}/2", ())), meaning)
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #1202d499
 def read_anatomy(document: Document,             # the report
-                 found: Mapping[str, Finding],   # what earlier rules found; not used
+                 found: Mapping[str, Finding],   # what earlier rules found
                  ) -> Iterator[Finding]:
     "Site, histology and laterality, as far as the report tells them."
     places, types = find_mentions(document)
@@ -33,7 +55,7 @@ def read_anatomy(document: Document,             # the report
         yield Finding("site", site.place.label, site.place.code, (Span(first.start, first.end),), site.rule)
     if site and (laterality := find_laterality(document, site)):
         yield laterality
-    if histology := histology_finding(document, types, site.group if site else None):
+    if histology := histology_finding(document, types, site.group if site else None, found.get("t")):
         yield histology
 
 
@@ -43,18 +65,23 @@ SPECIFIC = 4  # priority from which a histologic type says more than carcinoma o
 def histology_finding(document: Document,           # the report
                       types: list[TermMention],     # histologic terms
                       group: str | None,            # the group of the primary site
+                      stated: Finding | None = None,  # the T that the report prints
                       ) -> Finding | None:
-    "The histologic type: the one whose code is printed, else the most specific that is well supported."
+    "The histologic type: the one whose code is printed, else the most specific that is well supported; in situ where the printed T is Tis or Ta."
     if coded := find_code(document, group):
         meaning, span = coded
         return Finding("histology", meaning.label, meaning.code, (span,), "histology.code")
-    if told := find_histology(types, group):
+    invades = stated is not None and stated.label in INVADING
+    if told := find_histology(types if invades else without_echoes(types, group, document.lower), group):
         meaning, mention = told
+        meaning = in_situ_type(meaning, stated.detail or "") if stated is not None and not invades else meaning
+        if meaning.code == "8130/3" and not invades and NOT_INVADING.search(document.lower, mention.end, mention.end + 160) and not INVASIVE_TOLD.search(document.lower):
+            meaning = in_situ_type(meaning, "Ta")
         return Finding("histology", meaning.label, meaning.code, (Span(mention.start, mention.end),), "histology.specific" if meaning.priority >= SPECIFIC else "histology.general")
     return None
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #88030b42
-ANATOMY_CUES = tuple(sorted({*topography().patterns.cues, *morphology().patterns.cues, *(word for word in SIDES if len(word) > 2), " lt ", " rt ", "laterality", "side:", "type", "/3", "/2", *site_code_cues()}))
+ANATOMY_CUES = tuple(sorted({*topography().patterns.cues, *morphology().patterns.cues, *(word for word in SIDES if len(word) > 2), " lt ", " rt ", "laterality", "side:", "metasta", "type", "/3", "/2", *site_code_cues()}))
 ANATOMY = Rule("anatomy", ("site", "histology", "laterality"), ANATOMY_CUES, read_anatomy,
                ("site.code", "site.histology", "site.tumour", "site.words", "histology.code", "histology.specific", "histology.general",
                 "laterality.side", "laterality.label", "laterality.both", "laterality.organ"))

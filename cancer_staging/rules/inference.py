@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..fields import read_n, read_t
 from ..reading.tables import packaged_table
+from .distant import infer_m
 from .grammar import Finding, Rule
 from .size import SIZE
 from .tnm import TNM
@@ -21,10 +22,10 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['SEVERAL', 'SURE_SIZES', 'NONE_POSITIVE', 'NO_METASTASIS', 'SKIN_REACHED', 'MUCOSA', 'SUBMUCOSA', 'MUSCULARIS', 'FAT',
            'ADVENTITIA', 'SEROSA', 'OTHER_ORGANS', 'BESIDE_OESOPHAGUS', 'BESIDE_COLON', 'WALL_STRUCTURES', 'SPREAD',
-           'NOT_DEPTH', 'THROUGH', 'LAYER_CUES', 'INFERENCE', 'NodeCount', 'node_counts', 'n_from_counts', 'infer_n',
-           'organ_of', 'with_letter', 'speaks_of_other_metastasis', 'SizeStep', 't_sizes', 't_from_size', 'Layer',
-           'wall_layers', 'Depth', 'read_depths', 'sentence_before', 'DescribedT', 't_of_size', 't_of_depth', 'infer_t',
-           'reaches_skin', 'read_inference']
+           'NOT_DEPTH', 'OTHER_SUBJECT', 'THROUGH', 'LAYER_CUES', 'SENTENCE_WIDTH', 'INFERENCE', 'NodeCount',
+           'node_counts', 'n_from_counts', 'infer_n', 'organ_of', 'with_letter', 'speaks_of_other_metastasis',
+           'SizeStep', 't_sizes', 't_from_size', 'Layer', 'wall_layers', 'Depth', 'read_depths', 'sentence_before',
+           'DescribedT', 't_of_size', 't_of_depth', 'infer_t', 'reaches_skin', 'read_inference']
 
 # %% ../../nbs/api/27_rules.inference.ipynb #688aee81
 SEVERAL = TNM.declared("tnm.several")  # codes that contradict one another
@@ -139,7 +140,8 @@ SKIN_REACHED = PatternTable(
     Pattern("skin_first", r"(?:skin|dermis|dermal|epidermis|chest wall|nipple)[^.;:\n]{0,40}(?:involve|invad|infiltrat|ulcerat)", ("the skin is ulcerated", "nipple infiltrated by tumor", "chest wall involvement"),
             ("skin is unremarkable. tumor invades fat", "nipple and areola")),
     Pattern("invasion_first", r"(?:involve|invad|infiltrat|ulcerat|extend|extension)[a-z]{0,6}\s[^.;:\n]{0,40}(?:skin|dermis|epidermis|chest wall)", ("invades the dermis", "extension to the chest wall", "ulcerating the skin"),
-            ("extends to fat; skin free", "skin ellipse")), named=False)
+            ("extends to fat; skin free", "skin ellipse")),
+    Pattern("invasion_of", r"(?:skin|dermal|epidermal|chest wall)\sinvasion|invasion\s(?:of|into)\s(?:the\s)?(?:overlying\s)?(?:skin|dermis|epidermis|chest wall)", ("dermal invasion", "skin invasion", "invasion of the overlying skin"), ("dermal lymphatic invasion", "dermal lymphovascular invasion")), named=False)
 SKIN_REACHED
 
 # %% ../../nbs/api/27_rules.inference.ipynb #9205a9d9
@@ -158,11 +160,12 @@ MUSCULARIS
 # %% ../../nbs/api/27_rules.inference.ipynb #0cf02ded
 FAT = PatternTable(
     "inference.fat",
-    Pattern("fat", r"(?:peri-?colo?(?:n|rect)?(?:ic|al)|peri-?rectal|peri-?intestinal|peri-?muscular|pericaecal|pericecal)(?&tissue)",
-            ("pericolic fat", "peri-colonic adipose tissue", "perirectal soft tissue", "pericolorectal tissue", "pericecal adipose tissue"), ("perianal fat", "pericolonic abscess")),
+    Pattern("fat", r"(?:peri-?colo?(?:n|rect)?(?:ic|al)|peri-?rectal|peri-?intestinal|peri-?muscular|peri-?ca?ecal)(?&tissue)",
+            ("pericolic fat", "peri-colonic adipose tissue", "perirectal soft tissue", "pericolorectal tissue", "pericecal adipose tissue", "peri-caecal fat"), ("perianal fat", "pericolonic abscess")),
     Pattern("fat", r"(?:meso-?rect[a-z]{1,3}|mesenteric|mesocolic|sub-?serosal?|subserous|adjacent|surrounding)(?&tissue)",
             ("mesorectal fat", "mesenteric adipose tissue", "subserosal soft tissue", "surrounding fibrous fat"), ("mesenteric margin", "adjacent organs", "surrounding mucosa")),
-    Pattern("fat", r"sub-?serosa(?!l)|pericolic\b|perirectal\b|mesorectum\b", ("the subserosa", "sub-serosa", "into the mesorectum", "pericolic and"), ("serosa", "mesorectal margin")),
+    Pattern("fat", r"sub-?serosa(?!l)|mesorectum\b", ("the subserosa", "sub-serosa", "into the mesorectum"), ("serosa", "mesorectal margin")),
+    Pattern("fat", r"(?:pericolic|perirectal)\b(?!\s(?:abscess|nodes?\b|lymph|inflam|adhes|vessel|vein|fibros|margin|deposit|nodul))", ("pericolic and", "into pericolic and mesenteric fat"), ("pericolic abscess", "perirectal nodes")),
     Pattern("fat", r"telae\s(?:adiposae\s)?(?:mesorecti|pericolicae|perirectalis)", ("telae adiposae mesorecti", "telae pericolicae"), ("telangiectasia",), "Latin, in reports from abroad"),
     parts={"tissue": r"\s?(?:[a-z-]{2,12}\s){0,2}(?:fat|adipose|soft|connective|tissue)"}, named=False)
 ADVENTITIA = PatternTable(
@@ -220,9 +223,14 @@ SPREAD = PatternTable(
 NOT_DEPTH = PatternTable(
     "inference.not_depth",
     Pattern("specimen", r"margin|node|resection\sline", ("involves the margin of", "nodes in the"), ("invades the",)),
-    Pattern("spared", r"uninvolved|unremarkable|clear|history", ("uninvolved", "is clear of"), ("involved",)),
+    Pattern("spared", r"uninvolved|unremarkable|\bclear(?!\scell)|history", ("uninvolved", "is clear of"), ("involved", "clear cell carcinoma")),
     Pattern("growth", r"polyp|adenoma|dysplas|deposit", ("adenoma extending to", "tumor deposit in"), ("adenocarcinoma",), "a deposit in the fat is a node, not the tumour's depth"),
     Pattern("benign", r"abscess|divertic|fibros|hypertroph|inflamm", ("diverticulum through", "inflammation extends into"), ("invasion",)), named=False)
+OTHER_SUBJECT = PatternTable(
+    "inference.other_subject",
+    Pattern("benign", r"divertic\w{2,5}|abscess\w{0,2}|fistula\w{0,1}|hernia\w{0,1}|endometrio\w{2,4}|ulcer\b|inflammat\w{2,4}|polyps?\b|(?<!o)adenoma\w{0,1}\b|lipoma\w{0,1}", ("diverticula extend through", "an abscess reaching", "endometriosis involving"), ("adenocarcinoma extends", "ulcerated tumor")),
+    Pattern("specimen", r"margins?\b|resection\sline", ("proximal margin of resection, involving", "margin extends"), ("marginal",)),
+    frame=r"(?:^|[.:;]\s)\s{0,3}(?:[a-z]{1,12}\s){0,2}(?:(?&benign)|(?&specimen))(?![^;]{0,90}(?:carcinoma|tumou?r|cancer|neoplas|malignan|lesion|mass\b))", named=False)
 THROUGH = PatternTable(
     "inference.through",
     Pattern("through", r"(?:through|beyond|transmural|penetrat[a-z]{1,3})[^.;:]{0,40}$", ("invades through the ", "extends beyond the full thickness of the ", "penetrates "), ("through the mucosa; into the ", "into the ")), named=False)
@@ -230,7 +238,7 @@ SPREAD
 
 # %% ../../nbs/api/27_rules.inference.ipynb #bebc7710
 LAYER_CUES = ("submucos", "muscularis", "muscle", "muscular", "lamina propria", "intramucosal", "adventiti", "esophageal", "colic", "colonic", "rectal", "mesorect", "mesenteric", "mesocol",
-              "serosa", "serous", "intestinal", "adipose", "visceral perit", "soft tissue", "peri-", "adjacent", "surrounding", "other organ", "other struct", "neighbo", "telae ", "pleura", "pericard", "diaphragm",
+              "serosa", "serous", "cecal", "caecal", "peritoneum", "intestinal", "adipose", "visceral perit", "soft tissue", "peri-", "adjacent", "surrounding", "other organ", "other struct", "neighbo", "telae ", "pleura", "pericard", "diaphragm",
               "small bowel", "small intestine", "bladder", "uterus", "vagina", "prostate", "seminal ves", "abdominal wall", "ovary", "duoden", "ileum", "spleen", "omentum")
 
 
@@ -257,17 +265,20 @@ def read_depths(document: Document,           # a prepared report
             last = match.start()
             before = sentence_before(lower, match.start())
             leads = SPREAD.search(before)
-            if leads is None or NEGATION.search(before) or NOT_DEPTH.search(before, leads.start()) or document.section(match.start()) in silent:
+            if leads is None or NEGATION.search(before) or NOT_DEPTH.search(before, leads.start()) or OTHER_SUBJECT.search(before, len(before) >= SENTENCE_WIDTH) or document.section(match.start()) in silent:
                 continue
             through = layer.structure == "muscularis propria" and THROUGH.search(before)
             yield Depth("T3" if through else layer.category, Span(match.start() - len(before) + leads.start(), match.end()))
 
 
+SENTENCE_WIDTH = 110  # characters; what is cut off there does not begin a sentence
+
+
 def sentence_before(lower: str,      # a folded report
                     position: int,   # a place in it
                     ) -> str:
-    "Up to 110 characters before `position`, back to where its sentence or item begins."
-    start = max(0, position - 110)
+    "Up to `SENTENCE_WIDTH` characters before `position`, back to where its sentence or item begins."
+    start = max(0, position - SENTENCE_WIDTH)
     for match in SENTENCE_END.finditer(lower, start, position):
         start = match.end()
     return lower[start:position]
@@ -330,8 +341,8 @@ def reaches_skin(document: Document  # a prepared report
 def read_inference(document: Document,             # a prepared report
                    found: Mapping[str, Finding],   # what the rules before found
                    ) -> Iterator[Finding]:
-    "T and N that follow from what the report describes."
-    yield from filter(None, (infer_t(document, found), infer_n(document, found)))
+    "T, N and M that follow from what the report describes."
+    yield from filter(None, (infer_t(document, found), infer_n(document, found), infer_m(document, found)))
 
 
-INFERENCE = Rule("inference", ("t", "n"), (*LAYER_CUES, "metasta", "skin", "dermis", "dermal", "chest wall"), read_inference, ("t.size", "t.depth", "n.count", "n.none_positive"))
+INFERENCE = Rule("inference", ("t", "n", "m"), (*LAYER_CUES, "metasta", "skin", "dermis", "dermal", "chest wall"), read_inference, ("t.size", "t.depth", "n.count", "n.none_positive", "m.distant"))

@@ -9,20 +9,25 @@ import re
 from typing import NamedTuple
 
 from .grammar import Finding
+from .metastases import metastatic_parts
 from .site import Site
-from .vocabulary import SECTION_WEIGHTS
+from .vocabulary import in_metastatic_part, SECTION_WEIGHTS
 from ..text.context import NEGATION
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['SIDES', 'BOTH_SIDES_GROUPS', 'PROSTATE_PART', 'THYROID_PART', 'PARTS', 'NOT_SIDE_AFTER', 'NOT_SIDE_BOTH',
-           'TUMOUR_NEAR', 'EMPTY_BOXES', 'SIDE_LABEL', 'SIDE_CHOICE', 'IN_SITU_ONLY', 'LOOSE_AFTER', 'organs_beside',
-           'mentioned_sides', 'belongs_to', 'SideVotes', 'side_votes', 'SideForm', 'labelled_sides', 'side_alone',
-           'find_laterality']
+__all__ = ['SIDES', 'SHORT_SIDES', 'LOBES', 'SIDE_OF', 'BOTH_SIDES_GROUPS', 'PROSTATE_PART', 'THYROID_PART', 'PARTS',
+           'NOT_SIDE_AFTER', 'NOT_SIDE_BOTH', 'TUMOUR_NEAR', 'SHORT_BEFORE', 'SHORT_AFTER', 'LETTER_BEFORE',
+           'OF_URETER', 'EMPTY_BOXES', 'PAST_BEFORE', 'PAST_AFTER', 'SIDE_LABEL', 'SIDE_CHOICE', 'IN_SITU_ONLY',
+           'LOOSE_AFTER', 'short_sides', 'organs_beside', 'mentioned_sides', 'belongs_to', 'is_past', 'SideVotes',
+           'side_votes', 'SideForm', 'labelled_sides', 'side_alone', 'find_laterality']
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #09e1e849
 SIDES = {"left": "left", "lt": "left", "right": "right", "rt": "right", "bilateral": "bilateral", "both": "bilateral", "midline": "midline"}
+SHORT_SIDES = {"l": "left", "lt": "left", "r": "right", "rt": "right", "b/l": "bilateral", "bl": "bilateral", "bil": "bilateral", "bilat": "bilateral"}  # only beside the organ
+LOBES = {"rul": "right", "rml": "right", "rll": "right", "lul": "left", "lll": "left"}  # of the lung
+SIDE_OF = {**SHORT_SIDES, **LOBES, **SIDES}
 BOTH_SIDES_GROUPS = frozenset({"C61", "C56", "C73"})
 
 PROSTATE_PART = PatternTable(
@@ -54,6 +59,30 @@ TUMOUR_NEAR = PatternTable(
 NOT_SIDE_AFTER
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #a4ba1e93
+SHORT_BEFORE = PatternTable(
+    "laterality.short_before",
+    Pattern("word", r"lt|rt|bil(?:at)?|b/l|bl", ("lt ", "a. rt. ", "b/l "), ("adult ", "short ")),
+    Pattern("word", r"[lr](?!\.)", ("l ", "(r) ", ": l-"), ("l. ", "small "), "a letter with a full stop numbers a specimen"),
+    frame=r"(?:^|(?<=[\s(:;,/-]))(?:(?P<side>(?&word))\)?\.?[ -]{1,2})$", named=False)
+SHORT_AFTER = PatternTable(
+    "laterality.short_after",
+    Pattern("word", r"lt|rt|bilat|b/l|bl", (", lt, ", " rt.", " (b/l)"), (" left",)),
+    Pattern("word", r"[lr](?=[,:;)]|$)", (", r:", " (l)", ", l, "), (", lung", "\nl: node", ", r/o tumor", " l1 ", " r right")),
+    frame=r"[ ,(:-]{1,3}(?P<side>(?&word))(?=\.?\)?[\s,;:]|[.)]|$)", anchored=True, named=False)
+LETTER_BEFORE = {"l": re.compile(r"(?:^|[\s.;(])k[.):\s]"), "r": re.compile(r"(?:^|[\s.;(])q[.):\s]")}  # specimens are lettered this far: the letter may be theirs
+
+
+def short_sides(lower: str,   # the folded report
+                first: int,   # where an organ word begins
+                last: int,    # and ends
+                ) -> list[tuple[int, str]]:
+    "The abbreviated sides right before and right behind the organ, and where; not a letter that may number a specimen."
+    found = [match for match in (SHORT_BEFORE.search(lower[max(0, first - 8):first]), SHORT_AFTER.match(lower, last, last + 12)) if match]
+    sides = [(match.start("side") + (max(0, first - 8) if match.re is SHORT_BEFORE.regex else 0), match["side"]) for match in found]
+    return [(start, word) for start, word in sides if word not in LETTER_BEFORE or not LETTER_BEFORE[word].search(lower)]
+
+
+OF_URETER = re.compile(r"[\s,-]{1,3}(?:(?:distal|proximal|mid|upper|lower)[\s,-]{1,2})?ureter")   # the primary's own, where it is one of the ureter
 EMPTY_BOXES = ("[ ] ", "( ) ", "[] ", "() ", "[_] ", "\u2610 ")  # before a side that was not ticked
 
 
@@ -74,11 +103,19 @@ def organs_beside(lower: str,                      # the folded report
     return near
 
 
-def mentioned_sides(document: Document  # the report
+def mentioned_sides(document: Document,  # the report
+                    site: Site,          # the primary site
                     ) -> list[tuple[int, str]]:
-    "Where each side stands, and its word, in order; of a word that is repeated the first ones count."
-    return sorted([(start, word) for word in SIDES if len(word) > 2 for start in document.hits(word)[:24]]
-                  + [(start + 1, cue.strip()) for cue in (" lt ", " rt ") for start in document.hits(cue)[:8]])
+    "Where each side stands, and its word, in order; of a word that is repeated the first ones count. Abbreviations count beside the organ's words, and the names of lobes for the lung."
+    words = {(start, word) for word in SIDES if len(word) > 2 for start in document.hits(word)[:24]}
+    words.update((start + 1, cue.strip()) for cue in (" lt ", " rt ") for start in document.hits(cue)[:8])
+    heads = [part for part in metastatic_parts(document) if not any(part.head.start <= mention.start < part.head.end for mention in site.mentions)]
+    words = {(start, word) for start, word in words if not in_metastatic_part(heads, start)}  # the side where a metastasis lay
+    for mention in site.mentions[:40]:
+        words.update(short_sides(document.lower, mention.start, mention.end))
+        if site.group == "C34" and mention.words in LOBES and document.text[mention.start:mention.end].isupper():
+            words.add((mention.start, mention.words))
+    return sorted(words)
 
 
 def belongs_to(lower: str,                      # the folded report
@@ -89,15 +126,38 @@ def belongs_to(lower: str,                      # the folded report
                ) -> list[tuple[int, int]]:
     "Where the words stand that the side belongs to; none when it is not the organ's, stands at an empty box or is part of a word."
     end = start + len(word)
-    if (start and lower[start - 1].isalnum()) or lower[end:end + 1].isalpha() or lower.endswith(EMPTY_BOXES, 0, start) or NOT_SIDE_AFTER.match(lower, end, end + 30):
+    if (start and lower[start - 1].isalnum()) or lower[end:end + 1].isalpha() or lower.endswith(EMPTY_BOXES, 0, start) or (NOT_SIDE_AFTER.match(lower, end, end + 30) and not (site.group == "C66" and OF_URETER.match(lower, end))):
         return []
+    if word in LOBES:
+        return [(start, end)]
     if site.group in PARTS and PARTS[site.group].match(lower, end, end + 50):
         near = [(start, end)]
     elif site.group == "C61" and word not in ("both", "bilateral"):
         return []
     else:
         near = organs_beside(lower, organs, start, end)
-    return [] if near and SIDES[word] == "bilateral" and NOT_SIDE_BOTH.match(lower, end, end + 16) else near
+    return [] if near and SIDE_OF[word] == "bilateral" and NOT_SIDE_BOTH.match(lower, end, end + 16) else near
+
+# %% ../../nbs/api/25_rules.laterality.ipynb #55f57932
+PAST_BEFORE = PatternTable(
+    "laterality.past_before",
+    Pattern("past", r"history\sof|\bpmh\b|\bh/o\b|\bhx\sof|status\spost|\bs/p\b|\bprior\b|previous|\bremote\b|formerly", ("history of ", "pmh: ", "s/p ", "previous "), ("clinical history: ", "priority ")),
+    Pattern("other", r"contralateral|opposite", ("contralateral ", "opposite "), ("ipsilateral ",)),
+    frame=r"(?:(?&past)|(?&other))[^.;\n]{0,50}$", named=False)
+PAST_AFTER = PatternTable(
+    "laterality.past_after",
+    Pattern("past", r"(?<![/0-9-])(?:19|20)[0-9]{2}\b|years?\s(?:ago|earlier|previously|prior)", (" breast cancer 2015", " nephrectomy in 1998", " mastectomy two years ago"), (" breast mass, 20 mm", " mass. 2015")),
+    frame=r"[^.;:\n]{0,45}(?&past)", anchored=True, named=False)
+
+
+def is_past(document: Document,  # the report
+            start: int,          # where a side begins
+            end: int,            # and ends
+            ) -> bool:
+    "Whether the side is told with the patient's past, or is the other one."
+    if PAST_BEFORE.search(document.lower[max(0, start - 75):start]):
+        return True
+    return document.section(start) == "history" and PAST_AFTER.match(document.lower, end, end + 75) is not None
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #f49169f8
 class SideVotes(NamedTuple):
@@ -116,12 +176,14 @@ def side_votes(document: Document,          # the report
     votes: dict[str, float] = {}
     strongest: dict[str, float] = {}
     spans: dict[str, Span] = {}
-    sides = mentioned_sides(document)
+    sides = mentioned_sides(document, site)
     for index, (start, word) in enumerate(sides):
         near = belongs_to(lower, site, organs, start, word)
         if not near:
             continue
-        side, end, weight = SIDES[word], start + len(word), SECTION_WEIGHTS[document.section(start)]
+        side, end, weight = SIDE_OF[word], start + len(word), SECTION_WEIGHTS[document.section(start)]
+        if is_past(document, start, end):
+            weight *= 0.1
         following = min(sides[index + 1][0] if index + 1 < len(sides) else len(lower), end + 160)
         if TUMOUR_NEAR.search(lower, end, following) and not NEGATION.search(lower, end, min(following, end + 70)):
             weight *= 2
@@ -137,7 +199,9 @@ SIDE_LABEL = PatternTable(
     "laterality.label",
     Pattern("bilateral", r"left\s(?:and|&|,)\sright|right\s(?:and|&|,)\sleft|bilateral|both", ("laterality: left and right", "laterality: bilateral", "laterality - both"), ("laterality: left",)),
     Pattern("left", r"left|lt", ("laterality: left", "laterality (select one): lt", "laterality of tumor: left", "laterality is left"), ("laterality: right", "laterality: left x ", "laterality: leftover"), "a cross behind the word ticks the next one"),
+    Pattern("left", "l", ("laterality: l", "laterality - l."), ("laterality: n/a",)),
     Pattern("right", r"right|rt", ("laterality: specimen right", "laterality. rt"), ("laterality: left", "laterality: not right")),
+    Pattern("right", "r", ("laterality: r", "laterality. r"), ("laterality: renal",)),
     Pattern("midline", "midline", ("laterality: midline",), ("laterality: mid",)),
     frame=r"laterality(?:\s?\([a-z\s]{1,20}\))?(?:\sof\s(?:tumou?r|lesion))?[\s:.=-]{1,6}(?:specimen\s|tumou?r\s|is\s|the\s)?"
           r"(?:(?&bilateral)|(?&left)|(?&right)|(?&midline))(?![a-z])(?!\s{1,6}[x\u2612\u2713]\s)", anchored=True)
@@ -190,12 +254,13 @@ def side_alone(document: Document  # the report
                ) -> Finding | None:
     "The side before a procedure or a tumour, or the only one that the report names; None when both are."
     lower = document.lower
+    heads = metastatic_parts(document)
     every: dict[str, list[Span]] = {}
     strong: dict[str, list[Span]] = {}
     for word in ("left", "right", "bilateral"):
         for start in document.hits(word)[:24]:
             end = start + len(word)
-            if start and lower[start - 1].isalnum() or lower[end:end + 1].isalpha() or NOT_SIDE_AFTER.match(lower, end, end + 30):
+            if start and lower[start - 1].isalnum() or lower[end:end + 1].isalpha() or in_metastatic_part(heads, start) or NOT_SIDE_AFTER.match(lower, end, end + 30):
                 continue
             every.setdefault(word, []).append(Span(start, end))
             if LOOSE_AFTER.match(lower, end, end + 70):

@@ -11,22 +11,24 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
-from .vocabulary import Morphology, Place, site_group, TermMention, TOLD_BEFORE, topography, type_meanings
+from .vocabulary import Morphology, names_tumour, Place, site_group, TermMention, TOLD_BEFORE, topography, type_meanings
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['HINT_PLACES', 'CERVICAL', 'UTERINE', 'ENDOMETRIAL', 'SEROUS', 'NOT_SEROUS', 'UROTHELIAL', 'PELVIC_GROUPS',
-           'LEAST_SCORE', 'SURE_SCORE', 'SITE_CODE', 'SITE_CODE_LABEL', 'votes_of', 'groups_of', 'hints_of', 'Site',
-           'Votes', 'score_sites', 'is_exact', 'choose_place', 'told_places', 'has_type', 'group_by_type', 'find_site',
-           'places_by_code', 'site_code_cues', 'find_site_code', 'meaning_at', 'find_histology']
+           'LEAST_SCORE', 'SURE_SCORE', 'URINARY_GROUPS', 'RENAL', 'TUMOUR_OF', 'SITE_CODE', 'SITE_CODE_LABEL',
+           'INVASIVE_SHARE', 'INVASIVE_TOLD', 'INVASIVE_WORDS', 'votes_of', 'groups_of', 'hints_of', 'Site', 'Votes',
+           'score_sites', 'is_exact', 'choose_place', 'told_places', 'has_type', 'group_by_type', 'urinary_group',
+           'find_site', 'places_by_code', 'site_code_cues', 'find_site_code', 'invasive_first', 'without_echoes',
+           'meaning_at', 'find_histology']
 
 # %% ../../nbs/api/24_rules.site.ipynb #dd10ffcb
 HINT_PLACES = {"C22": Place("C22.0", "Liver", False, 0), "C71": Place("C71.9", "Brain", True, 0), "C61": Place("C61.9", "Prostate", True, 0),
                "C62": Place("C62.9", "Testis", True, 0), "C64": Place("C64.9", "Kidney", True, 0), "C50": Place("C50.9", "Breast", True, 0),
                "C56": Place("C56.9", "Ovary", True, 0), "C54": Place("C54.1", "Endometrium", False, 0), "C67": Place("C67.9", "Bladder", False, 0),
                "C38": Place("C38.4", "Pleura", True, 0), "C37": Place("C37.9", "Thymus", False, 0), "C73": Place("C73.9", "Thyroid", True, 0),
-               "C74": Place("C74.9", "Adrenal gland", True, 0), "C69": Place("C69.3", "Choroid", True, 0), "C25": Place("C25.9", "Pancreas", False, 0)}
+               "C74": Place("C74.9", "Adrenal gland", True, 0), "C65": Place("C65.9", "Renal pelvis", True, 0), "C69": Place("C69.3", "Choroid", True, 0), "C25": Place("C25.9", "Pancreas", False, 0)}
 
 # %% ../../nbs/api/24_rules.site.ipynb #53803b07
 @lru_cache(maxsize=4096)
@@ -128,7 +130,7 @@ def has_type(types: list[TermMention],    # histologic terms
              prefixes: tuple[str, ...],   # first characters of morphology codes
              ) -> float:
     "The weight of the histologic terms with these codes."
-    return sum(mention.weight for mention in types if any(meaning.code.startswith(prefixes) for meaning in type_meanings(mention.words)))
+    return sum(mention.weight for mention in types if any(meaning.code.startswith(prefixes) and not meaning.code.endswith("/2") for meaning in type_meanings(mention.words)))
 
 
 def group_by_type(group: str,                  # the group with most votes
@@ -144,6 +146,39 @@ def group_by_type(group: str,                  # the group with most votes
         group = "C67"
     return group
 
+# %% ../../nbs/api/24_rules.site.ipynb #bf3b70f5
+URINARY_GROUPS = ("C64", "C65", "C66", "C67", "C68")
+RENAL = ("826", "831")                   # renal cell carcinomas
+TUMOUR_OF = PatternTable(
+    "site.tumour_of",
+    Pattern("tumour", r"(?:carcinoma|tumou?r|cancer|neoplasm|mass|lesion)\s(?:of|in|arising\s(?:in|from)|within)\s", ("urothelial carcinoma of ", "tumor in the distal ", "arising in the ca, mass within the left "), ("carcinoma. the ", "carcinoma involving the ")),
+    Pattern("label", r"(?:tumou?r|primary)\s(?:site|location)(?:\(s\))?\s?[:.-]\s?|\bsite\sof\s(?:tumou?r|origin)\s?:\s?", ("tumor site: ", "primary site - right ", "tumour location: distal "), ("specimen site: ", "anatomic site: right ")),
+    frame=r"(?:(?&tumour)|(?&label))(?:the\s)?(?:left\s|right\s)?(?:distal\s|proximal\s|mid\s|upper\s|lower\s)?$", named=False)
+
+
+def urinary_group(group: str,                  # the group with most votes, one of the urinary tract
+                  places: list[TermMention],   # organ words, in order
+                  types: list[TermMention],    # histologic terms
+                  lower: str,                  # the folded report
+                  ) -> str:
+    "The group of the organ that a urothelial carcinoma comes from; '' where the words leave open which."
+    urothelial = [mention for mention in types if any(meaning.code.startswith(UROTHELIAL) for meaning in type_meanings(mention.words))]
+    if not urothelial or has_type(types, RENAL) >= sum(mention.weight for mention in urothelial):
+        return group
+    organs = [(mention, organ) for mention in places for organ in groups_of(mention.words)[-1:] if organ in URINARY_GROUPS]
+    named = [(mention, organ) for mention, organ in organs if not mention.words.endswith(("ectomy", "resection")) or mention.words in ("ureterectomy", "urethrectomy")]  # an operation may take more than the organ of the tumour
+    told = [organ for mention, organ in named if mention.weight >= 1.2 and TUMOUR_OF.search(lower, max(0, mention.start - 50), mention.start)]
+    if told:
+        return told[0].replace("C64", "C65")
+    if any(mention.words.endswith(("cystectomy", "cystoprostatectomy")) for mention in places) or named and named[0][1] == "C67":
+        return "C67"
+    heads = [organ for mention, organ in named if names_tumour(lower, mention, urothelial)]
+    if not heads and not any(organ == "C67" for _, organ in organs):
+        heads = [organ for _, organ in named]
+    if not heads and not named and any(mention.words == "nephroureterectomy" for mention in places):
+        return ""
+    return ("C67" if "C67" in heads else heads[0] if heads else group).replace("C64", "C65")
+
 # %% ../../nbs/api/24_rules.site.ipynb #4629148f
 def find_site(places: list[TermMention],  # organ words
               types: list[TermMention],   # histologic terms
@@ -155,15 +190,20 @@ def find_site(places: list[TermMention],  # organ words
     group = max(known, key=known.get, default=None)
     if group is None or known[group] < LEAST_SCORE:
         return None
+    first = group
     group = group_by_type(group, votes.scores, types)
+    if group in URINARY_GROUPS and not (group := urinary_group(group, places, types, lower)):
+        return None
     place = choose_place(votes.places[group], told_places(lower, places, group)) if group in votes.places else HINT_PLACES[group]
     if place.code.startswith("C55") and has_type(types, ENDOMETRIAL):
         place = HINT_PLACES["C54"]
     proof = sorted((mention for mention in places if group in groups_of(mention.words)), key=lambda mention: ((group, place) in votes_of(mention.words), mention.weight), reverse=True)
     if not proof:
-        proof = [mention for mention in types if any(meaning.hint.rstrip("?") == group for meaning in type_meanings(mention.words))]
+        proof = [mention for mention in places if {first, "C64"} & set(groups_of(mention.words))] if group in URINARY_GROUPS else []
+    if not proof:
+        proof = [mention for mention in types if any(meaning.hint.rstrip("?") in (group, first) for meaning in type_meanings(mention.words))]
         return Site(place, group, tuple(proof), "site.histology")
-    return Site(place, group, tuple(proof), "site.tumour" if known[group] >= SURE_SCORE else "site.words")
+    return Site(place, group, tuple(proof), "site.tumour" if known.get(group, known[first]) >= SURE_SCORE else "site.words")
 
 # %% ../../nbs/api/24_rules.site.ipynb #005a5ab4
 SITE_CODE = re.compile(r"c\s?([0-7][0-9])\s?[.,]\s?([0-9])(?![0-9a-z])")  # the organ, and its part
@@ -207,6 +247,37 @@ def find_site_code(document: Document,     # the report
     known = places_by_code().get(code) or places_by_code()[code[:3]]._replace(code=code)
     return known, min(spans)
 
+# %% ../../nbs/api/24_rules.site.ipynb #81796a18
+INVASIVE_SHARE = 0.28  # of the strongest mention's weight: an invasive type that weighs as much comes before one in situ
+
+
+def invasive_first(best: dict[Morphology, TermMention]  # the types and their strongest mentions
+                   ) -> dict[Morphology, TermMention]:
+    "The invasive types where there are any, else all."
+    needed = INVASIVE_SHARE * max(mention.weight for mention in best.values())
+    invasive = {meaning: mention for meaning, mention in best.items() if not meaning.code.endswith("/2")}
+    return invasive if any(mention.weight >= needed for mention in invasive.values()) else best
+
+
+INVASIVE_TOLD = re.compile(r"(?<!no )(?<!not )(?<!non)(?<!non-)(?<!non )(?<!of )(?<!or )(?<!for )\b(?:invasive|infiltrat(?:ing|ive))\b")
+INVASIVE_WORDS = re.compile(r"inva(?:s|d)|infiltrat|metasta|penetrat|exten(?:ds|sion)\sinto")
+
+
+def without_echoes(types: list[TermMention],  # histologic terms, in order
+                   group: str | None,         # the group of the primary site
+                   lower: str,                # the folded report
+                   ) -> list[TermMention]:
+    "The terms without those that only name again, in fewer words, the carcinoma in situ that was named before them."
+    in_situ = [(mention, meaning) for mention in types if (meaning := meaning_at(mention, group)) and meaning.code.endswith("/2")]
+    if not in_situ or INVASIVE_TOLD.search(lower):
+        return types
+    first = in_situ[0][0].start
+    codes = {meaning.code[:4] for _, meaning in in_situ} | {"8010"}
+    if any("8130" == code for code in codes):
+        codes.add("8120")
+    return [mention for mention in types if mention.start <= first or (meaning := meaning_at(mention, group)) is None or meaning.code.endswith("/2") or meaning.code[:4] not in codes
+            or INVASIVE_WORDS.search(lower, max(0, mention.start - 40), mention.end + 30)]
+
 # %% ../../nbs/api/24_rules.site.ipynb #7736eaa4
 def meaning_at(mention: TermMention,  # a histologic mention
                group: str | None,  # the group of the primary site; None when unknown
@@ -231,6 +302,7 @@ def find_histology(types: list[TermMention],  # histologic terms
                 best[meaning] = mention
     if not best:
         return None
+    best = invasive_first(best)
     needed = 0.6 * max(mention.weight for mention in best.values())
     supported = [meaning for meaning, mention in best.items() if mention.weight >= needed]
     chosen = max(supported, key=lambda meaning: (meaning.priority, total[meaning]))

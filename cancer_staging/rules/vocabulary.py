@@ -11,17 +11,20 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
-from ..text.context import NEGATION
+from .denial import is_considered, is_denied, sentence_lead
+from .metastases import metastatic_parts, MetastaticPart, tells_origin
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['GROUPS', 'SECTION_WEIGHTS', 'NOT_PRIMARY_BEFORE', 'NOT_PRIMARY_AFTER', 'TUMOUR_AFTER', 'TUMOUR_BEFORE', 'TOLD_BEFORE',
-           'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'TYPE_LABEL', 'LIST_NUMBER', 'MORPHOLOGY_CODE', 'Place',
-           'Morphology', 'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary',
-           'topography', 'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology', 'type_meanings',
-           'site_group', 'TermMention', 'without_templates', 'outermost_terms', 'tells_another', 'place_weight',
-           'type_weight', 'Mentions', 'find_mentions', 'morphology_by_code', 'find_code']
+           'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'FAVOURED', 'CAPITALS', 'ORIGIN_WEIGHT', 'TYPE_LABEL',
+           'LIST_NUMBER', 'SPREADING_GROUPS', 'PART_WIDTH', 'PART_ENDS', 'MORPHOLOGY_CODE', 'Place', 'Morphology',
+           'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary', 'topography',
+           'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology', 'type_meanings', 'site_group',
+           'TermMention', 'without_templates', 'outermost_terms', 'tells_another', 'place_weight', 'type_weight',
+           'in_metastatic_part', 'names_tumour', 'without_metastatic_organs', 'with_own_tumour', 'Mentions',
+           'find_mentions', 'morphology_by_code', 'find_code']
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #41824344
 class Place(NamedTuple):
@@ -202,6 +205,11 @@ WEAK_BEFORE = PatternTable(
     Pattern("doubt", r"differential|versus|vs|resembl\w{1,4}|consider\w{0,5}", ("versus ", "resembling ", "considered a "), ("considerable necrosis in a large poorly ",)),
     Pattern("elsewhere", r"metastatic|metastasis\sof|in\ssitu|prior|previous|history\sof", ("metastatic ", "history of ductal "), ("no metastasis. ",)),
     frame=r"(?:(?&part)|(?&doubt)|(?&elsewhere))[\s,.:]{1,3}(?:[a-z-]{1,14}\s)?(?:[a-z-]{1,14}\s)?$", named=False)
+FAVOURED = PatternTable(
+    "vocabulary.favoured",
+    Pattern("favoured", r"\bfavou?r(?:s|ed|ing)?\s(?:a\s|an\s)?(?:primary\s|pulmonary\s)?$", ("favor ", "favoring a primary ", "favours "), ("favorable ", "favor metastatic ")), named=False)
+CAPITALS = ("gist", "cin 3", "cin iii", "hsil")    # abbreviations that OCR makes of other words: `patholo gist`
+ORIGIN_WEIGHT = 3.0     # of an organ that a metastasis is said to come from
 TYPE_LABEL = PatternTable(
     "vocabulary.type_label",
     Pattern("label", r"type(?:\sof\s(?:invasive\s)?(?:carcinoma|tumou?r|cancer))?(?:\s?\([a-z\s]{1,12}\))?", ("type: ", "type of invasive carcinoma: ", "type (who). ", "type: invasive carcinoma, "), ("typed ",)),
@@ -272,6 +280,10 @@ def place_weight(document: Document,  # the report
         return weight
     if section == "history" and tells_another(lower, start):
         return weight * 0.1
+    if (told := tells_origin(lower, start, end)) is not None:
+        return weight * (ORIGIN_WEIGHT if told else 0.1)
+    if section != "history" and is_considered(sentence_lead(lower, start)):
+        return weight * 0.1
     before = lower[max(0, start - 28):start]
     if NOT_PRIMARY_AFTER.match(lower, end, end + 36) or NOT_PRIMARY_BEFORE.search(before):
         return weight * 0.15
@@ -285,13 +297,75 @@ def type_weight(document: Document,  # the report
     "How much a histologic term there speaks for the type of the primary tumour; 0 when it is negated."
     before = document.lower[max(0, start - 40):start]
     before = before[max(before.rfind(". "), before.rfind(";"), before.rfind(":")) + 1:]
-    if before.endswith("& ") or NEGATION.search(before):   # "Synoptic: carcinoma & carcinosarcoma" is the title of a form
+    if before.endswith("& ") or is_denied(document.lower, start, end):   # "Synoptic: carcinoma & carcinosarcoma" is the title of a form
         return 0.0
     section = document.section(start)
     if section == "history" and tells_another(document.lower, start):
         return 0.0
-    weight = SECTION_WEIGHTS[section]
+    weight = SECTION_WEIGHTS[section] * (1.25 if FAVOURED.search(before) else 1)
     return weight * 0.3 if WEAK_AFTER.match(document.lower, end, end + 18) or WEAK_BEFORE.search(before) else weight
+
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #a209cfd4
+def in_metastatic_part(parts: list[MetastaticPart],  # of the report
+                       start: int,                   # where a term begins
+                       ) -> bool:
+    "Whether the term stands in the head of a part whose diagnosis is a metastasis."
+    return any(part.head.start <= start < part.head.end for part in parts)
+
+
+SPREADING_GROUPS = ("C48", "C53", "C54", "C56", "C57")  # what is called metastatic in one of them is often the same tumour, at home in the next
+
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #152d832b
+def names_tumour(lower: str,               # the folded report
+                 place: TermMention,       # an organ word
+                 types: list[TermMention],  # histologic terms, in order
+                 ) -> TermMention | None:
+    "The type that is the diagnosis of the specimen part which the organ word heads: `Left ureter, segmental resection: urothelial carcinoma`; None when it heads none."
+    for told in types:
+        if 0 <= told.start - place.end <= PART_WIDTH and told.weight >= 0.6:
+            between = lower[place.end:told.start]
+            if (":" in between or " - " in between or "\n-" in between) and not PART_ENDS.search(between):
+                return told
+    return None
+
+
+PART_WIDTH = 110  # characters from the organ to its diagnosis
+PART_ENDS = re.compile(r"[.;]\s|metasta|\n\s?\n|\bno\b|negative|benign|unremarkable")
+
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #40aa314d
+def without_metastatic_organs(lower: str,                  # the folded report
+                              parts: list[MetastaticPart],  # of the report
+                              places: list[TermMention],    # organ words
+                              types: list[TermMention],     # histologic terms
+                              ) -> list[TermMention]:
+    "The organ words without those of an organ in which a metastasis lay, unless the report names a tumour of its own there."
+    lay = {site_group(place.code) for mention in places if in_metastatic_part(parts, mention.start) for place in topography().meanings[mention.words]} - set(SPREADING_GROUPS)
+    if not lay:
+        return places
+    own = {site_group(place.code) for mention in places for place in topography().meanings[mention.words] if not in_metastatic_part(parts, mention.start)
+           and (mention.weight >= 2 * SECTION_WEIGHTS[""] or mention.words.endswith("ectomy") and place.code != "C22.0" or names_tumour(lower, mention, types))}
+    return [mention for mention in places if any(site_group(place.code) not in lay - own for place in topography().meanings[mention.words])]
+
+# %% ../../nbs/api/23_rules.vocabulary.ipynb #780fc7f8
+def with_own_tumour(lower: str,                   # the folded report
+                    parts: list[MetastaticPart],  # of the report
+                    places: list[TermMention],    # organ words
+                    types: list[TermMention],     # histologic terms
+                    ) -> list[TermMention]:
+    "The organ words; where one part names a tumour of its own organ, the origin of a metastasis in another part tells of a second tumour and weighs little."
+    origins = [mention for mention in places if tells_origin(lower, mention.start, mention.end)]
+    if not origins:
+        return places
+    lessened = set()
+    for mention in origins:
+        homes = {site_group(place.code) for place in topography().meanings[mention.words]}
+        homes |= set(SPREADING_GROUPS) if homes & set(SPREADING_GROUPS) else set()
+        for other in places:
+            if other not in origins and not in_metastatic_part(parts, other.start) and not homes & {site_group(place.code) for place in topography().meanings[other.words]}:
+                told = names_tumour(lower, other, types)
+                if told is not None and (told.end < mention.start and PART_ENDS.search(lower, told.end, mention.start) or mention.end < other.start):
+                    lessened.add(mention)
+    return [mention._replace(weight=mention.weight * 0.1) if mention in lessened else mention for mention in places]
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #70aa20c5
 class Mentions(NamedTuple):
@@ -304,17 +378,23 @@ def find_mentions(document: Document  # the report
                   ) -> Mentions:
     "The organ words and the histologic terms of the report."
     lower, found = document.lower, Mentions([], [])
-    for vocabulary, weigh, mentions in ((topography(), place_weight, found.places), (morphology(), type_weight, found.types)):
-        for start, end, term in outermost_terms(document, vocabulary.patterns):
-            if weight := weigh(document, start, end):
-                mentions.append(TermMention(start, end, words_of(term), weight))
+    parts = metastatic_parts(document)
+    for start, end, term in outermost_terms(document, topography().patterns):
+        found.places.append(TermMention(start, end, words_of(term), place_weight(document, start, end)))
+    for start, end, term in outermost_terms(document, morphology().patterns):
+        if term in CAPITALS and not document.text[start:end].isupper():
+            continue
+        if weight := type_weight(document, start, end):
+            found.types.append(TermMention(start, end, words_of(term), weight))
     for start in document.hits("type")[:6]:
         label = TYPE_LABEL.match(lower, start, start + 70)
         match = bare_morphology().pattern.match(lower, label.end(), label.end() + 40) if label else None
         if match:
             found.types.append(TermMention(label.end(), match.end(), "~" + words_of(match[1]), 1.5 * SECTION_WEIGHTS[document.section(start)]))
             found.types.sort()
-    return Mentions(without_templates(lower, found.places), without_templates(lower, found.types))
+    places = without_metastatic_organs(lower, parts, found.places, found.types) if parts else found.places
+    places = with_own_tumour(lower, parts, places, found.types) if parts else places
+    return Mentions(without_templates(lower, places), without_templates(lower, found.types))
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #f005d2d9
 MORPHOLOGY_CODE = re.compile(r"(?:m[\s-]{0,2})?([89][0-9]{3})\s?/\s?([0236])(?![0-9])")  # the four digits and the behaviour
