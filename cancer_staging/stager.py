@@ -29,7 +29,7 @@ from .rules.behavior import is_reportable
 from .rules.calibration import RuleCalibration
 from .rules.gate import may_be_inferred, STAGING, through_gate
 from .rules.grammar import Basis, Finding
-from .rules.inference import INFERENCE
+from .rules.inference import INFERENCE, SEVERAL
 from .rules.joint_group import AxisBelief, joint_group
 from .rules.stage_groups import which_table
 from .runs import batched, claimed_output, digest, end_with_parent, InputError, Journal, lifeline, shielded
@@ -118,8 +118,8 @@ class Stager:
 
     def _answer(self, name: str, finding: Finding | None, judgement: Judgement | None) -> LocatedValue | None:
         "One field's answer: the finding's, or the judgement's where a model has judged labels that it knows."
-        settled = finding is not None and (finding.rule == DISTANT or name == "stage_group" and finding.basis == Basis.STATED)  # no description says otherwise
-        if judgement is None or settled or (finding is not None and finding.label is not None and finding.label not in judgement.probabilities):
+        stands = finding is not None and finding.label is not None and finding.basis == Basis.STATED and finding.rule != SEVERAL  # a description makes it less sure, not another
+        if judgement is None or (finding is not None and finding.rule == DISTANT) or (finding is not None and finding.label is not None and finding.label not in judgement.probabilities):
             if finding is None:
                 return None
             confidence, probs = self._score(finding)
@@ -127,8 +127,8 @@ class Stager:
         else:
             probs = {label: judgement.probabilities.get(label, 0.0) for label in FIELDS[name].labels}
             confidence = probs[judgement.label]
-            if finding is not None and finding.label == judgement.label:
-                answer = LocatedValue(finding.label, finding.detail, finding.basis, confidence, probs, finding.evidence)
+            if stands or (finding is not None and finding.label == judgement.label):
+                answer = LocatedValue(finding.label, finding.detail, finding.basis, probs[finding.label], probs, finding.evidence)
             else:  # a detail is what the report states, and it states this label nowhere; that it can't be assessed, it may
                 detail = finding.detail if finding is not None and finding.label is None else None
                 answer = LocatedValue(judgement.label, detail, Basis.INFERRED, confidence, probs, judgement.evidence)

@@ -31,7 +31,7 @@ def through_gate(found: Mapping[str, Finding]  # what the grammar found
     "The findings with no more staging than the behaviour allows."
     if may_be_inferred(found):
         return dict(found)
-    kept = {name: finding for name, finding in found.items() if name not in STAGING or finding.basis == "stated"}
+    kept = {name: finding for name, finding in found.items() if name not in STAGING or finding.basis == "stated" or finding.label == "M1"}
     behavior, group = found.get("behavior"), found.get("stage_group")
     if group is not None and group.label == "0" and "t" in kept:
         kept["stage_group"] = group  # derived from a stated Tis or Ta
