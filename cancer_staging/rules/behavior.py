@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from ..text.document import Document, Span
 # %% auto #0
 __all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'MOST_GROWTHS', 'LABELS',
            'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before', 'is_denied', 'what_is_said',
-           'word_start', 'find_growths', 'decide', 'read_behavior', 'is_reportable']
+           'word_start', 'find_growths', 'is_primary', 'decide', 'read_behavior', 'is_reportable']
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #86b4d887
 class Said(str, Enum):
@@ -128,15 +128,19 @@ def find_growths(document: Document,     # a prepared report
 LABELS = {"malignant": "3", "in_situ": "2", "intraepithelial": "2", "uncertain": "1", "benign": "0"}
 
 
+def is_primary(growth: Growth) -> bool:
+    "Whether the growth is asserted to be malignant where it began: no other word in the report outweighs it."
+    return growth.said is Said.ASSERTED and growth.kind == "malignant" and not growth.metastatic
+
+
 def decide(growths: list[Growth],   # words for malignant, in situ and uncertain growths
-           benign: list[Growth],    # words for benign ones and for ordinary findings
            category: str | None,    # the T that the report states
-           tumour: bool,            # whether a tumour is spoken of that has no name here
+           benign: Callable[[], list[Growth]],  # words for benign ones and for ordinary findings, where they are wanted
+           tumour: Callable[[], bool],          # whether a tumour is spoken of that has no name here
            ) -> tuple[str, list[Growth], str] | None:
     "Behaviour, the growths that prove it and the kind of evidence; None where a person has to look."
     asserted = [growth for growth in growths if growth.said is Said.ASSERTED]
-    primary = [growth for growth in asserted if growth.kind == "malignant" and not growth.metastatic]
-    if primary:
+    if primary := [growth for growth in asserted if is_primary(growth)]:
         return "3", primary, "behavior.type"
     if category in ("T1", "T2", "T3", "T4"):
         return "3", [], "behavior.category"
@@ -147,20 +151,25 @@ def decide(growths: list[Growth],   # words for malignant, in situ and uncertain
             return LABELS[kind], found, f"behavior.{kind}"
     if any(growth.said in (Said.ASSERTED, Said.ASKED) for growth in growths):
         return None  # malignancy in general, or a question
-    plain = [growth for growth in benign if growth.said is Said.ASSERTED]
+    plain = [growth for growth in benign() if growth.said is Said.ASSERTED]
     if named := [growth for growth in plain if growth.kind == "benign"]:
         return "0", named, "behavior.benign"
     denied = any(growth.said is Said.DENIED for growth in growths)
-    return ("0", plain, "behavior.denied" if denied else "behavior.ordinary") if plain and not tumour else None
+    return ("0", plain, "behavior.denied" if denied else "behavior.ordinary") if plain and not tumour() else None
 
 
 def read_behavior(document: Document,             # a prepared report
                   found: Mapping[str, Finding],   # earlier findings: a stated T is one of cancer
                   ) -> Iterator[Finding]:
     "The ICD-O-3 behaviour of what the report diagnoses; silent where that is not plain."
-    growths, stated = [growth for growth in find_growths(document, CUES) if growth.kind not in ("benign", "ordinary")], found.get("t")
-    tumour = any(what_is_said(document, start, start + 5) is Said.ASSERTED for start in document.hits(*TUMOUR_CUES)[:40])
-    decided = decide(growths, [] if any(growth.said is Said.ASSERTED and growth.kind == "malignant" for growth in growths) else list(find_growths(document, BENIGN_CUES)), stated and stated.label, tumour)
+    growths, stated = [], found.get("t")
+    for growth in find_growths(document, CUES):
+        if growth.kind not in ("benign", "ordinary"):
+            growths.append(growth)
+            if is_primary(growth):
+                break
+    decided = decide(growths, stated and stated.label, lambda: list(find_growths(document, BENIGN_CUES)),
+                     lambda: any(what_is_said(document, start, start + 5) is Said.ASSERTED for start in document.hits(*TUMOUR_CUES)[:40]))
     if decided:
         label, proof, rule = decided
         evidence = tuple(Span(growth.start, growth.end) for growth in proof[:2]) or stated.evidence
