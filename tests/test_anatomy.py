@@ -373,3 +373,10 @@ def test_a_tie_falls_the_same_way_in_every_process():
     code = "from cancer_staging.rules import GRAMMAR; print(GRAMMAR.read('DIAGNOSIS: Papillary carcinoma. Final diagnosis: papillary carcinoma.'))"
     answers = {subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": str(seed)}, capture_output=True, text=True, check=True).stdout for seed in range(1, 5)}
     assert len(answers) == 1 and "histology" in answers.pop()
+
+
+@pytest.mark.parametrize("text, group", [
+    ("Skin, left cheek, excision: melanoma, Breslow 1.1 mm.", "C44"), ("Skin of the lower lip, excision: melanoma, 1.2 mm deep.", "C44"), ("Left cheek, buccal mucosa, excision: squamous cell carcinoma.", "C06"),
+])
+def test_the_skin_over_an_organ_is_skin(text, group):
+    assert read(text)["site"].detail.startswith(group)

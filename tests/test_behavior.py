@@ -22,7 +22,8 @@ DIAGNOSES = {
           "Brain, left frontal, excision: glioblastoma.", "Skin, back, excision: malignant melanoma, Breslow 1.2 mm.", "Left breast, mastectomy: ductal carcinoma in situ with a focus of invasive ductal carcinoma, 4 mm.", "Prostate, prostatectomy: Gleason score 3+4=7, both lobes.",
           "Stomach, gastrectomy: poorly cohesive carcinoma. The remaining mucosa shows chronic gastritis, negative for dysplasia."],
     "6": ["Liver, segment 6, resection: metastatic adenocarcinoma, consistent with colorectal primary.", "Bone, L2, biopsy: metastatic carcinoma consistent with breast origin.", "Lymph node, left neck, biopsy: metastatic squamous cell carcinoma."],
-    None: ["Cervix, biopsy: atypical cells; malignancy can not be excluded.", "Lung, needle biopsy: rule out carcinoma.", "Specimen received in formalin, 3 x 2 x 1 cm."],
+    None: ["Cervix, biopsy: atypical cells; malignancy can not be excluded.", "Colon mucosa with ulcer, concerning for but not diagnostic of adenocarcinoma.", "Bile duct, brushing: findings suggestive of adenocarcinoma.",
+           "Skin of back, shave: insufficient for melanoma.", "Lung, needle biopsy: rule out carcinoma.", "Specimen received in formalin, 3 x 2 x 1 cm."],
 }
 CASES = [pytest.param(text, label, id=text[:40]) for label, texts in DIAGNOSES.items() for text in texts]
 
@@ -89,3 +90,9 @@ def test_cancers_of_the_corpus_are_found(test_bed):
     labels = [(finding := GRAMMAR.read(text).get("behavior")) and finding.label for text in texts]
     assert sum(label in ("2", "3") for label in labels) >= 0.985 * len(labels)
     assert sum(label in ("0", "1") for label in labels) <= 0.002 * len(labels)
+
+
+@pytest.mark.parametrize("text", ["Previous history of breast carcinoma pT1 N0. Current: colon, biopsy: hyperplastic polyp.", "Colon, biopsy: tubular adenoma. Clinical history: adenocarcinoma of the lung in 2011."])
+def test_a_benign_row_has_no_malignant_histology(text):
+    report = Stager.from_pretrained().stage(text)
+    assert report["behavior"].label == "0" and "histology" not in report

@@ -16,7 +16,8 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['INVADING', 'NOT_INVADING', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type', 'read_anatomy', 'histology_finding']
+__all__ = ['INVADING', 'NOT_INVADING', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type', 'read_anatomy', 'outgrows',
+           'histology_finding']
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #24ce9a84
 INVADING = ("T1", "T2", "T3", "T4")
@@ -55,8 +56,17 @@ def read_anatomy(document: Document,             # the report
         yield Finding("site", site.place.label, site.place.code, (Span(first.start, first.end),), site.rule)
     if site and (laterality := find_laterality(document, site)):
         yield laterality
-    if histology := histology_finding(document, types, site.group if site else None, found.get("t")):
+    behavior = found.get("behavior")
+    histology = histology_finding(document, types, site.group if site else None, found.get("t"))
+    if histology and not (behavior and outgrows(histology.detail, behavior.label)):
         yield histology
+
+
+def outgrows(code: str,      # ICD-O-3 morphology, such as `8140/3`
+             behavior: str,  # what the report diagnoses
+             ) -> bool:
+    "Whether the type is one of a graver behaviour than the report diagnoses: it is one of the patient's past, or one that is asked for."
+    return behavior in ("0", "1") and code[-1] > behavior
 
 
 SPECIFIC = 4  # priority from which a histologic type says more than carcinoma or adenocarcinoma

@@ -53,6 +53,8 @@ DENIED_AFTER = PatternTable(
 ASKED = PatternTable(
     "neoplasms.asked",
     Pattern("asked", r"rule\s?-?out|r/o|\?|query|question\sof|evaluat\w{1,4}\sfor|assess\sfor|exclude|screen\w{0,5}|surveillance|work-?up|versus|\bvs\b\.?|differential", ("rule out ", "r/o ", "? "), ("route ",)),
+    Pattern("asked", r"worrisome\sfor|concern\w{0,3}\s(?:for|about)|suggest\w{0,4}|equivocal\sfor|questionabl[ey]|(?:not\s(?:\w{3,12}\s)?|non-?)(?:diagnostic|sufficient)\s(?:of|for)|insufficient\sfor|possib(?:le|ly)", ("worrisome for ", "suggestive of ", "not diagnostic of ", "insufficient for "), ("diagnostic of ",),
+            "words that SEER does not take for a diagnosis; it takes `suspicious for`, `consistent with`, `favors`, `probable`"),
     Pattern("asked", r"clinical\s(?:diagnosis|impression|concern|suspicion|indication|question)|pre-?op\w{0,9}\sdiagnosis|indication\w{0,1}:|reason\sfor", ("clinical impression: ",), ("clinical stage ",)),
     frame=r"(?&asked)[^.;\n]{0,60}$")
 PAST = PatternTable(

@@ -17,14 +17,14 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['GROUPS', 'SECTION_WEIGHTS', 'NOT_PRIMARY_BEFORE', 'NOT_PRIMARY_AFTER', 'TUMOUR_AFTER', 'TUMOUR_BEFORE', 'TOLD_BEFORE',
-           'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'FAVOURED', 'CAPITALS', 'ORIGIN_WEIGHT', 'TYPE_LABEL',
-           'LIST_NUMBER', 'SPREADING_GROUPS', 'PART_WIDTH', 'PART_ENDS', 'MORPHOLOGY_CODE', 'Place', 'Morphology',
-           'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary', 'topography',
-           'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology', 'type_meanings', 'site_group',
-           'TermMention', 'without_templates', 'outermost_terms', 'tells_another', 'place_weight', 'type_weight',
-           'in_metastatic_part', 'names_tumour', 'without_metastatic_organs', 'with_own_tumour', 'Mentions',
-           'find_mentions', 'morphology_by_code', 'find_code']
+__all__ = ['GROUPS', 'SECTION_WEIGHTS', 'SKIN_BEFORE', 'NOT_PRIMARY_BEFORE', 'NOT_PRIMARY_AFTER', 'TUMOUR_AFTER', 'TUMOUR_BEFORE',
+           'TOLD_BEFORE', 'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'FAVOURED', 'CAPITALS', 'ORIGIN_WEIGHT',
+           'TYPE_LABEL', 'LIST_NUMBER', 'SPREADING_GROUPS', 'PART_WIDTH', 'PART_ENDS', 'MORPHOLOGY_CODE', 'Place',
+           'Morphology', 'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary',
+           'topography', 'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology', 'type_meanings',
+           'site_group', 'TermMention', 'without_templates', 'outermost_terms', 'tells_another', 'place_weight',
+           'type_weight', 'in_metastatic_part', 'names_tumour', 'without_metastatic_organs', 'with_own_tumour',
+           'Mentions', 'find_mentions', 'morphology_by_code', 'find_code']
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #41824344
 class Place(NamedTuple):
@@ -155,6 +155,7 @@ def site_group(code: str  # ICD-O-3 topography
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #e8293421
 SECTION_WEIGHTS = {"diagnosis": 1.5, "synoptic": 1.3, "": 1.2, "microscopic": 0.8, "addendum": 0.7, "frozen": 0.6, "comment": 0.5, "gross": 0.5, "history": 0.5}
 
+SKIN_BEFORE = re.compile(r"\bskin(?:\s?[,:(-]|\s(?:of|from|on))?\s(?:the\s)?(?:(?:left|right|upper|lower|lateral|mid)[\s,]{1,2}){0,2}$")
 NOT_PRIMARY_BEFORE = PatternTable(
     "vocabulary.not_primary_before",
     Pattern("spread", r"metasta|implant|recurren", ("metastasis to the ", "tumor implant on ", "recurrent in the "), ("carcinoma of the ",)),
@@ -285,6 +286,8 @@ def place_weight(document: Document,  # the report
     if section != "history" and is_considered(sentence_lead(lower, start)):
         return weight * 0.1
     before = lower[max(0, start - 28):start]
+    if "mucosa" not in lower[start:end + 8] and SKIN_BEFORE.search(before):   # the skin of the cheek is skin
+        return weight * 0.1
     if NOT_PRIMARY_AFTER.match(lower, end, end + 36) or NOT_PRIMARY_BEFORE.search(before):
         return weight * 0.15
     return weight * 2 if TUMOUR_AFTER.match(lower, end, end + 16) or TUMOUR_BEFORE.search(before) else weight
