@@ -96,3 +96,14 @@ def test_cancers_of_the_corpus_are_found(test_bed):
 def test_a_benign_row_has_no_malignant_histology(text):
     report = Stager.from_pretrained().stage(text)
     assert report["behavior"].label == "0" and "histology" not in report
+
+
+@pytest.mark.parametrize("text, label", [("Lt. breast, mastectomy: IDC, 2.2 cm.", "3"), ("Lung, RUL: NSCLC, 3 cm.", "3"), ("Liver, explant: cirrhosis. No HCC.", "0"), ("Liver biopsy: steatohepatitis, mild. iLc 'vr", "0")])
+def test_abbreviated_cancers_count_in_capitals(text, label):
+    assert GRAMMAR.read(text)["behavior"].label == label
+
+
+@pytest.mark.parametrize("text", ["Invasive carcinoma. HER2 IHC 2+. FISH: amplified.", "Invasive carcinoma. ER and PR are positive (80% and 20% respectively)."])
+def test_nothing_is_inferred_where_no_organ_is_known(text):
+    report = Stager.from_pretrained().stage(text)
+    assert report["behavior"].label == "3" and not any(name in report for name in STAGING)

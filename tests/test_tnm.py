@@ -54,3 +54,11 @@ def test_words_are_no_categories(axis, text, refused):
 @pytest.mark.parametrize("text, group", [("IIIC1", "IIIC1"), ("llA", "IIA"), ("1V", "IV"), ("III b", "IIIB"), ("0is", "0is"), ("3C", "IIIC"), ("X", "X")])
 def test_stage_groups_as_ocr_prints_them(text, group):
     assert read_stage_value(STAGE_VALUE.match(text.lower())) == group
+
+
+@pytest.mark.parametrize("text, t", [   # a definition beside the category is no statement; alone it is the report's only word
+    ("Prostate adenocarcinoma. Definition: pT3a = extraprostatic extension. Final: pT2c pN0.", "T2"), ("Stage pT2a; pT2b means involvement of more than half.", "T2"),
+    ("pT3a = extension into perinephric fat", "T3"),
+])
+def test_a_defined_category_is_not_stated_beside_another(text, t):
+    assert Grammar([TNM]).read(text)["t"].label == t

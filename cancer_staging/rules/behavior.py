@@ -15,9 +15,9 @@ from .neoplasms import ASKED, DENIED_AFTER, DENIES, ELSEWHERE_BEFORE, NAME_AFTER
 from ..text.document import Document, Span
 
 # %% auto #0
-__all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'MOST_GROWTHS', 'LABELS',
-           'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before', 'is_denied', 'what_is_said',
-           'word_start', 'find_growths', 'is_primary', 'decide', 'read_behavior', 'is_reportable']
+__all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'CAPITALS',
+           'MOST_GROWTHS', 'LABELS', 'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before', 'is_denied',
+           'what_is_said', 'word_start', 'find_growths', 'is_primary', 'decide', 'read_behavior', 'is_reportable']
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #86b4d887
 class Said(str, Enum):
@@ -86,7 +86,7 @@ def what_is_said(document: Document,  # a prepared report
     return Said.ASKED if ASKED.search(before) else Said.ASSERTED
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #e85d918a
-CUES = ("carcino", "karzinom", "sarcoma", "melanoma", "lymphoma", "mesotheli", "leukemia", "leukaemia", "myeloma", "plasmacytoma", "hodgkin", "mycosis f", "carclno", "carc1no", "gleason", "positive for", "glioma", "gliosarc", "cytoma", "astrocitoma", "oligodend", "ependymoma",
+CUES = ("carcino", "idc", "ilc", "rcc", "hcc", "sclc", "pdac", "karzinom", "sarcoma", "melanoma", "lymphoma", "mesotheli", "leukemia", "leukaemia", "myeloma", "plasmacytoma", "hodgkin", "mycosis f", "carclno", "carc1no", "gleason", "positive for", "glioma", "gliosarc", "cytoma", "astrocitoma", "oligodend", "ependymoma",
         "blastoma", "glioblast", "gbm", "seminoma", "germinoma", "yolk sac", "germ cell", "teratoma", "wilms", "neuroendocrine", "gist", "gastrointestinal s", "thymoma", "paraganglioma", "chromocytoma", "chordoma", "hypernephroma",
         "adamantinoma", "llerian", "malignan", "pseudomyxoma", "paget", "cancer", " ca ", " ca.", " ca,", "in situ", "in-situ", "dcis", "lcis", " cis", "intraductal", "intraepithelial", "noninvasive", "non-invasive", "cin ", "cin3", "cin-3", "vin ",
         "vain ", "ain ", "hsil", "high grade squamous", "high-grade squamous", "tis", "lentigo", "bowen", "queyrat", "borderline", "malignant potential", "uncertain", "atypical", "punlmp", "phyllodes", "desmoid", "granulosa cell", "giant cell t",
@@ -94,6 +94,7 @@ CUES = ("carcino", "karzinom", "sarcoma", "melanoma", "lymphoma", "mesotheli", "
 BENIGN_CUES = ("adenoma", "leiomyoma", "fibroid", "lipoma", "mangioma", "papilloma", "osteoma", "chondroma", "schwannoma", "neurofibroma", "meningioma", "nevus", "nevi", "naev", "keratos", "dermatofibroma", "hamartoma", "dermoid", "oncocytoma",
                "cystadenofib", "pilomat", "angiomyolip", "ganglioneur", "hyperplas", "polyp", "cyst", "inflammation", "itis", "metaplasia", "fibros", "benign", "reactive", "endometriosis", "adenomyosis", "gangrene", "necrosis", "normal", "unremarkable", "atroph", "cirrhosis")
 TUMOUR_CUES = ("tumor", "tumour", "neoplas", "metasta", "invasi")   # without a name they are no diagnosis, yet no benign report has them undenied
+CAPITALS = ("idc", "ilc", "rcc", "hcc", "nsclc", "sclc", "pdac")  # names of cancers that are junk of OCR in other letters
 MOST_GROWTHS = 400  # more than any report names
 
 
@@ -116,7 +117,7 @@ def find_growths(document: Document,     # a prepared report
         if position < done:
             continue
         match = NEOPLASMS.match(lower, word_start(lower, position + (lower[position] == " ")))
-        if match is None or match.end() <= position or match.lastgroup == "not_cancer":
+        if match is None or match.end() <= position or match.lastgroup == "not_cancer" or match[0] in CAPITALS and not document.text[match.start():match.end()].isupper():
             continue
         done, kind = match.end(), match.lastgroup
         if kind == "in_situ" and lower.endswith("lobular ", 0, match.start()):

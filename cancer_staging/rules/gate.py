@@ -21,9 +21,9 @@ INFERRED_BEHAVIOR = "3"  # only a malignant primary is staged by what is describ
 
 def may_be_inferred(found: Mapping[str, Finding]  # what the grammar found
                     ) -> bool:
-    "Whether T, N, M and the stage may be inferred: only for a malignant primary."
+    "Whether T, N, M and the stage may be inferred: only for a malignant primary whose organ is known, for a T means nothing without one."
     behavior = found.get("behavior")
-    return behavior is not None and behavior.label == INFERRED_BEHAVIOR
+    return behavior is not None and behavior.label == INFERRED_BEHAVIOR and "site" in found
 
 
 def through_gate(found: Mapping[str, Finding]  # what the grammar found

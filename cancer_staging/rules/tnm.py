@@ -19,7 +19,7 @@ from ..text.notation import AFTER_LETTER, CATEGORIES, Category, GAP, NAMES_STAGI
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['NEXT', 'NAMED_AXIS', 'T_BEFORE', 'BRACKETED', 'SUBSTAGE', 'T_CUES', 'N_CUES', 'M_CUES', 'NOT_THIS_EVENT',
+__all__ = ['NEXT', 'NAMED_AXIS', 'T_BEFORE', 'BRACKETED', 'SUBSTAGE', 'T_CUES', 'N_CUES', 'M_CUES', 'DEFINES', 'NOT_THIS_EVENT',
            'OTHER_TUMOUR', 'AMENDS', 'AMENDED_NOW', 'OTHER_ORGAN', 'TNM', 'CategoryPlace', 'read_codes', 'unlisted',
            'read_tnm']
 
@@ -200,6 +200,9 @@ def unlisted(document: Document,         # the report
     return kept
 
 
+DEFINES = re.compile(r"\s?=\s?[a-z]{4}|\s(?:is\s)?defined\b|\s(?:means|denotes)\b")  # `pT3a = extraprostatic extension` where another T stands beside it
+
+
 def _choice(document: Document, run: list[Category]) -> list[Category]:
     "What a run of neighbouring categories states."
     lower = document.lower
@@ -281,6 +284,7 @@ def read_tnm(document: Document,             # a prepared report
     for axis, choices in candidates.items():
         singles = sorted(alone[axis], key=lambda category: category.start)
         choices.extend(unlisted(document, singles) if len(singles) > 1 else singles)
+        choices = [category for category in choices if not DEFINES.match(document.lower, category.end, category.end + 14)] or choices
         known = [category for category in choices if category.value[1] != "X"]
         choices = sorted(known or choices, key=lambda category: category.start)
         if choices:
