@@ -77,5 +77,5 @@ def test_what_is_spoilt():
     rows = pl.DataFrame({"question": ["Which side?"] * 3, "context": ["Left breast, mastectomy, margins free of tumor, pT2 pN0.", None, ""]})
     noisy = robustness.spoilt(rows, ["context"], "misspelling", 1.0, None)
     assert noisy["question"].equals(rows["question"]) and noisy["context"][0] != rows["context"][0] and noisy["context"][0].endswith("pT2 pN0.") and noisy["context"].to_list()[1:] == [None, ""]
-    assert robustness.spoilt(rows, ["context"], "notation removed", 1.0, None)["context"][0] == "Left breast, mastectomy, margins free of tumor,    ."
+    assert robustness.spoilt(rows, ["context"], "notation removed", 1.0, None)["context"][0] == "Left breast, mastectomy, margins free of tumor, " + " " * len("pT2 pN0") + "."
     assert robustness.spoilt(rows, ["context"], "misspelling", 0.0, None).equals(rows)
