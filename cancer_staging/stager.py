@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .checks import failed_checks
+from .checks import failed_checks, FailedCheck
 from .fields import FIELDS
 from .models.judges import Judge, LearnedJudge, NetworkJudge
 from .models.learned import Judgement
@@ -34,6 +34,7 @@ from .rules.joint_group import AxisBelief, joint_group
 from .rules.stage_groups import which_table
 from .runs import batched, claimed_output, digest, end_with_parent, InputError, Journal, lifeline, shielded
 from .staged import field_columns, LocatedValue, staged_schema, StagedReport, Summary, write_table
+from .text.document import Document
 
 if TYPE_CHECKING:
     import polars as pl
@@ -136,21 +137,21 @@ class Stager:
             return answer._replace(label=None)
         return answer
 
-    def _row(self, text: str, found: Mapping[str, Finding], judged: Mapping[str, Judgement]) -> dict[str, LocatedValue]:
+    def _row(self, document: Document, found: Mapping[str, Finding], judged: Mapping[str, Judgement]) -> dict[str, LocatedValue]:
         "All answers of one report: no more staging than its behaviour allows, and a stage group that its own T, N and M have."
         staged = may_be_inferred(found)
         if not staged:
             found, judged = through_gate(found), {name: judgement for name, judgement in judged.items() if name not in STAGING}
         group = found.get("stage_group")
         answers = {name: answer for name in FIELDS if (answer := self._answer(name, found.get(name), judged.get(name))) is not None}
-        if staged and (group is None or group.label is None or group.basis != Basis.STATED) and (derived := self._group(text, found, answers)) is not None:
+        if staged and (group is None or group.label is None or group.basis != Basis.STATED) and (derived := self._group(document, found, answers)) is not None:
             answers["stage_group"] = derived
         return answers
 
-    def _group(self, text: str, found: Mapping[str, Finding], answers: Mapping[str, LocatedValue]) -> LocatedValue | None:
+    def _group(self, document: Document, found: Mapping[str, Finding], answers: Mapping[str, LocatedValue]) -> LocatedValue | None:
         "The stage group that the table gives the row's own T, N and M; None where no table decides."
         axes = [answers[name] for name in "tnm" if name in answers]
-        table = which_table(GRAMMAR.prepare(text), found, answers["t"].detail if "t" in answers else None) if axes else None
+        table = which_table(document, found, answers["t"].detail if "t" in answers else None) if axes else None
         if table is None:
             return None
         beliefs = (AxisBelief(answer and (answer.detail or answer.label), (answer and answer.probs) or {}) for answer in map(answers.get, "tnm"))
@@ -175,7 +176,7 @@ class Stager:
         "The staged report. A failure becomes the report's `error`; it never stops a run."
         answers, status, error = self._answers([report])[0]
         values = {name: answer.in_text(report.text) for name, answer in answers.items()}
-        return StagedReport(report.report_id, report.text, status, error, values, _reportable(answers), tuple(failed_checks(answers)) if status is Status.OK else ())
+        return StagedReport(report.report_id, report.text, status, error, values, _reportable(answers), _failed_checks(answers, status))
 
     def _answers(self, reports: Sequence[Report]) -> list[tuple[dict[str, LocatedValue], Status, str | None]]:
         "Answers by field, status and error of each report."
@@ -188,9 +189,10 @@ class Stager:
 
     def _answers_together(self, reports: Sequence[Report]) -> list[tuple[dict[str, LocatedValue], Status, str | None]]:
         readable = [report for report in reports if report.status is Status.OK]
-        found = [GRAMMAR.read(report.text) for report in readable]
+        documents = [GRAMMAR.prepare(report.text) for report in readable]
+        found = [GRAMMAR.read_document(document) for document in documents]
         judged = self.judge.judge([report.text for report in readable], found) if self.judge and readable else [{}] * len(readable)
-        answered = iter([self._row(report.text, findings, judgements) for report, findings, judgements in zip(readable, found, judged, strict=True)])
+        answered = iter([self._row(document, findings, judgements) for document, findings, judgements in zip(documents, found, judged, strict=True)])
         return [(next(answered) if report.status is Status.OK else {}, report.status, report.error) for report in reports]
 
     def stage_frame(self,
@@ -217,7 +219,7 @@ class Stager:
         texts = [report.text for report in reports]
         for name in FIELDS:
             columns += field_columns(name, [answers.get(name) for answers in answered], texts)
-        checks = [[failed._asdict() for failed in failed_checks(answers)] if status == "ok" else [] for answers, status in zip(answered, statuses)]
+        checks = [[failed._asdict() for failed in _failed_checks(answers, status)] for answers, status in zip(answered, statuses)]
         columns += [pa.array([_reportable(answers) for answers in answered], pa.bool_()), pa.array(checks, staged_schema().field("checks").type)]
         return pa.RecordBatch.from_arrays(columns, schema=staged_schema())
 
@@ -226,6 +228,11 @@ def _reportable(answers: Mapping[str, LocatedValue]) -> bool | None:
     "Whether a registry wants the case, by behaviour and site."
     behavior, site = answers.get("behavior"), answers.get("site")
     return is_reportable(behavior and behavior.label, site and site.detail)
+
+
+def _failed_checks(answers: Mapping[str, LocatedValue], status: Status) -> tuple[FailedCheck, ...]:
+    "What does not fit in the row of a report that was read."
+    return tuple(failed_checks(answers)) if status is Status.OK else ()
 
 
 BATCH = 128  # reports staged together: few enough that a killed run of scans loses little

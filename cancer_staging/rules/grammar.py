@@ -99,7 +99,11 @@ class Grammar:
     def read(self, text: str  # a report
              ) -> dict[str, Finding]:
         "What the report states, by field. Fields that it is silent about are absent."
-        document = self.prepare(text)
+        return self.read_document(self.prepare(text))
+
+    def read_document(self, document: Document  # a prepared report
+                      ) -> dict[str, Finding]:
+        "The same of a report that is prepared already."
         found: dict[str, Finding] = {}
         for rule in self.rules:
             for finding in rule.read(document, found):
