@@ -2,13 +2,14 @@
 import ast
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
 import pytest
 
 import cancer_staging
 from cancer_staging import rules, text
-from cancer_staging.text.phrases import LONGEST_ROW, Pattern, PatternTable, unbounded_repeat
+from cancer_staging.text.phrases import end_of_last, last_match, LONGEST_ROW, Pattern, PatternTable, unbounded_repeat
 
 PACKAGE = Path(cancer_staging.__file__).parent
 TABLES = [pytest.param(value, id=value.name) for room in (text, rules) for info in pkgutil.iter_modules(room.__path__)
@@ -85,3 +86,10 @@ def test_a_table_without_names_finds_the_same_but_tells_no_meaning():
     assert plain.meanings_in("not seen") == {"no"} and plain.idle_rows() == []
     with pytest.raises(ValueError, match="t: no must not read 'suspected'"):  # nobody could tell which row it was
         PatternTable("t", Pattern("no", "not seen", ("not seen",), ("suspected",)), Pattern("maybe", "suspect", ("suspected",)), named=False)
+
+
+@pytest.mark.parametrize("start, end, last, behind", [(0, 11, (8, 10), 10), (0, 9, (4, 6), 6), (6, 8, None, 6), (4, 4, None, 4)])
+def test_the_last_match_in_a_window(start, end, last, behind):
+    stop, text = re.compile(r"\.\s"), "one . a . x"
+    found = last_match(stop, text, start, end)
+    assert (found and found.span()) == last and end_of_last(stop, text, start, end) == behind

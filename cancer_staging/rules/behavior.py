@@ -13,6 +13,7 @@ from typing import NamedTuple
 from .grammar import Finding, Rule
 from .neoplasms import ASKED, DENIED_AFTER, DENIES, ELSEWHERE_BEFORE, NAME_AFTER, NEOPLASMS, PAST, TALKED
 from ..text.document import Document, Span
+from ..text.phrases import end_of_last, last_match
 
 # %% auto #0
 __all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'CAPITALS',
@@ -47,9 +48,7 @@ def sentence_before(lower: str,   # the folded report
                     start: int,   # where a word begins
                     ) -> str:
     "What stands before the word in its sentence."
-    left = max(0, start - REACH)
-    for match in SENTENCE_BREAK.finditer(lower, left, start):
-        left = match.end()
+    left = end_of_last(SENTENCE_BREAK, lower, max(0, start - REACH), start)
     line = lower.rfind("\n", left, start)
     while line >= 0 and line - max(lower.rfind("\n", max(0, line - REACH), line), line - REACH) > SHORT_LINE:
         line = lower.rfind("\n", left, line)
@@ -62,13 +61,8 @@ ENDS_DENIAL = re.compile(r":\s|\b(?:shows?|showing|reveals?|demonstrates?|consis
 def is_denied(before: str,  # what stands before the word in its sentence
               ) -> bool:
     "Whether a denial before the word reaches it: over lists, not over a verb that asserts something else."
-    denial = None
-    for denial in DENIES.finditer(before):
-        pass
-    if denial is None:
-        return False
-    between = before[denial.end():]
-    return not ENDS_DENIAL.search(between)
+    denial = last_match(DENIES, before, 0, len(before))
+    return denial is not None and not ENDS_DENIAL.search(before[denial.end():])
 
 
 def what_is_said(document: Document,  # a prepared report

@@ -17,7 +17,7 @@ from .size import SIZE
 from .tnm import TNM
 from ..text.context import NEGATION, SENTENCE_END
 from ..text.document import Document, Span
-from ..text.phrases import Pattern, PatternTable
+from ..text.phrases import end_of_last, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['SEVERAL', 'SURE_SIZES', 'NONE_POSITIVE', 'NO_METASTASIS', 'SKIN_REACHED', 'MUCOSA', 'SUBMUCOSA', 'MUSCULARIS', 'FAT',
@@ -278,10 +278,7 @@ def sentence_before(lower: str,      # a folded report
                     position: int,   # a place in it
                     ) -> str:
     "Up to `SENTENCE_WIDTH` characters before `position`, back to where its sentence or item begins."
-    start = max(0, position - SENTENCE_WIDTH)
-    for match in SENTENCE_END.finditer(lower, start, position):
-        start = match.end()
-    return lower[start:position]
+    return lower[end_of_last(SENTENCE_END, lower, max(0, position - SENTENCE_WIDTH), position):position]
 
 # %% ../../nbs/api/27_rules.inference.ipynb #9ab11b25
 class DescribedT(NamedTuple):

@@ -14,7 +14,7 @@ from .node_counts import Count, COUNT_TENS, COUNT_UNITS, How, MOST, N_CODE_BEFOR
 from .node_health import is_diseased
 from .node_lists import alone_before, both_kinds, find_station_fractions, listed_before, listed_behind, NUMBER, read_number, read_tally
 from ..text.document import Document
-from ..text.phrases import Pattern, PatternTable
+from ..text.phrases import end_of_last, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['CANDIDATE_NODES', 'UNDER_THE_MICROSCOPE', 'OF_NODES', 'AGAIN_BEFORE', 'TOTAL_BEFORE', 'OF_WHICH', 'AMONG_ALL',
@@ -367,7 +367,7 @@ def _count_at(document: Document,  # a prepared report
     if "\n" in lower[floor:position] and _LABEL_LINE.match(lower, position):
         floor = lower.rfind("\n", floor, position) + 1  # the number belongs to the line before
     if "." in lower[floor:position] or ";" in lower[floor:position]:
-        floor = max((stop.end() for stop in _NEW_SENTENCE.finditer(document.text, floor, position + 2)), default=floor)
+        floor = end_of_last(_NEW_SENTENCE, document.text, floor, position + 2)
     if _holds_number(lower[floor:position]):
         both = both_kinds(lower, position, position + (5 if plural else 4), floor)
         if both:

@@ -14,7 +14,7 @@ from .node_counts import Count, find_labelled, find_ratios, find_roman, How, N_C
 from .node_repeats import without_extension, without_retold
 from .node_words import BEFORE_DIAGNOSIS, find_uncounted, find_worded
 from ..text.document import Document, Span
-from ..text.phrases import Pattern, PatternTable
+from ..text.phrases import end_of_last, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['JOIN_RULES', 'FEW_CELLS', 'NOT_ONLY_FEW_CELLS', 'BREAKDOWN', 'AMENDED', 'EARLIER', 'NODES', 'JoinRule', 'join_rule',
@@ -145,7 +145,7 @@ def own_words(lower: str,           # a folded report
     left, right = max(0, count.start - 60), min(len(lower), count.end + 60)
     if index and counts[index - 1].end + 60 > left:  # the neighbour's words can reach so far
         left = max(left, counts[index - 1].end)
-        left = max((stop.end() for stop in _OWN_WORDS.finditer(lower, left, count.start)), default=left)
+        left = end_of_last(_OWN_WORDS, lower, left, count.start)
     if index + 1 < len(counts) and counts[index + 1].start - 60 < right:
         right = min(right, counts[index + 1].start)
         right = max((stop.start() for stop in _OWN_WORDS.finditer(lower, count.end, right)), default=right)

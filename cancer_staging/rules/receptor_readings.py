@@ -12,6 +12,7 @@ from typing import NamedTuple
 from .receptor_mentions import MarkerGroup
 from .receptor_phrases import (ALL_CATEGORIES, AMOUNT, BOTH_CHOICES, COMPONENT, EXPRESSED_AFTER, EXPRESSION_AFTER, GAP_BREAKS, HER2_RESULT, HORMONE_RESULT, HYBRIDISATION, IMMUNOSTAIN, KI67_BEFORE, KI67_RESULT, KI67_STOPS, LOWER_BOUND, OPEN_BOUND,
                                                    METHOD_AFTER, OTHER_GENE, RESULT_BEFORE, RESULT_ENDS, UPPER_BOUND)
+from ..text.phrases import last_match
 
 # %% auto #0
 __all__ = ['CUT_POINTS', 'HER2_SCORES', 'CutPoint', 'Percentage', 'read_percent', 'label_percent', 'ResultKind', 'MarkerReading',
@@ -240,9 +241,7 @@ def read_before(lower: str,          # the folded report
                 start: int,          # where the window before it begins
                 ) -> MarkerReading | None:
     "The result that stands before the marker; None when nothing does."
-    found = None
-    for found in RESULT_BEFORE.finditer(lower, start, group.start):
-        pass
+    found = last_match(RESULT_BEFORE, lower, start, group.start)
     if not found:
         return None
     gap = lower[found.end():group.start]

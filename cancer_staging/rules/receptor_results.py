@@ -14,6 +14,7 @@ from .receptor_mentions import MarkerGroup
 from .receptor_phrases import COMPONENT, COMPONENT_AFTER, EARLIER_SPECIMEN, EXPRESSION_ASSAY, FOCUS, HORMONE_RESULT, IMMUNOSTAIN
 from .receptor_readings import label_counts, MarkerReading, ResultKind
 from ..text.document import Document, Span
+from ..text.phrases import last_match
 
 # %% auto #0
 __all__ = ['TOGETHER', 'RULE_IDS', 'EARLIER_ID', 'EXPRESSION_ID', 'MarkerResult', 'marker_evidence', 'is_in_situ',
@@ -125,9 +126,8 @@ _RELATIVE_SIZES = {"larger": 1000.0, "smaller": 0.0}
 
 def _focus_size(lower: str, result: MarkerResult) -> float | None:
     "The size of the focus that the result is of, in mm; None where no focus is named before it."
-    start, named = result.spans[0].start, None
-    for named in FOCUS.finditer(lower, max(0, start - 300), start):
-        pass
+    start = result.spans[0].start
+    named = last_match(FOCUS, lower, max(0, start - 300), start)
     if not named:
         return None
     if named.lastgroup in _RELATIVE_SIZES:

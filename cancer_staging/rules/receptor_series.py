@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .receptor_mentions import MarkerGroup, MarkerMention
 from .receptor_phrases import COMPONENT, NEGATIVE_WORD, PERCENTAGE, POSITIVE_WORD
 from .receptor_readings import CUT_POINTS, ki67_label, label_percent, label_score, MarkerReading, read_her2_after, read_percent, ResultKind
-from ..text.phrases import Pattern, PatternTable
+from ..text.phrases import end_of_last, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['SERIES_VALUE', 'ValueSeries', 'read_series', 'TableCell', 'TableEntry', 'MarkerTable', 'find_tables']
@@ -147,9 +147,7 @@ _SENTENCE = re.compile(r"[.;]\s|\n")
 
 def _series_before(lower: str, group: MarkerGroup) -> dict[str, MarkerReading]:
     "The markers with the values that stand before them in their sentence."
-    start = max(0, group.start - 110)
-    for stop in _SENTENCE.finditer(lower, start, group.start):
-        start = stop.end()
+    start = end_of_last(_SENTENCE, lower, max(0, group.start - 110), group.start)
     stop = max(lower.rfind(" for ", start, group.start), lower.rfind(" to ", start, group.start))
     end, values, at = stop if stop >= 0 else group.start, [], start
     while at < end:

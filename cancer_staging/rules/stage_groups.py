@@ -17,7 +17,7 @@ from .stage_factors import read_factor, with_ulceration
 from ..text.context import ANY_BOX, NEGATION, TICK
 from ..text.document import Document, Span
 from ..text.notation import AXIS_BEFORE, read_stage_value, STAGE_VALUE, STAGE_WORD
-from ..text.phrases import Pattern, PatternTable
+from ..text.phrases import last_match, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['CATEGORY', 'ROMAN', 'IN_SITU', 'NOT_GROUP_BEFORE', 'NOT_GROUP_AFTER', 'GRADE_BEFORE', 'CATEGORY_WORD', 'LIST_ITEM',
@@ -324,9 +324,7 @@ def is_item(lower: str,         # the folded report
             match: re.Match,    # of `STAGE_VALUE`, a single letter
             ) -> bool:
     "Whether a lone `I` or `l` after the label is the next item of a list, or the word I, rather than a stage."
-    item = None
-    for item in LIST_ITEM.finditer(lower, max(0, label.start - 30), label.start):
-        pass
+    item = last_match(LIST_ITEM, lower, max(0, label.start - 30), label.start)
     between = lower[label.end:match.start("number")]
     return (item is not None and chr(ord(item[1]) + 1) == match["number"]) or "." in between or ("\n" in between and ":" not in between)
 

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from .context import CLAUSE_END, HISTORY, NEGATION
+from .phrases import end_of_last
 
 # %% auto #0
 __all__ = ['SECTIONS', 'HISTORY_LENGTH', 'SENTENCE', 'Span', 'fold', 'Section', 'Document', 'sentences', 'sentence_at']
@@ -106,10 +107,7 @@ class Document:
                ) -> str:
         "What stands before `position` in its clause, folded, at most `width` characters."
         window = self.lower[max(0, position - width):position]
-        start = 0
-        for match in CLAUSE_END.finditer(window):
-            start = match.end()
-        return window[start:]
+        return window[end_of_last(CLAUSE_END, window, 0, len(window)):]
 
     def is_negated(self,
                    position: int,    # where the thing stands that may be negated

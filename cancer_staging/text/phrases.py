@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 # %% auto #0
-__all__ = ['LONGEST_ROW', 'Pattern', 'unnamed', 'unbounded_repeat', 'PatternTable']
+__all__ = ['LONGEST_ROW', 'Pattern', 'unnamed', 'last_match', 'end_of_last', 'unbounded_repeat', 'PatternTable']
 
 # %% ../../nbs/api/10_text.phrases.ipynb #4327dec3
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,28 @@ def unnamed(pattern: str  # a regular expression, such as a table's `regex.patte
             ) -> str:
     "The expression with its named groups made plain, to stand several times in another one."
     return re.sub(r"\(\?P<\w{1,60}>", "(?:", pattern)
+
+
+def last_match(pattern: re.Pattern | PatternTable,  # what to look for
+               text: str,
+               start: int,                          # from here
+               end: int,                            # up to here
+               ) -> re.Match | None:
+    "The last of the matches that follow one another in `text[start:end]`; None without one."
+    found = None
+    for found in pattern.finditer(text, start, end):
+        pass
+    return found
+
+
+def end_of_last(pattern: re.Pattern | PatternTable,  # such as what ends a sentence
+                text: str,
+                start: int,                          # from here
+                end: int,                            # up to here
+                ) -> int:
+    "Where the last match in `text[start:end]` ends; `start` without one."
+    found = last_match(pattern, text, start, end)
+    return found.end() if found else start
 
 # %% ../../nbs/api/10_text.phrases.ipynb #09e0a00b
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|(?P<repeat>[*+]|\{\d{0,5},\})|.", re.DOTALL)
