@@ -55,6 +55,14 @@ def test_bed() -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def writer():
+    "A random language model and its tokenizer, for tests that have torch and transformers."
+    from tiny_writers import random_writer
+
+    return random_writer()
+
+
 @pytest.fixture(scope="session")
 def invented():
     "Invented reports as a corpus frame with the labels that the default model learns."

@@ -12,19 +12,12 @@ pytest.importorskip("outlines_core", reason="constrained answers need the genera
 
 import torch  # noqa: E402
 from tiny_backbones import save_encoder  # noqa: E402
-from tiny_writers import byte_pairs, random_writer, save_writer, telling_writer  # noqa: E402
+from tiny_writers import byte_pairs, random_writer, REPORTS, save_writer, telling_writer  # noqa: E402
 
 from cancer_staging.writing import generate as writing  # noqa: E402
 from cancer_staging.writing.engines import load_generator, open_engine, TransformersEngine, VllmEngine, WritingSettings  # noqa: E402
 from cancer_staging.writing.generate import Answer, answer_rows, generate  # noqa: E402
 from cancer_staging.writing.tasks import build_prompt, get_task, Task  # noqa: E402
-
-REPORTS = [{"text": f"Left breast, {'invasive ductal ' * number}carcinoma, pT{number % 4 + 1}."} for number in range(8)]
-
-
-@pytest.fixture(scope="module")
-def writer():
-    return random_writer()
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.5])

@@ -10,20 +10,13 @@ pytest.importorskip("transformers", reason="generation needs the generate extra"
 pytest.importorskip("outlines_core", reason="constrained answers need the generate extra")
 
 from made_files import pdf  # noqa: E402
-from tiny_writers import byte_pairs, random_writer  # noqa: E402
+from tiny_writers import byte_pairs, random_writer, REPORTS  # noqa: E402
 
 from cancer_staging.runs import InputError, Interrupted  # noqa: E402
 from cancer_staging.writing import generate as writing  # noqa: E402
 from cancer_staging.writing.engines import TransformersEngine, Written  # noqa: E402
 from cancer_staging.writing.generate import Answer, answer_rows, ANSWER_SCHEMA, benchmark_generation, generate, generate_files, generate_frame, plan_task  # noqa: E402
 from cancer_staging.writing.tasks import get_task, Parsed, QUESTIONS  # noqa: E402
-
-REPORTS = [{"text": f"Left breast, {'invasive ductal ' * number}carcinoma, pT{number % 4 + 1}."} for number in range(8)]
-
-
-@pytest.fixture(scope="module")
-def writer():
-    return random_writer()
 
 
 class Scripted(TransformersEngine):

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from cancer_staging.corpora.synthetic import synthetic_reports
 
+REPORTS = [{"text": f"Left breast, {'invasive ductal ' * number}carcinoma, pT{number % 4 + 1}."} for number in range(8)]  # the longer, the more to read
 CHAT = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<end>\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 
 
