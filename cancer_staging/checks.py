@@ -7,22 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
-from .fields import get_field
+from .fields import FIELDS, get_field
+from .models.answers import StagedRow
+from .reading.tables import packaged_table
 from .rules.grammar import Basis
 from .rules.inference import t_from_size
-from .rules.stage_groups import derive_stage_group, ROMAN, staging_schema
-from .staged import LocatedValue
+from .rules.laterality import labelled_sides
+from .rules.stage_groups import CATEGORY, derive_stage_group, ROMAN
+from .rules.vocabulary import morphology_by_code
 
 # %% auto #0
-__all__ = ['Row', 'CHECKS', 'FailedCheck', 'RowCheck', 'label', 'shown', 'behavior_open', 'behavior_staging', 'group_tnm',
-           'nodes_order', 'n_nodes', 't_size', 'failed_checks']
+__all__ = ['CHECKS', 'FailedCheck', 'RowCheck', 'label', 'shown', 'is_stated', 'site_code', 'behavior_open', 'behavior_staging',
+           'group_tnm', 'nodes_order', 'n_nodes', 't_size', 'side_site', 'histology_site', 'two_statements',
+           'edition_category', 'edition_named', 'other_language', 'failed_checks']
 
 # %% ../nbs/api/61_checks.ipynb #f089b989
-Row = Mapping[str, LocatedValue]  # field → answer; silent fields are absent
-
-
 class FailedCheck(NamedTuple):
     "What does not fit in a row."
     check: str                # id of the check
@@ -35,29 +37,39 @@ class RowCheck:
     "One thing that must hold in every row."
     name: str                              # id, such as `group_tnm`
     fields: tuple[str, ...]                # the fields that it compares
-    find: Callable[[Row], str | None]      # row → what does not fit; None where all does, or where a field is silent
+    find: Callable[[StagedRow], str | None]      # row → what does not fit; None where all does, or where a field is silent
 
     def __post_init__(self):
         for field in self.fields:
             get_field(field)
 
 
-def label(row: Row, name: str) -> str | None:
+def label(row: StagedRow, name: str) -> str | None:
     "The label of a field; None where it is silent."
-    return row[name].label if name in row else None
+    return row.answers[name].label if name in row.answers else None
 
 
-def shown(row: Row, name: str) -> str | None:
+def shown(row: StagedRow, name: str) -> str | None:
     "A field as stated, or its label."
-    return (row[name].detail or row[name].label) if name in row else None
+    return (row.answers[name].detail or row.answers[name].label) if name in row.answers else None
+
+
+def is_stated(row: StagedRow, name: str) -> bool:
+    "Whether a field has a label that the report prints."
+    return label(row, name) is not None and row.answers[name].basis == Basis.STATED
+
+
+def site_code(row: StagedRow) -> str:
+    "ICD-O-3 topography of the row; empty where it has none."
+    return (row.answers["site"].detail or "") if "site" in row.answers else ""
 
 # %% ../nbs/api/61_checks.ipynb #35a7d910
-def behavior_open(row: Row) -> str | None:
+def behavior_open(row: StagedRow) -> str | None:
     "Whether nobody can tell from the words if there is a cancer."
     return None if label(row, "behavior") else "it is not plain whether the report diagnoses a cancer: a person has to look"
 
 
-def behavior_staging(row: Row) -> str | None:
+def behavior_staging(row: StagedRow) -> str | None:
     "Whether a stage stands beside a benign or uncertain diagnosis, or M0 beside a metastasis."
     behavior = label(row, "behavior")
     staged = [f"{name.upper()} {shown(row, name)}" for name in ("t", "n", "m", "stage_group") if label(row, name)]
@@ -66,25 +78,24 @@ def behavior_staging(row: Row) -> str | None:
     return "a metastasis is diagnosed, yet M is M0" if behavior == "6" and label(row, "m") == "M0" else None
 
 # %% ../nbs/api/61_checks.ipynb #dd8dd3a2
-def group_tnm(row: Row) -> str | None:
-    "Whether the stated stage group is not the one of the row's T, N and M (AJCC 8)."
-    group, site = row.get("stage_group"), row.get("site")
-    if group is None or group.label is None or group.basis != Basis.STATED or site is None or not (label(row, "t") and label(row, "n")):
+def group_tnm(row: StagedRow) -> str | None:
+    "Whether the stated stage group is not the one of the row's T, N and M, by the table of its edition."
+    if not is_stated(row, "stage_group") or row.table is None or not (label(row, "t") and label(row, "n")):
         return None
-    schema = staging_schema(site.label, site.detail, shown(row, "histology"))
-    derived = schema and derive_stage_group(schema, shown(row, "t"), shown(row, "n"), shown(row, "m"))
+    table, group = row.table, row.answers["stage_group"]
+    derived = derive_stage_group(table.schema, table.t, shown(row, "n"), shown(row, "m"), table.grade, table.factor, table.edition)
     if not derived or ROMAN.match(derived)[0] == group.label:
         return None
-    return f"stage {group.detail} is stated; T {shown(row, 't')}, N {shown(row, 'n')}, M {shown(row, 'm') or 'not given'} make {derived} by AJCC 8"
+    return f"stage {group.detail} is stated; T {table.t}, N {shown(row, 'n')}, M {shown(row, 'm') or 'not given'} make {derived} by AJCC {table.edition} ({row.edition_basis})"
 
 
-def nodes_order(row: Row) -> str | None:
+def nodes_order(row: StagedRow) -> str | None:
     "Whether more nodes are positive than were examined."
     positive, examined = label(row, "nodes_positive"), label(row, "nodes_examined")
     return f"{positive} nodes positive of {examined} examined" if positive and examined and int(positive) > int(examined) else None
 
 
-def n_nodes(row: Row) -> str | None:
+def n_nodes(row: StagedRow) -> str | None:
     "Whether N and the count of positive nodes contradict one another."
     n, positive, detail = label(row, "n"), label(row, "nodes_positive"), shown(row, "n") or ""
     if not n or positive is None:
@@ -94,15 +105,86 @@ def n_nodes(row: Row) -> str | None:
     return f"N is {detail}, yet no node is positive" if n != "N0" and int(positive) == 0 else None
 
 
-def t_size(row: Row) -> str | None:
+def t_size(row: StagedRow) -> str | None:
     "Whether a breast cancer's T and its size are apart by more than one step (AJCC 6 to 8)."
-    t, size, site = label(row, "t"), label(row, "tumor_size_mm"), row.get("site")
-    if not size or t not in ("T1", "T2", "T3") or site is None or not (site.detail or "").startswith("C50"):
+    t, size = label(row, "t"), label(row, "tumor_size_mm")
+    if not size or t not in ("T1", "T2", "T3") or not site_code(row).startswith("C50"):
         return None
     by_size = t_from_size(float(size), "C50")
     return f"T is {shown(row, 't')}, yet a tumour of {size} mm is {by_size}" if by_size[:2] in ("T1", "T2", "T3") and abs(int(by_size[1]) - int(t[1])) > 1 else None
 
 # %% ../nbs/api/61_checks.ipynb #08351ce9
+def side_site(row: StagedRow) -> str | None:
+    "Whether a side is printed for an organ that has none, or for a lobe of the other side."
+    code, side = site_code(row), label(row, "laterality")
+    if code == "C34.2" and side == "left":
+        return "the side is left, yet only the right lung has a middle lobe"
+    if side is None and code and not _has_sides(code) and (sides := labelled_sides(row.document)):
+        return f"the side {', '.join(sides)} is printed (at {min(span.start for span in sides.values())}), yet the site {label(row, 'site')} ({code}) has none"
+    return None
+
+
+@cache
+def _sided() -> frozenset[str]:
+    return frozenset(line["code"][:3] for line in packaged_table("icdo3/topography.csv", ("code", "sided")) if line["sided"] == "yes")
+
+
+def _has_sides(code: str) -> bool:
+    return code[:3] in _sided()
+
+
+def histology_site(row: StagedRow) -> str | None:
+    "Whether the histologic type grows in other organs only."
+    code, site = (row.answers["histology"].detail or "") if "histology" in row.answers else "", site_code(row)
+    meanings = morphology_by_code().get(code, ())
+    homes = {home for meaning in meanings for home in meaning.sites}
+    if not site or not meanings or any(not meaning.sites for meaning in meanings) or site[:3] in homes:
+        return None
+    return f"{label(row, 'histology')} ({code}) is not known in {label(row, 'site')} ({site}), only in {', '.join(sorted(homes))}"
+
+
+def two_statements(row: StagedRow) -> str | None:
+    "Whether the report states a field twice, each time otherwise, and with the same right."
+    told = []
+    for name in ("t", "n", "m", "stage_group"):
+        if is_stated(row, name) and name in row.found and row.found[name].others:
+            value = row.answers[name]
+            places = [f"{value.detail} (at {value.evidence[0].start})", *(f"{other} (at {span.start})" for other, span in row.found[name].others[:3])]
+            told.append(f"{FIELDS[name].title} is stated as {' and as '.join(places)}")
+    return "; ".join(told) or None
+
+
+@cache
+def _editions_of() -> Mapping[tuple[str, str], tuple[str, ...]]:
+    "Schema and category → the editions that define it, for categories that not all do."
+    return {(line["schema"], line["category"]): tuple(line["edition"].split()) for line in packaged_table("ajcc/edition_categories.csv", ("edition", "schema", "category"))}
+
+
+def edition_category(row: StagedRow) -> str | None:
+    "Whether a category is stated that the row's edition does not have for this site."
+    if row.table is None:
+        return None
+    told = []
+    for name in "tnm":
+        match = CATEGORY.match(shown(row, name) or "") if is_stated(row, name) else None
+        if match:
+            bare, prefix = match[2] + match[3] + (match[4] or ""), "p" if "p" in match[1] else ""
+            editions = next((of_editions for category in (prefix + bare, bare, match[2] + match[3]) if (of_editions := _editions_of().get((row.table.schema, category)))), None)
+            if editions and row.table.edition not in editions:
+                told.append(f"{shown(row, name)} is of AJCC {' and '.join(editions)}, the row is staged by AJCC {row.table.edition} ({row.edition_basis})")
+    return "; ".join(told) or None
+
+
+def edition_named(row: StagedRow) -> str | None:
+    "Whether the report names another edition than the one that the row is staged by."
+    return None if row.edition is None or row.named in (None, row.edition) else f"the report names edition {row.named} of the AJCC manual, the row is staged by edition {row.edition}"
+
+
+def other_language(row: StagedRow) -> str | None:
+    "Whether the report is in another language: only its notation, receptors and margins are read."
+    return None if row.language in (None, "en") else f"the report is in another language than English ({row.language}): what it describes was not read"
+
+# %% ../nbs/api/61_checks.ipynb #641b6ed2
 CHECKS = (
     RowCheck("behavior_open", ("behavior",), behavior_open),
     RowCheck("behavior_staging", ("behavior", "t", "n", "m", "stage_group"), behavior_staging),
@@ -110,10 +192,16 @@ CHECKS = (
     RowCheck("nodes_order", ("nodes_positive", "nodes_examined"), nodes_order),
     RowCheck("n_nodes", ("n", "nodes_positive"), n_nodes),
     RowCheck("t_size", ("t", "tumor_size_mm"), t_size),
+    RowCheck("side_site", ("laterality", "site"), side_site),
+    RowCheck("histology_site", ("histology", "site"), histology_site),
+    RowCheck("two_statements", ("t", "n", "m", "stage_group"), two_statements),
+    RowCheck("edition_category", ("t", "n", "m"), edition_category),
+    RowCheck("edition_named", ("t", "n", "m", "stage_group"), edition_named),
+    RowCheck("other_language", (), other_language),
 )
 
 
-def failed_checks(row: Row  # the answers of a report that was read
+def failed_checks(row: StagedRow  # of a report that was read
                   ) -> list[FailedCheck]:
     "What does not fit in the row; empty where all does."
     return [FailedCheck(check.name, check.fields, message) for check in CHECKS if (message := check.find(row)) is not None]

@@ -11,7 +11,7 @@ from .fields import FIELDS
 from .rules.grammar import Basis
 
 # %% auto #0
-__all__ = ['COLOURS', 'STYLE', 'report_html', 'marked_text']
+__all__ = ['COLOURS', 'STYLE', 'remark', 'report_html', 'marked_text']
 
 # %% ../nbs/api/60_display.ipynb #7ae3fa64
 COLOURS = ("#f2c14e", "#7fb7be", "#d98e73", "#9cc069", "#b79ad1", "#e39bb3", "#8fa9d6", "#c9b27c", "#7cc0a0")
@@ -20,12 +20,20 @@ STYLE = ("<style>.staged{font:14px/1.5 system-ui,sans-serif}.staged table{border
          ".staged mark{color:#111;border-radius:3px;padding:0 .1em}</style>")
 
 
+def remark(value  # a `StagedValue`
+           ) -> str:
+    "What has to be said of a value that nobody states: that it is not shown, or that no sentence carries it."
+    if value.basis != Basis.INFERRED:
+        return ""
+    return "not sure enough to be shown" if value.label is None else "" if value.evidence else "no sentence alone carries it"
+
+
 def report_html(report  # a `StagedReport`
                 ) -> str:
     "The values as a table, then the report with its evidence marked, as HTML. Everything from the report is escaped."
     colour = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(report.values)}
     rows = "".join(
-        f"<tr><td><mark style='background:{colour[name]}'>{html.escape(FIELDS[name].title)}</mark></td><td>{html.escape(value.label or '–')}</td><td>{html.escape(value.detail or '')}</td>"
+        f"<tr><td><mark style='background:{colour[name]}'>{html.escape(FIELDS[name].title)}</mark></td><td>{html.escape(value.label or '–')}</td><td>{html.escape(value.detail or remark(value))}</td>"
         f"<td>{value.basis}</td><td>{'' if value.confidence is None else f'{value.confidence:.2f}'}</td></tr>" for name, value in report.values.items())
     table = f"<table><tr><th>Field</th><th>Value</th><th>As stated</th><th>Basis</th><th>Confidence</th></tr>{rows}</table>" if rows else "<p>Nothing stated.</p>"
     status = "" if report.status == "ok" and not report.error else f"<p><b>{html.escape(report.status)}</b>: {html.escape(report.error or '')}</p>"

@@ -246,4 +246,4 @@ def staged_columns() -> dict[str, str]:
     columns = {"report_id": "str", "status": "str", "error": "str"}
     for field in FIELDS.values():
         columns |= field.columns
-    return columns | {"reportable": "bool", "checks": "checks"}
+    return columns | {"reportable": "bool", "ajcc_edition": "str", "ajcc_edition_basis": "str", "checks": "checks"}

@@ -11,21 +11,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from .display import report_html
 from .fields import FIELDS, staged_columns
 from .reading.reports import Status
 from .rules.grammar import Basis
 from .runs import RowCounts
-from .text.document import Span
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
+    from cancer_staging.models.answers import LocatedValue
 
 # %% auto #0
-__all__ = ['Evidence', 'StagedValue', 'StagedReport', 'LocatedValue', 'staged_schema', 'field_columns', 'write_table',
+__all__ = ['Evidence', 'StagedValue', 'StagedReport', 'staged_value', 'staged_schema', 'field_columns', 'write_table',
            'batch_jsonl', 'batch_csv', 'read_staged', 'Summary']
 
 # %% ../nbs/api/60_staged.ipynb #b6737675
@@ -57,6 +57,8 @@ class StagedReport:
     error: str | None = None                                    # what was wrong and what to do
     values: dict[str, StagedValue] = field(default_factory=dict)  # by field; silent fields are absent
     reportable: bool | None = None                              # by behaviour and site; None: a person has to look
+    ajcc_edition: str | None = None                             # under which T, N, M and stage group are read; None where there is none of these
+    ajcc_edition_basis: str | None = None                       # `stated` or `assumed`
     checks: tuple = ()                                          # what does not fit: `checks.FailedCheck`
 
     def __getitem__(self, name: str) -> StagedValue:
@@ -69,19 +71,11 @@ class StagedReport:
         return report_html(self)
 
 # %% ../nbs/api/60_staged.ipynb #bec18f30
-class LocatedValue(NamedTuple):
-    "One field's value with the places of its evidence, before the words are cut from the report."
-    label: str | None                 # as in `StagedValue`, and so the next four
-    detail: str | None
-    basis: Basis
-    confidence: float | None
-    probs: dict[str, float] | None
-    evidence: tuple[Span, ...]        # places in the report's text
-
-    def in_text(self, text: str  # the report
-                ) -> StagedValue:
-        "The value with its words."
-        return StagedValue(self.label, self.detail, Basis(self.basis), self.confidence, self.probs, tuple(Evidence(start, end, text[start:end]) for start, end in self.evidence))
+def staged_value(located: LocatedValue,  # from `models.answers`
+                 text: str,              # the report
+                 ) -> StagedValue:
+    "The value with its words."
+    return StagedValue(*located[:2], Basis(located.basis), *located[3:5], tuple(Evidence(start, end, text[start:end]) for start, end in located.evidence))
 
 # %% ../nbs/api/60_staged.ipynb #3fd35550
 @cache
@@ -212,12 +206,13 @@ class Summary(RowCounts):
     notes: int = 0                                       # rows that are ok with a note, such as a duplicate id
     checks: Counter = field(default_factory=Counter)     # check → rows in which it fails
     stated: Counter = field(default_factory=Counter)     # field → rows with a value
+    unsure: Counter = field(default_factory=Counter)     # field → rows with an inferred label that is not sure enough to be shown
 
     def describe(self) -> str:
         "The summary in words: rows, errors, and how often each field is stated."
         lines = [f"{self.rows:,} reports: {self.kinds}" + (f" ({self.notes:,} with a note)" if self.notes else "")]
         if self.rows:
-            lines += [f"  {FIELDS[name].title:<24}{count / self.rows:>6.1%} stated or inferred" for name, count in self.stated.items()]
+            lines += [f"  {FIELDS[name].title:<24}{count / self.rows:>6.1%} stated or inferred" + (f", {self.unsure[name]:,} not sure enough to be shown" if self.unsure[name] else "") for name, count in self.stated.items()]
         lines += [f"  check {name:<18}{count:>6,} rows" for name, count in self.checks.most_common()]
         lines += [self.journal] if self.journal else []
         return "\n".join(lines)
@@ -229,3 +224,4 @@ class Summary(RowCounts):
         self.checks.update(failed["check"] for of_row in batch.column("checks").to_pylist() for failed in of_row or ())
         for name in FIELDS:
             self.stated[name] += batch.num_rows - batch.column(name).null_count
+            self.unsure[name] += sum(label is None and basis == "inferred" for label, basis in zip(batch.column(name).to_pylist(), batch.column(f"{name}_basis").to_pylist()))

@@ -13,13 +13,14 @@ from contextlib import closing
 from functools import cache, partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple, TYPE_CHECKING
 
 from . import __version__
-from .checks import failed_checks, FailedCheck
+from .checks import failed_checks
 from .fields import FIELDS
+from .models.answers import Answering, group_evidence, is_of_table, LocatedValue, StagedRow
 from .models.judges import Judge, LearnedJudge, NetworkJudge
-from .models.learned import Judgement
+from .models.learned import SHOWN_ACCURACY
 from .models.learned_files import LEARNED_NAME, load_learned, save_learned, shipped_learned
 from .reading.encodings import clean_text
 from .reading.reports import flag_duplicates, InputPlan, plan_inputs, read_reports, Report, Status
@@ -27,27 +28,29 @@ from .reading.tables import choose_column, ID_COLUMNS, report_id_of, shown_colum
 from .rules.assembly import GRAMMAR
 from .rules.behavior import is_reportable
 from .rules.calibration import RuleCalibration
-from .rules.gate import may_be_inferred, STAGING, through_gate
+from .rules.edition import EDITIONS
+from .rules.gate import STAGING
 from .rules.grammar import Basis, Finding
-from .rules.inference import INFERENCE, SEVERAL
-from .rules.joint_group import AxisBelief, joint_group
-from .rules.stage_groups import which_table
 from .runs import batched, claimed_output, digest, end_with_parent, InputError, Journal, lifeline, shielded
-from .staged import field_columns, LocatedValue, staged_schema, StagedReport, Summary, write_table
-from .text.document import Document
+from .staged import field_columns, staged_schema, staged_value, StagedReport, Summary, write_table
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['DISTANT', 'CONFIG_NAME', 'BATCH', 'SMALL_RUN', 'Stager', 'reports_of_frame', 'stage_reports', 'stage_files']
+__all__ = ['CONFIG_NAME', 'BATCH', 'SMALL_RUN', 'Thresholds', 'Stager', 'reports_of_frame', 'stage_reports', 'stage_files']
 
 # %% ../nbs/api/61_stager.ipynb #bec18f30
-DISTANT = INFERENCE.declared("m.distant")  # a metastasis in a distant organ, diagnosed in this report
 CONFIG_NAME = "stager.json"
 _MODELS = ("default", "rules")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+class Thresholds(NamedTuple):
+    "The least confidences at which a field's labels are shown."
+    stated: float     # of stated and derived ones
+    inferred: float
 
 
 class Stager:
@@ -55,25 +58,29 @@ class Stager:
     def __init__(self,
                  calibration: RuleCalibration | None = None,   # how often each rule is right; None: as shipped
                  judge: Judge | None = None,                   # a model that weighs what is described against what is stated; None: rules alone
-                 min_confidence: float = 0.0,                  # a less certain label is left out
+                 min_confidence: float | None = None,          # a less certain label is left out; None: an inferred one is shown from the confidence at which nine in ten were right, a stated one always
                  target_accuracy: float | None = None,         # in place of it: answer only where answers were right this often on calibration reports
+                 edition: str | None = None,                   # of the AJCC manual, 6 to 9, for all reports; None: the one that a report names, else 8
                  ):
-        if not 0 <= min_confidence <= 1:
+        if edition is not None and edition not in EDITIONS:
+            raise ValueError(f"edition must be one of {', '.join(EDITIONS)}, not {edition!r}")
+        if min_confidence is not None and not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence must be between 0 and 1, not {min_confidence}")
         if target_accuracy is not None and not 0 < target_accuracy <= 1:
             raise ValueError(f"target_accuracy must be above 0 and at most 1, not {target_accuracy}")
         self.calibration, self.judge = calibration or RuleCalibration.shipped(), judge
-        self.thresholds = {name: min_confidence if target_accuracy is None else self._threshold(name, target_accuracy) for name in FIELDS}
-        self._score_once = cache(self._score_label)  # few rules and labels, many reports
+        self.thresholds = {name: self._thresholds(name, min_confidence, target_accuracy) for name in FIELDS}
+        self.edition, self._answering = edition, Answering(self.calibration)
 
     @classmethod
     def from_pretrained(cls,
                         name_or_path: str | Path | None = None,   # `default`, `rules`, a folder made by `save_pretrained` or `cancer-staging train`, or a hub name
-                        min_confidence: float = 0.0,              # a less certain label is left out
+                        min_confidence: float | None = None,      # a less certain label is left out; None: an inferred one is shown from the confidence at which nine in ten were right, a stated one always
                         target_accuracy: float | None = None,     # in place of it: answer only where answers were right this often on calibration reports
+                        edition: str | None = None,               # of the AJCC manual, 6 to 9, for all reports; None: the one that a report names, else 8
                         ) -> Stager:
         "A stager by name or from a folder. Raises ValueError when there is none of that name."
-        settings = {"min_confidence": min_confidence, "target_accuracy": target_accuracy}
+        settings = {"min_confidence": min_confidence, "target_accuracy": target_accuracy, "edition": edition}
         name = "default" if name_or_path is None else str(name_or_path)
         if name == "rules":
             return cls(**settings)
@@ -97,72 +104,50 @@ class Stager:
             save_learned(self.judge.model, folder)
 
     def digest(self) -> str:
-        "A hash of all that its answers depend on: calibration, the model's weights, thresholds and this version of the rules. Where a model comes from, or what it is called, does not count."
+        "A hash of all that its answers depend on: calibration, the model's weights, thresholds, edition and this version of the rules. Where a model comes from, or what it is called, does not count."
         model = None if self.judge is None else self.judge.model
         tokenizer = getattr(getattr(model, "tokenizer", None), "backend_tokenizer", None)
-        return digest(__version__, self.calibration, self.thresholds, model, tokenizer and tokenizer.to_str())
+        return digest(__version__, self.calibration, self.thresholds, self.edition, model, tokenizer and tokenizer.to_str())
 
-    def _threshold(self, name: str, target: float) -> float:
-        "The least confidence for answers of a field that are right as often as `target`; infinite when none are, or nothing was measured."
-        measured = self.judge.threshold(name, target) if self.judge else None
-        return self.calibration.threshold(name, target) if measured is None else measured
+    def _thresholds(self, name: str, min_confidence: float | None, target_accuracy: float | None) -> Thresholds:
+        "From which confidence a field's labels are shown."
+        if target_accuracy is not None:
+            measured = self.judge.threshold(name, target_accuracy) if self.judge else None
+            least = self.calibration.threshold(name, target_accuracy) if measured is None else measured
+            return Thresholds(least, least)
+        if min_confidence is not None:
+            return Thresholds(min_confidence, min_confidence)
+        measured = self.judge.shown_from(name) if self.judge else None
+        return Thresholds(0.0, SHOWN_ACCURACY if measured is None else measured)  # a rule's confidence is how often it was right
 
-    def _score(self, finding: Finding) -> tuple[float | None, dict[str, float] | None]:
-        "The confidence of a finding, and the probability of every label where the label set is closed."
-        if finding.label is None:
-            return None, None
-        return self._score_once(finding.field, finding.rule, finding.label if FIELDS[finding.field].kind == "label" else "")
+    def _is_shown(self, name: str, answer: LocatedValue) -> bool:
+        "Whether a label is sure enough."
+        least = self.thresholds[name].inferred if answer.basis == Basis.INFERRED else self.thresholds[name].stated
+        if answer.confidence is None:  # never measured
+            return least == 0 or (answer.basis == Basis.INFERRED and name not in STAGING and least != float("inf"))
+        return answer.confidence >= least
 
-    def _score_label(self, name: str, rule: str, label: str) -> tuple[float | None, dict[str, float] | None]:
-        confidence = self.calibration.confidence(name, rule)
-        return confidence, self.calibration.probabilities(name, label, confidence) if confidence is not None and label else None
+    def _shown(self, name: str, answer: LocatedValue) -> LocatedValue:
+        "The answer with no more than what is sure enough: what was stated stays in the detail, of what was inferred only the probabilities."
+        if answer.label is None or self._is_shown(name, answer):
+            return answer
+        stated = answer.basis != Basis.INFERRED or (answer.detail or "").endswith("X")
+        return answer._replace(label=None) if stated else answer._replace(label=None, detail=None, evidence=())
 
-    def _answer(self, name: str, finding: Finding | None, judgement: Judgement | None) -> LocatedValue | None:
-        "One field's answer: the finding's, or the judgement's where a model has judged labels that it knows."
-        stands = finding is not None and finding.label is not None and finding.basis == Basis.STATED and finding.rule != SEVERAL  # a description makes it less sure, not another
-        if judgement is None or (finding is not None and finding.rule == DISTANT) or (finding is not None and finding.label is not None and finding.label not in judgement.probabilities):
-            if finding is None:
-                return None
-            confidence, probs = self._score(finding)
-            answer = LocatedValue(finding.label, finding.detail, finding.basis, confidence, probs, finding.evidence)
-        else:
-            probs = {label: judgement.probabilities.get(label, 0.0) for label in FIELDS[name].labels}
-            confidence = probs[judgement.label]
-            if stands or (finding is not None and finding.label == judgement.label):
-                answer = LocatedValue(finding.label, finding.detail, finding.basis, probs[finding.label], probs, finding.evidence)
-            else:  # a detail is what the report states, and it states this label nowhere; that it can't be assessed, it may
-                detail = finding.detail if finding is not None and finding.label is None else None
-                answer = LocatedValue(judgement.label, detail, Basis.INFERRED, confidence, probs, judgement.evidence)
-        if answer.label is not None and self.thresholds[name] > 0 and (answer.confidence is None or answer.confidence < self.thresholds[name]):
-            return answer._replace(label=None)
-        return answer
-
-    def _row(self, document: Document, found: Mapping[str, Finding], judged: Mapping[str, Judgement]) -> dict[str, LocatedValue]:
-        "All answers of one report: no more staging than its behaviour allows, and a stage group that its own T, N and M have."
-        staged = may_be_inferred(found)
-        if not staged:
-            found, judged = through_gate(found), {name: judgement for name, judgement in judged.items() if name not in STAGING}
-        group = found.get("stage_group")
-        answers = {name: answer for name in FIELDS if (answer := self._answer(name, found.get(name), judged.get(name))) is not None}
-        if staged and (group is None or group.label is None or group.basis != Basis.STATED) and (derived := self._group(document, found, answers)) is not None:
-            answers["stage_group"] = derived
-        return answers
-
-    def _group(self, document: Document, found: Mapping[str, Finding], answers: Mapping[str, LocatedValue]) -> LocatedValue | None:
-        "The stage group that the table gives the row's own T, N and M; None where no table decides."
-        axes = [answers[name] for name in "tnm" if name in answers]
-        table = which_table(document, found, answers["t"].detail if "t" in answers else None) if axes else None
-        if table is None:
-            return None
-        beliefs = (AxisBelief(answer and (answer.detail or answer.label), (answer and answer.probs) or {}) for answer in map(answers.get, "tnm"))
-        group = joint_group(table, *beliefs)
-        if group is None:
-            return None
-        basis = Basis.DERIVED if all(answer.basis == Basis.STATED for answer in axes) else Basis.INFERRED
-        probs = {label: group.probabilities.get(label, 0.0) for label in FIELDS["stage_group"].labels}
-        confidence = probs[group.label]
-        label = group.label if confidence >= self.thresholds["stage_group"] else None
-        return LocatedValue(label, group.group, basis, confidence, probs, tuple(sorted({span for answer in axes for span in answer.evidence})))
+    def _add_evidence(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]], rows: Sequence[dict[str, LocatedValue]]) -> None:
+        "Gives inferred answers that are shown the sentences they rest on, and a stage group by the table those of its T, N and M."
+        wanted = [(row, name) for row, answers in enumerate(rows) for name, answer in answers.items()
+                  if answer.label is not None and answer.basis == Basis.INFERRED and not answer.evidence and not is_of_table(name, answer)
+                  and (self._is_shown(name, answer) or ("stage_group" in answers and name in "tnm" and self._is_shown("stage_group", answers["stage_group"])))]
+        shown = self.judge.evidence(texts, found, [(row, name, rows[row][name].label) for row, name in wanted]) if wanted else []
+        for (row, name), evidence in zip(wanted, shown, strict=True):
+            answer = rows[row][name]
+            if not evidence and (answer.detail or "").endswith("X"):  # nothing tells what the report says nobody could look at
+                evidence, answer = found[row][name].evidence, answer._replace(label=None, basis=Basis.STATED, confidence=None)
+            rows[row][name] = answer._replace(evidence=evidence)
+        for answers in rows:
+            if "stage_group" in answers and is_of_table("stage_group", answers["stage_group"]):
+                answers["stage_group"] = answers["stage_group"]._replace(evidence=group_evidence(answers))
 
     def stage(self,
               text: str,                    # the report
@@ -174,26 +159,28 @@ class Stager:
     def stage_report(self, report: Report  # as read by `read_reports`
                      ) -> StagedReport:
         "The staged report. A failure becomes the report's `error`; it never stops a run."
-        answers, status, error = self._answers([report])[0]
-        values = {name: answer.in_text(report.text) for name, answer in answers.items()}
-        return StagedReport(report.report_id, report.text, status, error, values, _reportable(answers), _failed_checks(answers, status))
+        row, status, error = self._rows([report])[0]
+        values = {name: staged_value(answer, report.text) for name, answer in row.answers.items()} if row else {}
+        return StagedReport(report.report_id, report.text, status, error, values, _reportable(row), row and row.edition, row and row.edition_basis, tuple(failed_checks(row)) if row else ())
 
-    def _answers(self, reports: Sequence[Report]) -> list[tuple[dict[str, LocatedValue], Status, str | None]]:
-        "Answers by field, status and error of each report."
+    def _rows(self, reports: Sequence[Report]) -> list[tuple[StagedRow | None, Status, str | None]]:
+        "Row, status and error of each report; no row for a report that could not be read."
         try:
-            return self._answers_together(reports)
+            return self._rows_together(reports)
         except Exception as error:  # one report must not stop a hundred thousand
             if len(reports) > 1:
-                return [answer for report in reports for answer in self._answers([report])]
-            return [({}, Status.ERROR, f"staging failed with {type(error).__name__}: please report it with a made-up text that shows it")]
+                return [row for report in reports for row in self._rows([report])]
+            return [(None, Status.ERROR, f"staging failed with {type(error).__name__}: please report it with a made-up text that shows it")]
 
-    def _answers_together(self, reports: Sequence[Report]) -> list[tuple[dict[str, LocatedValue], Status, str | None]]:
+    def _rows_together(self, reports: Sequence[Report]) -> list[tuple[StagedRow | None, Status, str | None]]:
         readable = [report for report in reports if report.status is Status.OK]
         documents = [GRAMMAR.prepare(report.text) for report in readable]
         found = [GRAMMAR.read_document(document) for document in documents]
         judged = self.judge.judge([report.text for report in readable], found) if self.judge and readable else [{}] * len(readable)
-        answered = iter([self._row(document, findings, judgements) for document, findings, judgements in zip(documents, found, judged, strict=True)])
-        return [(next(answered) if report.status is Status.OK else {}, report.status, report.error) for report in reports]
+        rows = [self._answering.row(document, findings, judgements, self.edition) for document, findings, judgements in zip(documents, found, judged, strict=True)]
+        self._add_evidence([report.text for report in readable], found, [row.answers for row in rows])
+        shown = iter([row._replace(answers={name: self._shown(name, answer) for name, answer in row.answers.items()}) for row in rows])
+        return [(next(shown) if report.status is Status.OK else None, report.status, report.error) for report in reports]
 
     def stage_frame(self,
                     frame: pl.DataFrame,              # polars or pandas, one report a row
@@ -214,25 +201,21 @@ class Stager:
         "The staged table of a few reports, as one Arrow batch."
         import pyarrow as pa
 
-        answered, statuses, errors = zip(*self._answers(reports)) if reports else ((), (), ())
+        rows, statuses, errors = zip(*self._rows(reports)) if reports else ((), (), ())
         columns = [pa.array([report.report_id for report in reports], pa.string()), pa.array(statuses, pa.string()), pa.array(errors, pa.string())]
         texts = [report.text for report in reports]
         for name in FIELDS:
-            columns += field_columns(name, [answers.get(name) for answers in answered], texts)
-        checks = [[failed._asdict() for failed in _failed_checks(answers, status)] for answers, status in zip(answered, statuses)]
-        columns += [pa.array([_reportable(answers) for answers in answered], pa.bool_()), pa.array(checks, staged_schema().field("checks").type)]
+            columns += field_columns(name, [row and row.answers.get(name) for row in rows], texts)
+        checks = [[failed._asdict() for failed in failed_checks(row)] if row else [] for row in rows]
+        columns += [pa.array([_reportable(row) for row in rows], pa.bool_()), pa.array([row and row.edition for row in rows], pa.string()), pa.array([row and row.edition_basis for row in rows], pa.string()),
+                    pa.array(checks, staged_schema().field("checks").type)]
         return pa.RecordBatch.from_arrays(columns, schema=staged_schema())
 
 # %% ../nbs/api/61_stager.ipynb #f6613edf
-def _reportable(answers: Mapping[str, LocatedValue]) -> bool | None:
+def _reportable(row: StagedRow | None) -> bool | None:
     "Whether a registry wants the case, by behaviour and site."
-    behavior, site = answers.get("behavior"), answers.get("site")
+    behavior, site = (row.answers.get("behavior"), row.answers.get("site")) if row else (None, None)
     return is_reportable(behavior and behavior.label, site and site.detail)
-
-
-def _failed_checks(answers: Mapping[str, LocatedValue], status: Status) -> tuple[FailedCheck, ...]:
-    "What does not fit in the row of a report that was read."
-    return tuple(failed_checks(answers)) if status is Status.OK else ()
 
 
 BATCH = 128  # reports staged together: few enough that a killed run of scans loses little
@@ -263,29 +246,29 @@ SMALL_RUN = 4  # batches that are not worth starting processes for
 
 
 @cache
-def _worker_stager(model: str | None, thresholds: tuple[tuple[str, float | None], ...]) -> Stager:
-    return Stager.from_pretrained(model, **dict(thresholds))
+def _worker_stager(model: str | None, settings: tuple[tuple[str, float | str | None], ...]) -> Stager:
+    return Stager.from_pretrained(model, **dict(settings))
 
 
-def _stage_in_worker(model: str | None, thresholds: tuple[tuple[str, float | None], ...], reports: list[Report]) -> pa.RecordBatch:
-    return _worker_stager(model, thresholds).stage_batch(reports)
+def _stage_in_worker(model: str | None, settings: tuple[tuple[str, float | str | None], ...], reports: list[Report]) -> pa.RecordBatch:
+    return _worker_stager(model, settings).stage_batch(reports)
 
 
 def stage_reports(reports: Iterable[Report],          # lazily read
                   model: str | Path | None = None,    # as for `Stager.from_pretrained`
                   workers: int | None = None,         # processes; None: one a core; 1: this process alone
-                  **thresholds,                       # min_confidence or target_accuracy
+                  **settings,                         # min_confidence or target_accuracy, edition
                   ) -> Iterator[pa.RecordBatch]:
     "Staged batches in the order of the reports. Small runs stay in this process; larger ones use `workers`, with a bounded look-ahead. Raises ValueError before any report is read when there is no such model."
-    return _staged_by(Stager.from_pretrained(model, **thresholds), reports, model, workers, thresholds)
+    return _staged_by(Stager.from_pretrained(model, **settings), reports, model, workers, settings)
 
 
-def _staged_by(stager: Stager, reports: Iterable[Report], model: str | Path | None, workers: int | None, thresholds: dict[str, float | None]) -> Iterator[pa.RecordBatch]:
-    "What `stage_reports` gives, by its stager; the processes make theirs from `model` and `thresholds`."
+def _staged_by(stager: Stager, reports: Iterable[Report], model: str | Path | None, workers: int | None, settings: dict[str, float | str | None]) -> Iterator[pa.RecordBatch]:
+    "What `stage_reports` gives, by its stager; the processes make theirs from `model` and `settings`."
     workers, batches = workers or _cores(), batched(reports, BATCH)
     yield from map(stager.stage_batch, islice(batches, SMALL_RUN))
     if workers > 1:
-        yield from _staged_in_parallel(batches, None if model is None else str(model), tuple(thresholds.items()), workers)
+        yield from _staged_in_parallel(batches, None if model is None else str(model), tuple(settings.items()), workers)
     else:
         yield from map(stager.stage_batch, batches)
 
@@ -295,7 +278,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _staged_in_parallel(batches: Iterator[list[Report]], model: str | None, thresholds: tuple[tuple[str, float | None], ...], workers: int) -> Iterator[pa.RecordBatch]:
+def _staged_in_parallel(batches: Iterator[list[Report]], model: str | None, settings: tuple[tuple[str, float | str | None], ...], workers: int) -> Iterator[pa.RecordBatch]:
     "The batches, staged by processes that end when this one does, or when nobody wants more."
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -309,7 +292,7 @@ def _staged_in_parallel(batches: Iterator[list[Report]], model: str | None, thre
     try:
         for batch in chain([first], batches):
             with shielded():
-                waiting.append(pool.submit(_stage_in_worker, model, thresholds, batch))
+                waiting.append(pool.submit(_stage_in_worker, model, settings, batch))
             if len(waiting) >= 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -329,20 +312,21 @@ def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files,
                 overwrite: bool = False,                             # whether an existing `out` may be replaced
                 resume: bool = False,                                # whether to go on where an interrupted run stopped
                 workers: int | None = None,                          # processes; None: one a core
-                min_confidence: float = 0.0,                         # a less certain label is left out
+                min_confidence: float | None = None,                 # a less certain label is left out; None: as for `Stager`
                 target_accuracy: float | None = None,                # in place of it: answer only where answers were right this often on calibration reports
+                edition: str | None = None,                          # of the AJCC manual, 6 to 9; None: the one that a report names, else 8
                 progress: Callable[[int], None] | None = None,       # called with the number of rows just written
                 ) -> Summary:
     "Stages files into a table, one row a report, in input order. Raises InputError before any work when the inputs, columns or `out` can't be used, Interrupted when it breaks off."
-    thresholds = {"min_confidence": min_confidence, "target_accuracy": target_accuracy}
+    settings = {"min_confidence": min_confidence, "target_accuracy": target_accuracy, "edition": edition}
     with claimed_output(out, overwrite, resume) as path:
-        stager = Stager.from_pretrained(model, **thresholds)
+        stager = Stager.from_pretrained(model, **settings)
         plan = inputs if isinstance(inputs, InputPlan) else plan_inputs(inputs, text_column, id_column, ocr)
         if path.exists() and any(os.path.samefile(path, part.path) for part in plan.parts):
             raise InputError(f"{path} is one of the inputs: give --out another name")
         summary = Summary()
         with (Journal(path, staged_schema(), digest(plan.identity(), stager.digest()), resume, summary.add, "reports") as journal,
-              closing(_staged_by(stager, read_reports(plan, skip=journal.rows), model, workers, thresholds)) as staged):
+              closing(_staged_by(stager, read_reports(plan, skip=journal.rows), model, workers, settings)) as staged):
             summary.journal = journal.note
             if progress:
                 progress(journal.rows)

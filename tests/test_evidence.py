@@ -40,7 +40,7 @@ CASES = [pytest.param(text, places, id=f"{name}, {layout}") for name, sentences 
 
 @pytest.fixture(scope="module")
 def stager():
-    return Stager.from_pretrained()
+    return Stager.from_pretrained(min_confidence=0)  # shows all that is inferred
 
 
 @pytest.mark.parametrize("text, places", CASES)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cancer_staging.corpora.synthetic import synthetic_reports
+from cancer_staging.evaluate.abstention import threshold_for_accuracy
 from cancer_staging.fields import FIELDS
 from cancer_staging.models.judges import LearnedJudge, NetworkJudge, PIECES, pieces_of
 from cancer_staging.models.learned_files import shipped_learned
@@ -75,7 +76,7 @@ def test_the_surer_of_grammar_and_network_answers(folder):
     other = next(label for label in FIELDS["t"].trained if label != best)
     sure = network(folder, 1000).judge(TEXTS[:1], [stated(other)])[0]["t"]
     unsure = network(folder, 0).judge(TEXTS[:1], [stated(other)])[0]["t"]
-    assert sure.label == other and sure.probabilities[other] > 0.95 and sure.evidence == ()
+    assert sure.label == other and sure.probabilities[other] > 0.95
     assert unsure.label == best and list(unsure.probabilities.values()) == pytest.approx(predicted["t"][0].tolist(), abs=1e-6)
     for judgement in (sure, unsure):
         assert tuple(judgement.probabilities) == FIELDS["t"].trained and sum(judgement.probabilities.values()) == pytest.approx(1, abs=1e-5)
@@ -96,10 +97,10 @@ def test_the_evidence_of_a_network_is_the_piece_without_which_it_is_least_sure(f
         return {"t": np.where(deep[:, None], [[0.1, 0.1, 0.7, 0.1]], [[0.4, 0.2, 0.2, 0.2]]).astype(np.float32)}
 
     monkeypatch.setattr(judge, "_probabilities", probabilities)
-    judged = judge.judge([text, "Nothing at all. Nothing."], [{}, {}])
-    (start, end), = judged[0]["t"].evidence
-    assert judged[0]["t"].label == "T3" and "Deep growth here." in text[start:end] and end - start < len(text) / 2
-    assert judged[1]["t"].label == "T1" and judged[1]["t"].evidence == ()
+    texts = [text, "Nothing at all. Nothing."]
+    assert [judged["t"].label for judged in judge.judge(texts, [{}, {}])] == ["T3", "T1"]
+    ((start, end),), none = judge.evidence(texts, [{}, {}], [(0, "t", "T3"), (1, "t", "T1")])
+    assert "Deep growth here." in text[start:end] and end - start < len(text) / 2 and none == ()
 
 
 def test_a_network_stages_from_its_folder(folder):
@@ -108,7 +109,8 @@ def test_a_network_stages_from_its_folder(folder):
     assert {"t", "n"} <= staged.values.keys()
     inferred = [value for name, value in staged.values.items() if name in ("t", "n") and value.basis == "inferred"]
     assert all(staged.text[piece.start:piece.end] == piece.text for value in inferred for piece in value.evidence)
-    assert Stager.from_pretrained(folder, target_accuracy=0.9).thresholds["t"] == 0.9
+    kept, least = stager.judge.model.config.calibration["t"], Stager.from_pretrained(folder, target_accuracy=0.9).thresholds["t"]
+    assert least.stated == least.inferred == threshold_for_accuracy(kept["confidence"], kept["right"], 0.9, "wilson") and len(kept["right"]) == 12
     with pytest.raises(ValueError, match="own save_pretrained"):
         stager.save_pretrained(folder / "other")
 

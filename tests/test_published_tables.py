@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cancer_staging.reading.tables import packaged_table
 from cancer_staging.rules.stage_groups import derive_stage_group
 
 FILE = Path(os.environ.get("CANCER_STAGING_DATA", Path(__file__).parents[2] / "shared" / "data")).parent / "standards" / "stage_tables.json.gz"
@@ -125,3 +126,16 @@ def test_every_published_combination(edition, schema, table):
             unexplained.append((*categories, grade, factor, theirs, ours))
     assert not unexplained, (len(unexplained), unexplained[:12])
     assert compared[True] > compared[False] and compared[True] >= 8
+
+
+@pytest.mark.parametrize("edition, tables", [("7", EDITION_7), ("8", EDITION_8)])
+def test_a_category_is_defined_by_the_editions_that_we_say(edition, tables):
+    "Of the prostate the published table stages clinical and pathologic T together."
+    asked = 0
+    for row in packaged_table("ajcc/edition_categories.csv", ("edition", "schema", "category")):
+        if row["schema"] in tables and row["schema"] != "prostate":
+            columns, lines = (published()[edition]["tables"][tables[row["schema"]]][name] for name in ("columns", "rows"))
+            named = {category(axis.upper(), code) for line in lines for axis, cell in zip(columns, line) if axis in "tnm" for code in codes(cell)}
+            assert (row["category"] in named) == (edition in row["edition"].split()), row
+            asked += 1
+    assert asked > 60

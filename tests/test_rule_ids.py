@@ -42,14 +42,18 @@ def test_no_kind_is_declared_twice():
     assert len(names) == len(set(names)) and all(name.count(".") == 1 for name in names)
 
 
-def test_a_learned_model_that_weighs_an_unknown_kind_is_refused(tmp_path):
+@pytest.mark.parametrize("part", ["arbiter", "trees"])
+def test_a_learned_model_that_weighs_an_unknown_kind_is_refused(tmp_path, part):
     folder = tmp_path / "model"
     shutil.copytree(str(files("cancer_staging") / "data" / "default"), folder)
     path = folder / "learned.json"
     content = json.loads(path.read_text(encoding="utf-8"))
-    content["arbiters"]["n"] = [name.replace("n N1 n.count", "n N1 n.cuont") for name in content["arbiters"]["n"]]
+    if part == "arbiter":
+        content["arbiters"]["n"] = [name.replace("n N1 n.count", "n N1 n.cuont") for name in content["arbiters"]["n"]]
+    else:
+        content["tree_features"] = [name.replace("n by n.count", "n by n.cuont") for name in content["tree_features"]]
     path.write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"weigh n\.cuont, which no rule of the grammar declares") as error:
+    with pytest.raises(ValueError, match=r"weighs n\.cuont, which no rule of the grammar declares") as error:
         load_learned(folder)
     assert str(folder) in str(error.value)
 

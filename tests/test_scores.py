@@ -15,7 +15,7 @@ from cancer_staging.optional import optional_module
 def test_scores_agree_with_sklearn(seed, classes):
     truths, labels, probabilities = made_up(seed, classes=classes)
     scores = classification_scores(truths, labels, probabilities, classes)
-    written = [label or "silent" for label in labels]
+    written = [label or classes[int(best)] for label, best in zip(labels, probabilities.argmax(1))]  # where it is silent, its most probable class
     for average in ("macro", "micro"):
         expected = sklearn_metrics.precision_recall_fscore_support(truths, written, labels=classes, average=average, zero_division=0)[:3]
         assert np.allclose([getattr(scores, f"{average}_{name}") for name in ("precision", "recall", "f1")], expected)
@@ -34,7 +34,12 @@ def test_scores_agree_with_sklearn(seed, classes):
     assert scores.answered == sum(label is not None for label in labels) and scores.accuracy_all == sklearn_metrics.accuracy_score(truths, written)
 
 
-def test_silence_is_wrong_and_unknown_truth_is_left_out():
+def test_silence_is_answered_by_its_probabilities_where_every_case_counts():
+    scores = classification_scores(["T1", "T2", "T1"], ["T1", None, None], np.array([[0.9, 0.1, 0, 0], [0.3, 0.7, 0, 0], [np.nan] * 4]), T)
+    assert (scores.answered, scores.accuracy, scores.accuracy_all) == (1, 1.0, 2 / 3) and scores.per_class[1].recall == 1 and scores.per_class[0].recall == 0.5
+
+
+def test_silence_without_probabilities_is_wrong_and_unknown_truth_is_left_out():
     scores = classification_scores(["T1", "T1", None, "T0", "T2"], ["T1", None, "T1", "T1", "T2"], classes=T)
     assert (scores.total, scores.answered, scores.accuracy, scores.accuracy_all) == (3, 2, 1.0, 2 / 3)
     assert scores.per_class[0].recall == 0.5 and scores.per_class[0].precision == 1.0

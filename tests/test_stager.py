@@ -1,5 +1,6 @@
 """Staging end to end: frames, files, bad input, and runs that are interrupted."""
 import json
+import re
 import os
 
 import polars as pl
@@ -10,7 +11,7 @@ from cancer_staging.fields import FIELDS, staged_columns
 from cancer_staging.reading.reports import Report
 from cancer_staging.runs import check_output, InputError, Interrupted, Journal
 from cancer_staging.staged import staged_schema, Summary
-from cancer_staging.stager import BATCH, stage_files, stage_reports, Stager
+from cancer_staging.stager import BATCH, stage_files, stage_reports, Stager, Thresholds
 
 TEXT = "LEFT BREAST, MASTECTOMY. Invasive ductal carcinoma. pT2 pN1a (2/14) pMX."
 
@@ -251,7 +252,8 @@ def test_labels_that_models_do_not_know_stay_with_the_grammar(stated, label):
 def test_probabilities_of_the_default_model_cover_the_labels_and_sum_to_one():
     for name, value in Stager.from_pretrained().stage(COLON).values.items():
         if value.probs is not None:
-            assert tuple(value.probs) == FIELDS[name].labels and sum(value.probs.values()) == pytest.approx(1) and value.probs[value.label] == pytest.approx(value.confidence)
+            assert tuple(value.probs) == FIELDS[name].labels and sum(value.probs.values()) == pytest.approx(1)
+            assert value.label is None or value.probs[value.label] == pytest.approx(value.confidence)
 
 
 @pytest.fixture(scope="module")
@@ -264,14 +266,17 @@ def staged_by():
 
 
 def test_a_threshold_leaves_out_labels_and_nothing_else(staged_by):
-    everything, sure = staged_by(), staged_by(min_confidence=0.9)
+    everything, sure = staged_by(min_confidence=0), staged_by(min_confidence=0.9)
     left_out = 0
     for name in ("t", "n", "m", "er", "margin"):
         kept = everything[f"{name}_confidence"].fill_null(0) >= 0.9
         assert sure[name].to_list() == [label if keep else None for label, keep in zip(everything[name], kept)]
         left_out += everything[name].count() - sure[name].count()
-        for column in (f"{name}_detail", f"{name}_confidence", f"{name}_evidence", f"{name}_basis"):
+        for column in (f"{name}_confidence", f"{name}_basis"):
             assert sure[column].equals(everything[column])
+        for column in (f"{name}_detail", f"{name}_evidence"):  # what was stated stays
+            stated = everything[f"{name}_basis"] != "inferred"
+            assert sure.filter(stated)[column].equals(everything.filter(stated)[column])
     assert left_out > 0
 
 
@@ -285,9 +290,10 @@ def test_a_higher_target_answers_a_subset(staged_by):
 
 def test_an_infinite_threshold_answers_nothing():
     stager = Stager.from_pretrained()
-    stager.thresholds["t"] = float("inf")
-    value = stager.stage(COLON)["t"]
-    assert value.label is None and value.confidence > 0.5 and value.evidence
+    stager.thresholds["t"] = Thresholds(float("inf"), float("inf"))
+    inferred, stated = stager.stage(COLON)["t"], stager.stage(COLON + " Pathologic stage: pT3 pN1.")["t"]
+    assert inferred.label is None and inferred.confidence > 0.5 and (inferred.detail, inferred.evidence) == (None, ())
+    assert stated.label is None and stated.detail == "pT3" and stated.evidence[0].text == "pT3"
 
 
 @pytest.mark.parametrize("threshold", [{"min_confidence": -0.1}, {"min_confidence": 1.1}, {"target_accuracy": 0}, {"target_accuracy": 2}, {"target_accuracy": float("nan")}])
@@ -328,3 +334,56 @@ def test_a_stager_with_a_model_comes_back_from_its_folder(tmp_path):
     (tmp_path / "mine" / "learned.json").write_text("{}")
     with pytest.raises(ValueError, match="mine holds no learned model"):
         Stager.from_pretrained(tmp_path / "mine")
+
+
+# What is shown, and by which edition
+
+VAGUE = ("Oral cavity, resection. Squamous cell carcinoma of the tongue. The specimen is received fresh and consists of fragments of mucosa and soft tissue. The surface is grey and partly eroded. "
+         "Microscopic sections show infiltrating nests of atypical keratinizing cells with desmoplastic stroma and chronic inflammation. The margins are free. Clinical correlation is advised.")
+
+
+def test_an_inferred_label_is_shown_only_where_it_is_sure_enough():
+    stager, everything = Stager.from_pretrained(), Stager.from_pretrained(min_confidence=0)
+    least = stager.thresholds["t"]
+    assert least.stated == 0 and 0.5 < least.inferred < 1 and everything.thresholds["t"] == Thresholds(0, 0)
+    shy, open_ = stager.stage(VAGUE)["t"], everything.stage(VAGUE)["t"]
+    assert open_.label in FIELDS["t"].trained and open_.basis == "inferred" and open_.confidence < least.inferred
+    assert (shy.label, shy.detail, shy.evidence, shy.basis) == (None, None, (), "inferred") and shy.probs == open_.probs and shy.confidence == open_.confidence
+
+
+def test_the_summary_counts_what_is_not_shown(tmp_path):
+    (tmp_path / "vague.txt").write_text(VAGUE)
+    (tmp_path / "plain.txt").write_text(TEXT)
+    summary = stage_files(tmp_path, tmp_path / "staged.parquet")
+    assert summary.unsure["t"] == 1 and summary.stated["t"] == 1 and re.search(r"T +50\.0% stated or inferred, 1 not sure enough to be shown", summary.describe())
+    assert stage_files(tmp_path / "vague.txt", tmp_path / "all.parquet", min_confidence=0).unsure["t"] == 0
+
+
+def test_what_cannot_be_assessed_keeps_its_probabilities():
+    value = Stager.from_pretrained().stage(COLON.replace("Metastasis in 2 of 14 lymph nodes.", "") + " Pathologic stage: pT3 pNX.")["n"]
+    assert (value.label, value.detail, value.confidence) == (None, "pNX", None) and sum(value.probs.values()) == pytest.approx(1)
+
+
+LUNG = "Lung, left upper lobe, lobectomy: adenocarcinoma, 4.5 cm. pT2a pN1 pM0"
+
+
+@pytest.mark.parametrize("text, edition, group, used, basis", [   # AJCC 7: T2a N1 is IIA; AJCC 8: T2a N1 is IIB
+    (LUNG, None, "IIB", "8", "assumed"), (LUNG, "7", "IIA", "7", "assumed"), (LUNG + " (AJCC 7th edition)", None, "IIA", "7", "stated"),
+    (LUNG + " (AJCC 7th edition)", "8", "IIB", "8", "assumed"), (LUNG + " (AJCC Cancer Staging Manual, 8th Ed.)", "8", "IIB", "8", "stated")])
+@pytest.mark.parametrize("model", ["default", "rules"])
+def test_the_group_is_that_of_the_edition(model, text, edition, group, used, basis):
+    report = Stager.from_pretrained(model, edition=edition).stage(text)
+    assert (report["stage_group"].detail, report["stage_group"].basis, report.ajcc_edition, report.ajcc_edition_basis) == (group, "derived", used, basis)
+    assert ("edition_named" in {failed.check for failed in report.checks}) == (used == "8" and "7th" in text)
+
+
+def test_an_edition_without_tables_is_refused():
+    with pytest.raises(ValueError, match="edition must be one of 6, 7, 8, 9, not '5'"):
+        Stager(edition="5")
+
+
+def test_a_row_without_staging_has_no_edition(tmp_path):
+    (tmp_path / "a.txt").write_text("Breast, core biopsy: fibroadenoma.")
+    (tmp_path / "b.txt").write_text(LUNG)
+    stage_files(tmp_path, tmp_path / "staged.parquet", edition="7")
+    assert pl.read_parquet(tmp_path / "staged.parquet").select("ajcc_edition", "ajcc_edition_basis").rows() == [(None, None), ("7", "assumed")]

@@ -15,7 +15,7 @@ import typer
 from .base import end_run, print_view, ProgressBar, reported, tell_skipped
 
 # %% auto #0
-__all__ = ['SHOWN', 'OCR', 'stage', 'print_staged', 'show', 'read_table', 'values_view', 'cell', 'evidence_view']
+__all__ = ['SHOWN', 'OCR', 'Edition', 'stage', 'print_staged', 'show', 'read_table', 'values_view', 'cell', 'evidence_view']
 
 # %% ../../nbs/api/91_commands.staging.ipynb #14679ed5
 class OCR(str, Enum):
@@ -27,11 +27,20 @@ class OCR(str, Enum):
     rapidocr = "rapidocr"
 
 
+class Edition(str, Enum):
+    "Of the AJCC manual; 9 is version 9, which has a table for the cervix."
+    six = "6"
+    seven = "7"
+    eight = "8"
+    nine = "9"
+
+
 def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or globs: txt, md, pdf, png, jpg, tif, csv, parquet, jsonl.", metavar="INPUT...")],
           out: Annotated[Optional[Path], typer.Option(help="The table to write: .parquet, .csv or .jsonl; a new one only you may read. Without it, JSON lines go to stdout.")] = None,
           model: Annotated[str, typer.Option(help="default, rules, a folder (a saved stager or a trained model), or a hub name.")] = "default",
-          min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out labels that are less certain.")] = 0.0,
+          min_confidence: Annotated[Optional[float], typer.Option(min=0, max=1, help="Leave out labels that are less certain; 0 shows all. Without it, inferred labels are shown from the confidence at which nine in ten were right.")] = None,
           target_accuracy: Annotated[Optional[float], typer.Option(min=0, max=1, help="Answer only where answers were right this often on calibration reports, such as 0.95.")] = None,
+          edition: Annotated[Optional[Edition], typer.Option(help="Edition of the AJCC manual for all reports. Without it, the one that a report names, else 8.")] = None,
           text_column: Annotated[Optional[str], typer.Option(help="Column of a table that holds the report; guessed when obvious.")] = None,
           id_column: Annotated[Optional[str], typer.Option(help="Column of a table that holds the id; guessed when obvious.")] = None,
           ocr: Annotated[OCR, typer.Option(help="OCR of pages without a text layer.")] = OCR.auto,
@@ -49,7 +58,7 @@ def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or gl
             check_output(out, overwrite, resume)  # before the inputs are looked at
         plan = plan_inputs(inputs, text_column, id_column, ocr.value)
         tell_skipped(plan, quiet)
-        how = {"workers": workers, "min_confidence": min_confidence, "target_accuracy": target_accuracy}
+        how = {"workers": workers, "min_confidence": min_confidence, "target_accuracy": target_accuracy, "edition": edition and edition.value}
         with ProgressBar(plan.count, quiet) as advance:
             summary = print_staged(plan, model, advance, **how) if out is None else stage_files(plan, out, model, overwrite=overwrite, resume=resume, progress=advance, **how)
     end_run(summary, out, quiet)
@@ -135,8 +144,8 @@ def evidence_view(rows: list[dict],   # of a staged table
     view = Table(Column("report", no_wrap=True), "field", "value", "as stated", "basis", "confidence", "evidence")
     for row in rows:
         for name in names:
-            if row[f"{name}_detail"] is not None:
+            if row[name] is not None or row[f"{name}_detail"] is not None:
                 confidence = row[f"{name}_confidence"]
-                words = " … ".join(" ".join(piece["text"].split()) for piece in row[f"{name}_evidence"])
-                view.add_row(row["report_id"], FIELDS[name].title, row[name] or "–", row[f"{name}_detail"], row[f"{name}_basis"], "" if confidence is None else f"{confidence:.2f}", words)
+                words = " … ".join(" ".join(piece["text"].split()) for piece in row[f"{name}_evidence"]) or "no sentence alone carries it"
+                view.add_row(row["report_id"], FIELDS[name].title, row[name] or "–", row[f"{name}_detail"] or "", row[f"{name}_basis"], "" if confidence is None else f"{confidence:.2f}", words)
     return view

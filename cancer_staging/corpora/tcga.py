@@ -25,7 +25,7 @@ __all__ = ['TABLE_SUFFIXES', 'PATIENT_COLUMNS', 'COLUMNS', 'SHINGLE_WORDS', 'SHI
            'REASONS', 'read_patient_id', 'tissue_source_site', 'read_table', 'standard_name', 'clean_value',
            'find_columns', 'read_metadata', 'add_values', 'add_split', 'shingles', 'alike_groups', 'hashed_split',
            'assign_splits', 'Corpus', 'read_reports', 'keep_one_a_patient', 'build_tcga', 'save_corpus', 'data_folder',
-           'load_corpus', 'labels']
+           'load_corpus', 'labels', 'registry_editions']
 
 # %% ../../nbs/api/32_corpora.tcga.ipynb #1139d5c6
 _BARCODE = re.compile(r"\s*(TCGA-([A-Z0-9]{2})-[A-Z0-9]{4})(?![A-Z0-9])", re.I)
@@ -394,3 +394,14 @@ def labels(frame: pl.DataFrame,  # a corpus
         raise ValueError(f"the corpus has no column {name!r}: it has {', '.join(frame.columns)}")
     read = {value: read_registry(name, value).label for value in frame[name].unique().to_list()}
     return pl.Series(name, [read[value] for value in frame[name]], pl.String)
+
+# %% ../../nbs/api/32_corpora.tcga.ipynb #86c6b5bd
+_EDITIONS = {"3rd": "6", "4th": "6", "5th": "6", "6th": "6", "7th": "7", "8th": "8", "1988": "6", "1995": "6", "2009": "7"}  # the years are FIGO's
+
+
+def registry_editions(frame: pl.DataFrame  # a corpus
+                      ) -> list[str | None]:
+    "The edition of the AJCC manual under which the registry staged each case, as far as there are tables of it; None where it doesn't say."
+    if "ajcc_edition" not in frame.columns:
+        return [None] * frame.height
+    return [_EDITIONS.get(value or "") for value in frame["ajcc_edition"].cast(pl.String)]

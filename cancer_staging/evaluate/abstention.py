@@ -12,6 +12,7 @@ import numpy as np
 
 from .scores import Answers
 from ..optional import optional_module
+from ..rules.calibration import wilson_lower
 
 # %% auto #0
 __all__ = ['RiskCoverage', 'risk_coverage', 'lower_bound', 'threshold_for_accuracy', 'answers_at', 'coverage_at_accuracy']
@@ -51,14 +52,14 @@ def lower_bound(right: np.ndarray,       # right answers
                 level: float = 0.95,     # one-sided coverage
                 kind: str = "wilson",    # `wilson` or `clopper`
                 ) -> np.ndarray:
-    "One-sided lower bound of a share: Wilson (1927) or Clopper & Pearson (1934, never too high). Needs scipy."
-    stats, right, total = optional_module("scipy.stats"), np.asarray(right, float), np.asarray(total, float)
+    "One-sided lower bound of a share: Wilson (1927) or Clopper & Pearson (1934, never too high), which needs scipy."
+    right, total = np.asarray(right, float), np.asarray(total, float)
     if kind == "clopper":
+        stats = optional_module("scipy.stats")
         return np.where(right > 0, stats.beta.ppf(1 - level, np.maximum(right, 1), total - right + 1), 0.0)
     if kind != "wilson":
         raise ValueError(f"bound {kind!r} is none of wilson, clopper")
-    z, share = stats.norm.ppf(level), right / total
-    return (share + z**2 / (2 * total) - z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))) / (1 + z**2 / total)
+    return wilson_lower(right, total, level)
 
 
 def threshold_for_accuracy(confidence: Sequence[float | None],  # of each answer on calibration data; None or NaN: silent

@@ -14,7 +14,7 @@ import polars as pl
 from ..corpora.tcga import labels as registry_labels
 from .abstention import coverage_at_accuracy, risk_coverage
 from .intervals import bootstrap_interval
-from .scores import (Answers, classification_scores, ClassificationScores, cohen_kappa, confusion, exact_match, label_codes, macro_auroc, macro_f1, wilson_interval)
+from .scores import (Answers, classification_scores, ClassificationScores, cohen_kappa, confusion, every_answer, exact_match, label_codes, macro_auroc, macro_f1, wilson_interval)
 from ..fields import get_field
 
 # %% auto #0
@@ -36,8 +36,8 @@ class FieldAnswers:
 
     @property
     def codes(self) -> tuple[np.ndarray, np.ndarray]:
-        "Truths and labels as codes, for `confusion`."
-        return label_codes(self.truths, self.classes), label_codes(self.labels, self.classes)
+        "Truths, and the answers to every row, as codes for `confusion`: the label shown, else the most probable class."
+        return label_codes(self.truths, self.classes), every_answer(self.labels, self.probabilities, self.classes)
 
     @property
     def right(self) -> np.ndarray:

@@ -13,9 +13,10 @@ import numpy as np
 from ..optional import optional_module
 
 # %% auto #0
-__all__ = ['wilson_interval', 'Answers', 'score_answers', 'score_exact', 'label_codes', 'confusion', 'class_scores', 'macro_f1',
-           'micro_f1', 'matrix_kappa', 'cohen_kappa', 'class_auroc', 'macro_auroc', 'calibration_error', 'brier_score',
-           'ClassScore', 'ClassificationScores', 'classification_scores', 'exact_match']
+__all__ = ['wilson_interval', 'Answers', 'score_answers', 'score_exact', 'label_codes', 'every_answer', 'confusion',
+           'class_scores', 'macro_f1', 'micro_f1', 'matrix_kappa', 'cohen_kappa', 'class_auroc', 'macro_auroc',
+           'calibration_error', 'brier_score', 'ClassScore', 'ClassificationScores', 'classification_scores',
+           'exact_match']
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #db669e5b
 def wilson_interval(right: int,              # cases counted
@@ -75,6 +76,18 @@ def label_codes(labels: Iterable[str | None],  # labels; None: silent or not kno
     "The position of each label in `classes` (int64); `len(classes)` for None and for any other label."
     position = {label: number for number, label in enumerate(classes)}
     return np.fromiter((position.get(label, len(classes)) for label in labels), np.int64)
+
+
+def every_answer(labels: Sequence[str | None],            # labels shown; None: silent
+                 probabilities: np.ndarray | None,        # (cases, classes); NaN rows: none
+                 classes: Sequence[str],                  # the classes, in order
+                 ) -> np.ndarray:
+    "The codes of the answers to every case: the label shown, else the most probable class; `len(classes)` where there is neither."
+    given = label_codes(labels, classes)
+    if probabilities is not None:
+        silent = np.fromiter((label is None for label in labels), bool, len(labels)) & ~np.isnan(probabilities).any(1)
+        given[silent] = probabilities[silent].argmax(1)
+    return given
 
 
 def confusion(truths: np.ndarray,  # codes of the true classes, each below n_classes
@@ -188,7 +201,7 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class ClassificationScores:
-    "How a system did on one field. A silent answer, or one outside the classes, counts as wrong in recall, F1 and `accuracy_all`."
+    "How a system did on one field. Scores of every case (recall, F1, `accuracy_all`) take the most probable class where it is silent; without probabilities, silence counts as wrong, as does an answer outside the classes."
     total: int                          # cases whose truth is one of the classes
     answered: int                       # cases with an answer
     accuracy: float                     # right of answered, as in `Answers`
@@ -220,7 +233,7 @@ def classification_scores(truths: Sequence[str | None],                   # true
         raise ValueError(f"{len(truths)} truths and {len(labels)} labels: one label for each truth")
     if probabilities is not None and np.shape(probabilities) != (len(truths), len(classes)):
         raise ValueError(f"probabilities have the shape {np.shape(probabilities)}; {len(truths)} cases and {len(classes)} classes need {(len(truths), len(classes))}")
-    true, given = label_codes(truths, classes), label_codes(labels, classes)
+    true, given = label_codes(truths, classes), every_answer(labels, probabilities, classes)
     spoken = np.fromiter((label is not None for label in labels), bool, len(labels))
     scored = true < len(classes)
     chosen = None if confidence is None else np.asarray(confidence, float)
@@ -231,21 +244,22 @@ def classification_scores(truths: Sequence[str | None],                   # true
         probabilities = np.where(np.isnan(probabilities).any(1, keepdims=True), 1 / len(classes), probabilities)[scored]
     if chosen is not None:
         chosen = np.where(spoken, chosen, np.nan)[scored]
-    return _scores(classes, true[scored], given[scored], int(spoken[scored].sum()), probabilities, chosen)
+    return _scores(classes, true[scored], given[scored], spoken[scored], probabilities, chosen)
 
 
-def _scores(classes: Sequence[str], true: np.ndarray, given: np.ndarray, answered: int, probabilities: np.ndarray | None, confidence: np.ndarray | None) -> ClassificationScores:
+def _scores(classes: Sequence[str], true: np.ndarray, given: np.ndarray, spoken: np.ndarray, probabilities: np.ndarray | None, confidence: np.ndarray | None) -> ClassificationScores:
     matrix, nan = confusion(true, given, len(classes)), float("nan")
+    said = confusion(true, np.where(spoken, given, len(classes)), len(classes))
     precision, recall, f1 = class_scores(matrix)
-    support, right, total = matrix.sum(1), int(np.trace(matrix)), len(true)
+    support, right, total, answered = matrix.sum(1), int(np.trace(matrix)), len(true), int(spoken.sum())
     occurs = support > 0
     areas = [nan if probabilities is None else class_auroc(true == number, probabilities[:, number]) for number in range(len(classes))]
     in_classes = int(matrix[:, :-1].sum())
     return ClassificationScores(
-        total=total, answered=answered, accuracy=right / answered if answered else nan, accuracy_all=right / total if total else nan,
+        total=total, answered=answered, accuracy=int(np.trace(said)) / answered if answered else nan, accuracy_all=right / total if total else nan,
         macro_f1=macro_f1(matrix), macro_precision=float(precision[occurs].mean()) if total else nan, macro_recall=float(recall[occurs].mean()) if total else nan,
         micro_f1=micro_f1(matrix), micro_precision=right / in_classes if in_classes else (0.0 if total else nan), micro_recall=right / total if total else nan,
-        kappa=matrix_kappa(matrix), kappa_linear=matrix_kappa(matrix, linear=True),
+        kappa=matrix_kappa(said), kappa_linear=matrix_kappa(said, linear=True),
         auroc=nan if probabilities is None else macro_auroc(true, probabilities),
         ece=nan if confidence is None else calibration_error(confidence, true == given),
         ece_adaptive=nan if confidence is None else calibration_error(confidence, true == given, adaptive=True),

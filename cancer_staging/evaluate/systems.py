@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ..corpora.tcga import labels
+from ..corpora.tcga import labels, registry_editions
 from .registry import align_staged
 from ..fields import get_field
+from ..models.trees import finding_values
 from ..optional import optional_module
 from ..rules.assembly import GRAMMAR
 from ..rules.grammar import Finding
@@ -109,7 +110,7 @@ def spread_columns(probabilities: np.ndarray,  # (reports, classes seen)
 
 # %% ../../nbs/api/66_evaluate.systems.ipynb #ab9ef180
 class RulesSystem(System):
-    "A stager by name or folder, as `Stager.from_pretrained` takes it."
+    "A stager by name or folder, as `Stager.from_pretrained` takes it. Cases are staged by the registry's edition where the frame says it (`ajcc_edition`)."
     def __init__(self, model: str | Path = "rules",  # `rules`, `default`, or a folder
                  name: str | None = None,            # how it is called in tables
                  ):
@@ -117,8 +118,12 @@ class RulesSystem(System):
         self._stager = Stager.from_pretrained(model)
 
     def answer(self, frame: pl.DataFrame) -> pl.DataFrame:
-        reports = pl.DataFrame({"report_id": report_ids(frame), "text": frame["text"]})
-        return self._stager.stage_frame(reports, "text", "report_id")
+        reports = pl.DataFrame({"report_id": report_ids(frame), "text": frame["text"], "edition": registry_editions(frame)}, schema_overrides={"edition": pl.String}).with_row_index("row")
+        parts = []
+        for (edition,), part in reports.group_by("edition", maintain_order=True):
+            self._stager.edition = edition
+            parts.append(self._stager.stage_frame(part, "text", "report_id").with_columns(row=part["row"]))
+        return pl.concat(parts).sort("row").drop("row") if parts else self._stager.stage_frame(reports, "text", "report_id")
 
 # %% ../../nbs/api/66_evaluate.systems.ipynb #386acb06
 class _Words(System):
@@ -181,16 +186,7 @@ def rule_features(findings: Sequence[Mapping[str, Finding]],   # what the gramma
                   columns: Mapping[str, int] | None = None,    # feature → column, from the training reports; None: made here
                   ) -> tuple[np.ndarray, dict[str, int]]:
     "Findings as numbers, float32 (reports, features), and the columns: one for each label and rule of a closed field, one for each number (NaN where there is none)."
-    rows = []
-    for found in findings:
-        row: dict[str, float] = {}
-        for name, finding in found.items():
-            kind = get_field(name).kind
-            if kind == "number" and finding.label is not None:
-                row[name] = float(finding.label)
-            elif kind == "label":
-                row[f"{name}={finding.label}"] = row[f"{name} by {finding.rule}"] = 1.0
-        rows.append(row)
+    rows = [finding_values(found) for found in findings]
     if columns is None:
         columns = {feature: number for number, feature in enumerate(sorted({feature for row in rows for feature in row}))}
     numbers = [number for feature, number in columns.items() if "=" not in feature and " by " not in feature]

@@ -53,6 +53,7 @@ class StagingConfig(PreTrainedConfig):
     quantization: str = "nf4"                     # of QLoRA: one of `QUANTIZATION`
     double_quantization: bool = True              # NF4 scales are quantised again
     temperatures: dict[str, float] | None = None  # field → number that its logits are divided by
+    calibration: dict[str, dict[str, list]] | None = None  # field → `confidence` and `right` of its answers on the validation part
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
@@ -60,6 +61,7 @@ class StagingConfig(PreTrainedConfig):
         self.labels = {name: list((self.labels or {}).get(name, get_field(name).trained)) for name in self.fields}
         self.class_weights = {name: torch.as_tensor(weights).tolist() for name, weights in (self.class_weights or {}).items()}
         self.temperatures = {name: float((self.temperatures or {}).get(name, 1.0)) for name in self.fields}
+        self.calibration = dict(self.calibration or {})
         self.check()
 
     def check(self) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
 from ..fields import FIELDS
 from ..reading.tables import packaged_table
 from ..rules.assembly import GRAMMAR
+from ..rules.gate import STAGING
 from ..rules.grammar import Finding
 from ..text.document import fold
 from ..text.masking import remove_notation
@@ -21,7 +22,7 @@ from ..text.masking import remove_notation
 # %% auto #0
 __all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'BEFORE', 'AFTER', 'MENTIONS', 'LARGEST_MM', 'SIZE_STEPS', 'NODE_STEPS',
            'Token', 'tokens', 'terms', 'structure_words', 'StructureExtent', 'extents', 'Measure', 'measures',
-           'SizeLimit', 't_limits', 't_structures', 'expected_t', 'Described', 'describe']
+           'SizeLimit', 't_limits', 't_structures', 'expected_t', 'Described', 'describe', 'without']
 
 # %% ../../nbs/api/53_models.features.ipynb #3f51ad20
 NEGATIONS = frozenset("no not without negative free absent uninvolved nor never none denies lack benign".split())
@@ -204,7 +205,7 @@ def expected_t(cancer_type: str,                  # TCGA project, such as `THCA`
 # %% ../../nbs/api/53_models.features.ipynb #316c2059
 SIZE_STEPS = (5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 100, 150)  # mm
 NODE_STEPS = (0, 1, 2, 3, 4, 6, 7, 10, 16)
-_DESCRIBED = ("grade", "er", "pr", "her2", "lymphovascular_invasion", "perineural_invasion", "margin", "laterality", "t", "n", "m", "stage_group")
+_DESCRIBED = ("grade", "er", "pr", "her2", "lymphovascular_invasion", "perineural_invasion", "margin", "laterality", *STAGING)
 _MALIGNANT = re.compile(r"carcinom|cancer|tumou?r|malignan|neoplas|melanom|sarcoma|mesotheliom|metasta|lymphoma|seminoma|blastoma|thymoma|glioma|astrocytoma|leuk")
 
 
@@ -218,6 +219,7 @@ class Described(NamedTuple):
     invaded: Mapping[str, int]                            # structure → mentions as invaded less those as spared
     malignant: bool                                       # whether a word for a tumour stands in it
     lower: str                                            # the folded text, with its notation
+    bare: str                                             # and without it, of the same length
     found: Mapping[str, Finding]                          # what the grammar finds in it
 
 
@@ -246,13 +248,13 @@ def describe(text: str,                                  # a report
         distinct.add(term)
         if vocabulary is None or term in vocabulary:
             where.setdefault(term, []).append((start, end))
-    return Described(where, len(distinct), values, places, size, invaded, _MALIGNANT.search(lower) is not None, fold(text), found)
+    return Described(where, len(distinct), values, places, size, invaded, _MALIGNANT.search(lower) is not None, fold(text), lower, found)
 
 
 def _add_findings(found: Mapping[str, Finding], values: dict[str, float], places: dict[str, list[tuple[int, int]]]) -> None:
     for name in _DESCRIBED:
         finding = found.get(name)
-        if finding is None or finding.label not in FIELDS[name].labels or (name in ("t", "n", "m", "stage_group") and finding.basis == "stated"):
+        if finding is None or finding.label not in FIELDS[name].labels or (name in STAGING and finding.basis == "stated"):
             continue  # what the mask has left over of the notation is no description
         values[f"found:{name}={finding.label}"] = 1.0
         places[f"found:{name}={finding.label}"] = list(finding.evidence)
@@ -276,3 +278,26 @@ def _add_sizes(finding: Finding | None, all_measures: list[Measure], values: dic
                 values[f"{name}>{step}"] = weight
                 places[f"{name}>{step}"] = [tuple(span) for span in spans]
     return next((sizes[name][0] for name in ("size", "tumour's first", "largest") if name in sizes), None)
+
+# %% ../../nbs/api/53_models.features.ipynb #98eb63bf
+def without(told: Described,                 # the description
+            found: Mapping[str, Finding],    # what the grammar found in the report as it is
+            sentence: tuple[int, int],       # where the sentence stands
+            ) -> tuple[Described, dict[str, Finding]]:
+    "Description and findings without what stands only in this sentence; a stated T, N, M or stage is no description, and stays."
+    first, end = sentence
+
+    def left(where: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [place for place in where if not first <= place[0] < end]
+
+    terms = {term: rest for term, where in told.terms.items() if (rest := left(where))}
+    places = {name: rest for name, where in told.places.items() if (rest := left(where))}
+    values = {name: value for name, value in told.values.items() if name in places or not told.places.get(name)}
+    for name in values:
+        if name.rpartition(" ")[0] in structure_words():
+            values[name] = min(len(places[name]), 2) * 0.5
+    sized = [name for name in told.values if ">" in name and not name.startswith("nodes")]
+    size = told.size_mm if not sized or any(name in values for name in sized) else None
+    invaded = {structure: len(places.get(f"{structure} invaded", ())) - len(places.get(f"{structure} spared", ())) for structure in told.invaded}
+    kept = {name: finding for name, finding in found.items() if (name in STAGING and finding.basis == "stated") or not finding.evidence or left(finding.evidence)}
+    return told._replace(terms=terms, places=places, values=values, size_mm=size, invaded=invaded), kept

@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..fields import FIELDS, get_field
+from .answers import Answering
 from .features import describe, Described
 from .learned import (
-    Arbiter, ARBITER_PENALTY, block_scales, BY_F1, cut_types, Description, expected_t_of_types, finding_features, LEARNED_FIELDS, LearnedModel, LEAST_LABELLED,
-    LEAST_TYPE_REPORTS, log_probability, MASKED_WEIGHT, PENALTY, pooled_features, RARE_PENALTY, softmax, TERM_WEIGHT, TERMS, TYPE_PENALTY, TYPE_TERMS, WEAK)
+    Arbiter, ARBITER_PENALTY, block_scales, cut_types, Description, expected_t_of_types, finding_features, judged_fields, judgement_of, LEARNED_FIELDS, LearnedModel, LEAST_LABELLED,
+    LEAST_TYPE_REPORTS, log_probability, MASKED_WEIGHT, PENALTY, pooled_features, RARE, softmax, TERM_WEIGHT, TERMS, TOPIC_TERMS, TOPICS, TYPE_PENALTY, TYPE_TERMS, WEAK)
+from .trees import LEAVES, not_given, seen_by_trees, Trees, trees_of_text
 from ..rules.assembly import GRAMMAR
+from ..rules.calibration import RuleCalibration
 from ..rules.grammar import Finding
+from ..text.document import Document
 
 if TYPE_CHECKING:
     import polars as pl
 
 # %% auto #0
-__all__ = ['fit_temperature_of', 'best_factor', 'fit_learned']
+__all__ = ['ROUNDS', 'GROWTH', 'fit_pool', 'fit_learned']
 
 # %% ../../nbs/api/56_models.fitting.ipynb #5b88f707
 def _logistic(matrix, codes: np.ndarray, classes: int, penalty: float, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +139,7 @@ class _Fit:
         labels, width = len(FIELDS[name].trained), len(columns)
         spread = self.blocks(columns, types, known)
         used = np.flatnonzero(np.asarray((spread != 0).sum(0)).ravel() >= 5)
-        weights, bias = _logistic(spread[:, used], self.taught[name][known], labels, RARE_PENALTY if name in BY_F1 else PENALTY)
+        weights, bias = _logistic(spread[:, used], self.taught[name][known], labels, RARE.get(name, PENALTY))
         full = np.zeros((spread.shape[1], labels))
         full[used] = weights
         blocks = (spread.shape[1] - len(self.cancer_types)) // width
@@ -182,37 +186,16 @@ def _prepare(frame: pl.DataFrame, fields: Sequence[str], codes: dict[str, np.nda
     return _Fit(_encode_corpus(described), described, folds, cancer_types, type_codes, codes, taught)
 
 # %% ../../nbs/api/56_models.fitting.ipynb #219a679a
-def _used_only(features: Sequence[str], idf: np.ndarray, models: Mapping[str, Description]) -> tuple[tuple[str, ...], np.ndarray, dict[str, Description]]:
-    "The features that have a weight, and the models with their columns renumbered."
-    used = np.unique(np.concatenate([model.columns for model in models.values()]))
+def _used_only(features: Sequence[str], idf: np.ndarray, models: Mapping[str, Description], topic_terms: np.ndarray, topics: np.ndarray) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, dict[str, Description]]:
+    "The features that have a weight, the terms' idf and topics, and the models with their columns renumbered."
+    used = np.unique(np.concatenate([topic_terms, *(model.columns for model in models.values())]))
     renumbered = {name: Description(np.searchsorted(used, model.columns), model.weights, model.types, model.bias) for name, model in models.items()}
-    return tuple(features[number] for number in used), idf[used[used < len(idf)]], renumbered
+    terms = used[used < len(idf)]
+    projection = np.zeros((len(terms), topics.shape[1]))
+    projection[np.searchsorted(terms, topic_terms)] = topics
+    return tuple(features[number] for number in used), idf[terms], projection, renumbered
 
 # %% ../../nbs/api/56_models.fitting.ipynb #b3062c1f
-def fit_temperature_of(scores: np.ndarray,    # (reports, labels)
-                       codes: np.ndarray,     # (reports,)
-                       ) -> float:
-    "The divisor of the scores under which the labels are most likely, between 0.5 and 3."
-    from scipy.optimize import minimize_scalar
-
-    def surprise(temperature: float) -> float:
-        return float(-np.log(np.clip(softmax(scores / temperature)[np.arange(len(codes)), codes], 1e-12, 1)).mean())
-
-    return float(minimize_scalar(surprise, bounds=(0.5, 3.0), method="bounded").x)
-
-# %% ../../nbs/api/56_models.fitting.ipynb #429975dc
-def best_factor(probabilities: np.ndarray,   # (reports, 2)
-                codes: np.ndarray,           # (reports,)
-                ) -> np.ndarray:
-    "Factors (1, f): the second label is called where f times its probability is the larger one. f gives the best macro-F1, smoothed over its neighbours."
-    from cancer_staging.evaluate.scores import confusion, macro_f1
-
-    tried = np.exp(np.linspace(0.0, 2.5, 51))
-    scores = np.array([macro_f1(confusion(codes, (probabilities * [1.0, factor]).argmax(1), 2)) for factor in tried])
-    smooth = np.convolve(np.pad(scores, 4, mode="edge"), np.ones(9) / 9, "valid")  # one report more or less must not move it
-    return np.array([1.0, tried[int(smooth.argmax())]])
-
-# %% ../../nbs/api/56_models.fitting.ipynb #dbc082f8
 @dataclass
 class _Arbitration:
     "The training rows of one field's arbiter: every labelled report as it is, and once more without its notation."
@@ -250,26 +233,139 @@ class _Arbitration:
                 out[copy, rows] = self.matrix[rows + copy * len(self.codes)] @ arbiter.weights + arbiter.bias
         return out[0], out[1]
 
+# %% ../../nbs/api/56_models.fitting.ipynb #dbc082f8
+ROUNDS = 400
+GROWTH = {"objective": "multiclass", "num_leaves": LEAVES, "learning_rate": 0.03, "feature_fraction": 0.35, "bagging_fraction": 0.8, "bagging_freq": 1, "min_data_in_leaf": 10, "lambda_l2": 5.0,
+          "use_missing": False, "deterministic": True, "force_col_wise": True, "num_threads": 2, "verbose": -1}
+
+
+def _topics(terms, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    "The most frequent terms, and their projection on topics (terms, topics)."
+    from sklearn.decomposition import TruncatedSVD
+
+    frequency = np.asarray((terms != 0).sum(0)).ravel()
+    chosen = np.sort(np.argsort(-frequency, kind="stable")[:TOPIC_TERMS])
+    topics = TruncatedSVD(min(TOPICS, len(chosen) - 1), random_state=seed).fit(terms[:, chosen]).components_.T
+    return chosen, topics.astype(np.float16).astype(np.float64)  # as they are kept
+
+
+@dataclass
+class _Growing:
+    "What the trees of all fields are grown on: every report as it is, and once more without its notation."
+    names: tuple[str, ...]   # features
+    natural: np.ndarray      # (reports, features)
+    masked: np.ndarray
+
+    @classmethod
+    def of(cls, fit: _Fit, found: Sequence[Mapping[str, Finding]], types: np.ndarray, topics: np.ndarray) -> _Growing:
+        seen = [[seen_by_trees(told, findings, types[row], fit.cancer_types, topics[row], expected_t_of_types(told, types[row], fit.cancer_types)) for row, (told, findings) in enumerate(zip(fit.described, those))]
+                for those in (found, [told.found for told in fit.described])]
+        counted = Counter(name for values in seen[0] for name in values)
+        names = tuple(sorted(name for name, count in counted.items() if count >= 8))
+        position = {name: number for number, name in enumerate(names)}
+        matrices = [np.tile(not_given(names), (len(those), 1)) for those in seen]
+        for matrix, those in zip(matrices, seen):
+            for row, values in enumerate(those):
+                known = [(position[name], value) for name, value in values.items() if name in position]
+                matrix[row, [number for number, _ in known]] = [value for _, value in known]
+        return cls(names, *matrices)
+
+    def grow(self, name: str, fit: _Fit, rows: np.ndarray, seed: int) -> Trees:
+        from lightgbm import Dataset, train
+
+        known, weak = rows[fit.codes[name][rows] >= 0], rows[(fit.codes[name][rows] < 0) & (fit.taught[name][rows] >= 0)]
+        labels = len(FIELDS[name].trained)
+        values, weights = np.vstack([self.natural[known], self.masked[known], self.masked[weak]]), np.repeat([1.0, MASKED_WEIGHT], [len(known), len(known) + len(weak)])
+        codes = fit.taught[name][np.concatenate([known, known, weak])]
+        booster = train({**GROWTH, "num_class": labels, "seed": seed}, Dataset(values, codes, weight=weights), ROUNDS)
+        return trees_of_text(booster.model_to_string(), labels)
+
+    def scores_on_folds(self, name: str, fit: _Fit, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        "Scores of every report, and of every report without its notation, by trees that were not grown on it."
+        out = np.zeros((2, len(fit.folds), len(FIELDS[name].trained)))
+        for fold in np.unique(fit.folds):
+            trees, held = self.grow(name, fit, np.flatnonzero(fit.folds != fold), seed), np.flatnonzero(fit.folds == fold)
+            for start in range(0, len(held), 200):  # all nodes of all reports at once would fill the memory
+                some = held[start:start + 200]
+                out[:, some] = trees.scores(self.natural[some]), trees.scores(self.masked[some])
+        return out[0], out[1]
+
 # %% ../../nbs/api/56_models.fitting.ipynb #ee818b6a
-def _fold_scores(truth: np.ndarray, probabilities: np.ndarray, decision: np.ndarray) -> dict[str, float]:
+def fit_pool(by_arbiter: np.ndarray,   # (reports, labels) scores
+             by_trees: np.ndarray,     # (reports, labels) scores
+             codes: np.ndarray,        # (reports,) the right labels
+             ) -> tuple[float, float]:
+    "The weights of both, between 0 and 3, under which the labels are most likely."
+    from scipy.optimize import minimize
+
+    def surprise(weights: np.ndarray) -> float:
+        probabilities = softmax(weights[0] * by_arbiter + weights[1] * by_trees)
+        return float(-np.log(np.clip(probabilities[np.arange(len(codes)), codes], 1e-12, 1)).mean())
+
+    first, second = minimize(surprise, (0.5, 0.5), bounds=((0, 3), (0, 3))).x
+    return float(first), float(second)
+
+
+def _fold_scores(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     from cancer_staging.evaluate.scores import confusion, macro_auroc, macro_f1
 
-    answered = (probabilities * decision).argmax(1)
+    answered = probabilities.argmax(1)
     return {"macro_f1": round(float(macro_f1(confusion(truth, answered, probabilities.shape[1]))), 4), "accuracy": round(float((truth == answered).mean()), 4), "auroc": round(float(macro_auroc(truth, probabilities)), 4)}
+
+# %% ../../nbs/api/56_models.fitting.ipynb #6f441d51
+def _types_on_folds(fit: _Fit, say: Callable[[str], None]) -> np.ndarray:
+    "Probabilities of the cancer types, (reports, types), each by a model that was not fitted on the report."
+    types = np.zeros((len(fit.folds), len(fit.cancer_types)))
+    for fold in np.unique(fit.folds):
+        say(f"cancer type, fold {fold + 1} of {len(np.unique(fit.folds))}")
+        held = np.flatnonzero(fit.folds == fold)
+        types[held] = fit.predict_types(fit.fit_types(np.flatnonzero(fit.folds != fold)), held)
+    return types
+
+
+def _description_on_folds(fit: _Fit, name: str, types: np.ndarray, say: Callable[[str], None]) -> np.ndarray:
+    "Log-probabilities of a field's labels, (reports, labels), each by a model that was not fitted on the report."
+    say(f"description of {name}, {len(np.unique(fit.folds))} folds")
+    out = np.zeros((len(fit.folds), len(FIELDS[name].trained)))
+    for fold in np.unique(fit.folds):
+        held = np.flatnonzero(fit.folds == fold)
+        out[held] = fit.predict_field(fit.fit_field(name, types, np.flatnonzero(fit.folds != fold)), types, held)
+    return log_probability(out)
+
+
+def _answers_on_folds(fit: _Fit, editions: Sequence[str | None], documents: Sequence[Document], found: Sequence[Mapping[str, Finding]], types: np.ndarray, held: Mapping[str, np.ndarray],
+                      inferable: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
+    "Field → confidence of the answers, whether each is right, whether it is inferred."
+    answering, kept = Answering(RuleCalibration.shipped()), {name: [] for name in held}
+    for row, (document, edition, findings, told) in enumerate(zip(documents, editions, found, fit.described)):
+        answers = answering.row(document, findings, {name: judgement_of(name, held[name][row]) for name in judged_fields(told, findings, types[row], inferable)}, edition).answers
+        for name in held:
+            if fit.codes[name][row] >= 0 and name in answers and answers[name].label is not None:
+                kept[name].append((answers[name].confidence, answers[name].label == FIELDS[name].trained[fit.codes[name][row]], answers[name].basis == "inferred"))
+    columns = {name: tuple(zip(*rows)) or ((), (), ()) for name, rows in kept.items()}
+    return tuple({name: np.array(of_field[number], kind) for name, of_field in columns.items()} for number, kind in enumerate((np.float64, bool, bool)))
+
+
+def _about(frame: pl.DataFrame, seed: int, folds: int, scores: Mapping[str, object]) -> dict[str, object]:
+    "What the model was learnt from."
+    from datetime import date
+
+    from cancer_staging import __version__
+    from cancer_staging.corpora.tcga import tissue_source_site
+
+    return {"made": date.today().isoformat(), "version": __version__, "reports": frame.height, "tcga": all(tissue_source_site(patient) for patient in frame["patient_id"]),
+            "seed": seed, "folds": folds, "scores_on_folds": dict(scores)}
 
 # %% ../../nbs/api/56_models.fitting.ipynb #c6ea0267
 def fit_learned(frame: pl.DataFrame,                             # a corpus: text, registry labels, patient_id, project
                 fields: Sequence[str] = LEARNED_FIELDS,          # fields to learn
                 folds: int = 5,                                  # for stacking and calibration
-                seed: int = 0,                                   # of the folds
+                seed: int = 0,                                   # of folds, topics and trees
                 progress: Callable[[str], None] | None = None,   # told what is being done
                 ) -> LearnedModel:
-    "The model fitted on all rows of the frame. Needs scikit-learn; a little over a minute on two cores for 6,000 reports. Raises ValueError for labels that can't be learnt from."
-    from datetime import date
-
-    from cancer_staging import __version__
+    "The model fitted on all rows of the frame. Needs scikit-learn and lightgbm; a few minutes on two cores for 6,000 reports. Raises ValueError for labels that can't be learnt from."
     from cancer_staging.corpora.splits import k_folds
-    from cancer_staging.corpora.tcga import tissue_source_site
+    from cancer_staging.corpora.tcga import registry_editions
     from cancer_staging.optional import optional_module
 
     say = progress or (lambda text: None)
@@ -277,47 +373,35 @@ def fit_learned(frame: pl.DataFrame,                             # a corpus: tex
         if get_field(name).name not in LEARNED_FIELDS:
             raise ValueError(f"the default model learns {', '.join(LEARNED_FIELDS)}, not {name!r}: leave it out with --fields, or train a network")
     codes = _label_codes(frame, fields)  # what is wrong with the labels is said before minutes of reading
-    optional_module("sklearn")  # and with it scipy
+    optional_module("sklearn"), optional_module("lightgbm")  # and with them scipy
     fold_of = k_folds(frame, folds, seed=seed, fields=tuple(fields))["fold"].to_numpy()
     say(f"reading {frame.height:,} reports")
     texts = frame["text"].fill_null("").to_list()
-    found = [GRAMMAR.read(text) for text in texts]
-    described = [describe(text) for text in texts]
-    fit = _prepare(frame, fields, codes, fold_of, described, found)
-    everything = np.arange(frame.height)
-
-    types = np.zeros((frame.height, len(fit.cancer_types)))
-    for fold in range(folds):
-        say(f"cancer type, fold {fold + 1} of {folds}")
-        types[fit.folds == fold] = fit.predict_types(fit.fit_types(everything[fit.folds != fold]), everything[fit.folds == fold])
+    documents = [GRAMMAR.prepare(text) for text in texts]
+    found = [GRAMMAR.read_document(document) for document in documents]
+    fit = _prepare(frame, fields, codes, fold_of, [describe(text) for text in texts], found)
+    types = _types_on_folds(fit, say)
     fit.with_expected(types)
-    logs = {}
-    for name in fields:
-        say(f"description of {name}, {folds} folds")
-        out = np.zeros((frame.height, len(FIELDS[name].trained)))
-        for fold in range(folds):
-            held = everything[fit.folds == fold]
-            out[held] = fit.predict_field(fit.fit_field(name, types, everything[fit.folds != fold]), types, held)
-        logs[name] = log_probability(out)
+    logs = {name: _description_on_folds(fit, name, types, say) for name in fields}
 
-    natural, masked = ([finding_features(findings) for findings in those] for those in (found, [told.found for told in described]))
-    arbiters, temperatures, decisions, confidence, right, scores = {}, {}, {}, {}, {}, {}
+    chosen, topics = _topics(fit.corpus.terms, seed)
+    growing = _Growing.of(fit, found, types, fit.corpus.terms[:, chosen] @ topics)
+    natural, masked = ([finding_features(findings) for findings in those] for those in (found, [told.found for told in fit.described]))
+    everything = np.arange(frame.height)
+    arbiters, trees, pools, scores, held = {}, {}, {}, {}, {}
     for name in fields:
-        say(f"arbiter of {name}")
-        arbiter = _Arbitration(name, logs, natural, masked, fit.codes[name])
-        known = np.flatnonzero(fit.codes[name] >= 0)
+        say(f"arbiter and trees of {name}")
+        arbiter, known = _Arbitration(name, logs, natural, masked, fit.codes[name]), np.flatnonzero(fit.codes[name] >= 0)
+        pairs = list(zip(arbiter.scores_on_folds(fit.folds, folds), growing.scores_on_folds(name, fit, seed)))
+        pools[name] = fit_pool(*(scores[known] for scores in pairs[0]), fit.codes[name][known])
+        held[name], without_notation = (softmax(pools[name][0] * by_arbiter + pools[name][1] * by_trees) for by_arbiter, by_trees in pairs)
         truth = fit.codes[name][known]
-        arbiters[name] = arbiter.fit(known)
-        held, held_masked = (those[known] for those in arbiter.scores_on_folds(fit.folds, folds))
-        temperatures[name] = fit_temperature_of(held, truth)
-        probabilities, without_notation = softmax(held / temperatures[name]), softmax(held_masked / temperatures[name])
-        decisions[name] = best_factor(probabilities, truth) if name in BY_F1 and probabilities.shape[1] == 2 else np.ones(probabilities.shape[1])
-        answered = (probabilities * decisions[name]).argmax(1)
-        confidence[name], right[name] = probabilities[np.arange(len(known)), answered], answered == truth
-        scores[name] = {"reports": len(known), **_fold_scores(truth, probabilities, decisions[name]), "without_notation": _fold_scores(truth, without_notation, decisions[name])}
+        scores[name] = {"reports": len(known), **_fold_scores(truth, held[name][known]), "without_notation": _fold_scores(truth, without_notation[known])}
+        arbiters[name], trees[name] = arbiter.fit(known), growing.grow(name, fit, everything, seed)
 
     say("fitting on everything")
-    features, idf, models = _used_only(fit.features, fit.corpus.idf, {"": fit.fit_types(everything)} | {name: fit.fit_field(name, types, everything) for name in fields})
+    models = {"": fit.fit_types(everything)} | {name: fit.fit_field(name, types, everything) for name in fields}
+    features, idf, projection, models = _used_only(fit.features, fit.corpus.idf, models, chosen, topics)
     inferable = {name: np.array([np.sum((fit.type_codes == number) & (fit.codes[name] >= 0)) >= LEAST_TYPE_REPORTS for number in range(len(fit.cancer_types))], np.uint8) for name in fields}
-    about = {"made": date.today().isoformat(), "version": __version__, "reports": frame.height, "tcga": all(tissue_source_site(patient) for patient in frame["patient_id"]), "seed": seed, "folds": folds, "scores_on_folds": scores}
-    return LearnedModel(features, idf, fit.cancer_types, models.pop(""), models, arbiters, temperatures, decisions, inferable, confidence, right, about)
+    return LearnedModel(features, idf, fit.cancer_types, models.pop(""), projection, models, arbiters, growing.names, trees, pools, inferable,
+                        *_answers_on_folds(fit, registry_editions(frame), documents, found, types, held, inferable), _about(frame, seed, folds, scores))

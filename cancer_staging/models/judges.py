@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from ..fields import FIELDS
 from .features import describe
-from .learned import Judgement, LearnedModel
+from .learned import Judgement, LearnedModel, SHOWN_ACCURACY
 from ..rules.calibration import RuleCalibration
 from ..rules.grammar import Finding
 from ..text.document import sentences, Span
@@ -27,8 +28,14 @@ class Judge(Protocol):
     def judge(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]]) -> list[dict[str, Judgement]]:
         "A judgement by field for each report."
 
+    def evidence(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]], wanted: Sequence[tuple[int, str, str]]) -> list[tuple[Span, ...]]:
+        "The sentences that each wanted answer (report, field, label) rests on, the strongest first; none where no sentence alone carries it."
+
     def threshold(self, field: str, target: float) -> float | None:
         "The confidence from which answers were right as often as `target` on calibration reports; infinite when none is, None for a field that was not measured."
+
+    def shown_from(self, field: str) -> float | None:
+        "The confidence from which inferred answers were right in nine of ten calibration reports; None for a field that was not measured."
 
 # %% ../../nbs/api/57_models.judges.ipynb #5a20c20c
 class LearnedJudge:
@@ -36,16 +43,19 @@ class LearnedJudge:
     def __init__(self, model: LearnedModel  # fitted
                  ):
         self.model = model
+        self._describe = lru_cache(256)(lambda text: describe(text, model.vocabulary))  # a batch, asked for its evidence after its labels
 
     def judge(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]]) -> list[dict[str, Judgement]]:
-        return [self.model.judge(describe(text, self.model.vocabulary), findings) for text, findings in zip(texts, found, strict=True)]
+        return [self.model.judge(self._describe(text), findings) for text, findings in zip(texts, found, strict=True)]
+
+    def evidence(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]], wanted: Sequence[tuple[int, str, str]]) -> list[tuple[Span, ...]]:
+        return [self.model.evidence(self._describe(texts[row]), found[row], name, label) for row, name, label in wanted]
 
     def threshold(self, field: str, target: float) -> float | None:
-        from cancer_staging.evaluate.abstention import threshold_for_accuracy  # brings polars, which staging can do without
+        return self.model.threshold(field, target, bound="wilson") if field in self.model.confidence else None  # chance must not choose it
 
-        if field not in self.model.confidence:
-            return None
-        return threshold_for_accuracy(self.model.confidence[field], self.model.right[field], target, bound="wilson")  # chance must not choose it
+    def shown_from(self, field: str) -> float | None:
+        return self.model.threshold(field, SHOWN_ACCURACY, inferred=True) if field in self.model.confidence else None
 
 # %% ../../nbs/api/57_models.judges.ipynb #4cecadd4
 PIECES = 8  # parts that are left out in turn: each costs one more pass
@@ -93,31 +103,38 @@ class NetworkJudge:
                 finding, best = findings.get(name), int(probabilities[row].argmax())
                 stated = self._calibration.confidence(name, finding.rule) if finding is not None and finding.label in labels else None
                 if stated is not None and stated >= probabilities[row, best]:
-                    judged[row][name] = Judgement(finding.label, _kept(self._calibration.probabilities(name, finding.label, stated), labels), ())
+                    judged[row][name] = Judgement(finding.label, _kept(self._calibration.probabilities(name, finding.label, stated), labels))
                 else:
-                    judged[row][name] = Judgement(labels[best], dict(zip(labels, probabilities[row].tolist())), ())
-        self._add_evidence(texts, found, predicted, judged)
+                    judged[row][name] = Judgement(labels[best], dict(zip(labels, probabilities[row].tolist())))
         return judged
 
-    def _add_evidence(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]], predicted: Mapping[str, np.ndarray], judged: list[dict[str, Judgement]]) -> None:
-        inferred = [(row, name) for row, of_report in enumerate(judged) for name, judgement in of_report.items()
-                    if name not in found[row] or found[row][name].label != judgement.label]
-        pieces = {row: pieces_of(texts[row]) for row in {row for row, _ in inferred}}
-        without = [texts[row][:start] + texts[row][end:] for row, those in pieces.items() for start, end in those]
-        if not without:
-            return
-        left = self._probabilities(without)
-        first, at = {}, 0
-        for row, those in pieces.items():
-            first[row], at = at, at + len(those)
-        for row, name in inferred:
-            label = FIELDS[name].trained.index(judged[row][name].label)
-            drop = predicted[name][row, label] - left[name][first[row]:first[row] + len(pieces[row]), label]
-            if drop.max() > 0:
-                judged[row][name] = judged[row][name]._replace(evidence=(Span(*pieces[row][int(drop.argmax())]),))
+    def evidence(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]], wanted: Sequence[tuple[int, str, str]]) -> list[tuple[Span, ...]]:
+        pieces = {row: pieces_of(texts[row]) for row in sorted({row for row, _, _ in wanted})}
+        read = [(row, piece) for row, those in pieces.items() for piece in (None, *those)]  # the whole report, then without each piece
+        at = {pair: number for number, pair in enumerate(read)}
+        predicted = self._probabilities([texts[row] if piece is None else texts[row][:piece[0]] + texts[row][piece[1]:] for row, piece in read]) if read else {}
+        shown = []
+        for row, name, label in wanted:
+            of_label = predicted[name][:, FIELDS[name].trained.index(label)]
+            drops = {piece: float(of_label[at[row, None]] - of_label[at[row, piece]]) for piece in pieces[row]}
+            strongest = max(drops, key=drops.get, default=None)
+            shown.append((Span(*strongest),) if strongest is not None and drops[strongest] > 0 else ())
+        return shown
 
     def threshold(self, field: str, target: float) -> float | None:
-        return target if field in self.model.config.fields else None  # calibrated: answers of this confidence and more are right at least as often
+        return self._measured(field, target, "wilson")
+
+    def shown_from(self, field: str) -> float | None:
+        return self._measured(field, SHOWN_ACCURACY, None)
+
+    def _measured(self, field: str, target: float, bound: str | None) -> float | None:
+        "The least confidence such that answers to the validation part were right as often as `target`; a model that kept none is calibrated, so it is the target itself."
+        from cancer_staging.evaluate.abstention import threshold_for_accuracy
+
+        if field not in self.model.config.fields:
+            return None
+        kept = self.model.config.calibration.get(field)
+        return threshold_for_accuracy(kept["confidence"], kept["right"], target, bound) if kept else target
 
 
 def _kept(probabilities: Mapping[str, float], labels: Sequence[str]) -> dict[str, float]:

@@ -14,40 +14,42 @@ from typing import NamedTuple
 import numpy as np
 
 from ..fields import FIELDS
-from .features import Described, expected_t
+from .features import Described, expected_t, without
+from .trees import not_given, seen_by_trees, Trees
 from ..rules.grammar import Finding
 from ..text.document import sentence_at, sentences, Span
 
 # %% auto #0
-__all__ = ['LEARNED_FIELDS', 'RELATED_TYPES', 'LEAST_TYPE', 'TERMS', 'TYPE_TERMS', 'TERM_WEIGHT', 'PENALTY', 'TYPE_PENALTY',
-           'ARBITER_PENALTY', 'RARE_PENALTY', 'MASKED_WEIGHT', 'WEAK', 'BY_F1', 'NOTHING_FOUND', 'LEAST_DESCRIBED',
-           'LEAST_TERMS', 'LEAST_LABELLED', 'LEAST_TYPE_REPORTS', 'BASES', 'Judgement', 'Description', 'Arbiter',
-           'softmax', 'log_probability', 'finding_features', 'pooled_features', 'rules_named', 'LearnedModel',
-           'expected_t_of_types', 'cut_types', 'block_scales']
+__all__ = ['LEARNED_FIELDS', 'RELATED_TYPES', 'LEAST_TYPE', 'TERMS', 'TYPE_TERMS', 'TOPICS', 'TOPIC_TERMS', 'TERM_WEIGHT',
+           'PENALTY', 'TYPE_PENALTY', 'ARBITER_PENALTY', 'RARE', 'MASKED_WEIGHT', 'WEAK', 'LEAST_TERMS',
+           'LEAST_LABELLED', 'LEAST_TYPE_REPORTS', 'SHOWN', 'CANDIDATES', 'LEAST_EVIDENCE', 'SHOWN_ACCURACY', 'BASES',
+           'Judgement', 'Description', 'Arbiter', 'softmax', 'log_probability', 'finding_features', 'pooled_features',
+           'rules_named', 'LearnedModel', 'judged_fields', 'judgement_of', 'expected_t_of_types', 'cut_types',
+           'block_scales']
 
 # %% ../../nbs/api/54_models.learned.ipynb #cc4ec96a
 LEARNED_FIELDS = ("t", "n", "m", "stage_group")  # a report must have these, stated or not; a receptor that is not named is not known
 RELATED_TYPES = {"colorectal": ("COAD", "READ"), "kidney": ("KIRC", "KIRP", "KICH"), "lung": ("LUAD", "LUSC")}  # share weights beside their own
 LEAST_TYPE = 0.05        # a less probable type counts as impossible
 TERMS, TYPE_TERMS = 2500, 4000  # terms kept for a field, and for the cancer type
+TOPICS, TOPIC_TERMS = 100, 10_000  # dimensions of the reduced words, and the most frequent terms that are reduced
 TERM_WEIGHT = 0.6        # brings a term vector to about length 3, beside features of about 0.5
 PENALTY, TYPE_PENALTY, ARBITER_PENALTY = 0.2, 20.0, 0.5  # scikit-learn's C
-RARE_PENALTY = 0.1       # for the fields in BY_F1: two hundred M1 teach less
-MASKED_WEIGHT = 0.2      # of a report without its notation, in fitting the arbiter
-WEAK = ("t", "n", "stage_group")  # where the registry is silent and the report is not, its statement teaches the description model
-BY_F1 = ("m",)           # rare classes: called from the probability that gives the best macro-F1 on folds, not from one half
-NOTHING_FOUND = ("N0", "M0")   # where the report says that nobody could look, only what was found can speak
-LEAST_DESCRIBED = 0.9    # probability by the description alone, for a category that the report calls not assessable
+RARE = {"m": 0.1}        # the same for fields with a rare label: two hundred M1 teach less
+MASKED_WEIGHT = 0.35     # of a report without its notation, in fitting arbiter and trees
+WEAK = ("t", "n", "stage_group")  # where the registry is silent and the report is not, its statement teaches what the description means
 LEAST_TERMS = 40         # different terms, some fifteen words: a shorter text describes nothing that a category could follow from
 LEAST_LABELLED = 50      # labelled reports of a field: fewer can't be stacked on folds
 LEAST_TYPE_REPORTS = 5   # labelled reports of a cancer type, for a field to be inferred in it
+SHOWN, CANDIDATES = 2, 4  # sentences that are evidence at most; those that are left out to find them
+LEAST_EVIDENCE = 0.1     # by how much the label's log odds fall without its evidence
+SHOWN_ACCURACY = 0.9     # an inferred label is shown from the confidence at which so many were right
 
 # %% ../../nbs/api/54_models.learned.ipynb #94bd9571
 class Judgement(NamedTuple):
     "What the model makes of one field of a report."
-    label: str                          # one of the field's trained labels
+    label: str                          # the most probable of the field's trained labels
     probabilities: dict[str, float]     # for every trained label; sums to 1
-    evidence: tuple[Span, ...]          # the sentences that speak most for the label
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,10 @@ class Arbiter:
     def position(self) -> dict[str, int]:
         return {name: number for number, name in enumerate(self.names)}
 
-    def probabilities(self, values: Mapping[str, float], temperature: float) -> np.ndarray:
+    def scores(self, values: Mapping[str, float]) -> np.ndarray:
+        "Scores of the labels for one report."
         known = [(self.position[name], value) for name, value in values.items() if name in self.position]
-        scores = self.bias + sum((value * self.weights[number] for number, value in known), np.zeros(len(self.bias)))
-        return softmax(scores / temperature)
+        return self.bias + sum((value * self.weights[number] for number, value in known), np.zeros(len(self.bias)))
 
 # %% ../../nbs/api/54_models.learned.ipynb #73163d4a
 def softmax(scores: np.ndarray  # (..., labels)
@@ -137,20 +139,34 @@ def rules_named(names: Iterable[str]  # an arbiter's features
     return {parts[2] for parts in words if len(parts) == 3 and parts[0] in LEARNED_FIELDS and parts[2] not in BASES}
 
 # %% ../../nbs/api/54_models.learned.ipynb #fcf19e54
+class _Report(NamedTuple):
+    "One report as the model reads it."
+    numbers: np.ndarray             # its features' numbers
+    values: np.ndarray              # and their values
+    types: np.ndarray               # probabilities of the cancer types
+    blocks: np.ndarray              # what each block of weights is scaled by
+    found: dict[str, float]         # its findings, as the arbiter sees them
+    logs: dict[str, np.ndarray]     # field → log-probabilities by the description model
+    by_trees: np.ndarray            # what the trees see
+
+
 @dataclass(frozen=True)
 class LearnedModel:
-    "Description models, arbiters and their calibration. Made by `fit_learned`, kept in a folder."
+    "Description models, arbiters, trees and their calibration. Made by `fit_learned`, kept in a folder."
     features: tuple[str, ...]                       # every feature that has a weight, terms first
     idf: np.ndarray                                 # (terms,) inverse report frequency of the terms
     cancer_types: tuple[str, ...]                   # TCGA projects
     type_model: Description                         # its labels are the cancer types
+    topics: np.ndarray                              # (terms, topics) the projection of the words
     descriptions: Mapping[str, Description]         # field → its model
     arbiters: Mapping[str, Arbiter]                 # field → its arbiter
-    temperatures: Mapping[str, float]               # field → divisor of the arbiter's scores
-    decisions: Mapping[str, np.ndarray]             # field → factor of each label's probability before the largest is taken
+    tree_features: tuple[str, ...]                  # what the trees see
+    trees: Mapping[str, Trees]                      # field → its trees
+    pools: Mapping[str, tuple[float, float]]        # field → weights of the arbiter's and the trees' scores
     inferable: Mapping[str, np.ndarray]             # field → (types,) whether it is inferred in a type
-    confidence: Mapping[str, np.ndarray]            # field → calibrated probability of the label given to reports outside their fold
-    right: Mapping[str, np.ndarray]                 # field → whether that label was the registry's
+    confidence: Mapping[str, np.ndarray]            # field → confidence of the answers to reports outside their fold
+    right: Mapping[str, np.ndarray]                 # field → whether that answer was the registry's
+    inferred: Mapping[str, np.ndarray]              # field → whether it was inferred
     about: Mapping[str, object] = field(default_factory=dict)  # corpus, date, versions, scores on folds
 
     @cached_property
@@ -172,76 +188,133 @@ class LearnedModel:
             rows[name][model.columns] = np.arange(len(model.columns))
         return rows
 
+    @cached_property
+    def _tree_position(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.tree_features)}
+
+    @cached_property
+    def _not_given(self) -> np.ndarray:
+        return not_given(self.tree_features)
+
     @property
     def parameters(self) -> int:
         "How many weights there are."
         models = (*self.descriptions.values(), self.type_model)
-        return sum(model.weights.size + model.types.size + model.bias.size for model in models) + sum(arbiter.weights.size + arbiter.bias.size for arbiter in self.arbiters.values())
+        return (sum(model.weights.size + model.types.size + model.bias.size for model in models) + sum(arbiter.weights.size + arbiter.bias.size for arbiter in self.arbiters.values())
+                + self.topics.size + sum(trees.thresholds.size + trees.leaves.size for trees in self.trees.values()))
 
-    def _encode(self, told: Described) -> tuple[np.ndarray, np.ndarray]:
-        "Numbers and values of the report's features."
+    def threshold(self,
+                  name: str,                # a learned field
+                  target: float,            # share of answers that must be right
+                  inferred: bool = False,   # of the inferred answers only
+                  bound: str | None = None,  # as for `threshold_for_accuracy`
+                  ) -> float:
+        "The least confidence such that answers to reports outside their fold were right as often as `target`; infinite when none was."
+        from cancer_staging.evaluate.abstention import threshold_for_accuracy  # brings polars, which staging can do without
+
+        counted = self.inferred[name] if inferred else np.ones(len(self.right[name]), bool)
+        return threshold_for_accuracy(self.confidence[name][counted], self.right[name][counted], target, bound)
+
+    def _encode(self, told: Described) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        "Numbers and values of the report's features, and its place among the topics."
         known = [(self.position[term], len(where)) for term, where in told.terms.items() if term in self.position]
         numbers = np.array([number for number, _ in known], np.int64)
         values = (1 + np.log(np.array([count for _, count in known], np.float64))) * self.idf[numbers] if known else np.zeros(0)
         values = TERM_WEIGHT * values / math.sqrt(max(told.distinct, 1))
+        topics = values @ self.topics[numbers]
         others = [(self.position[name], value) for name, value in told.values.items() if name in self.position]
-        return np.concatenate([numbers, np.array([number for number, _ in others], np.int64)]), np.concatenate([values, np.array([value for _, value in others], np.float64)])
+        return np.concatenate([numbers, np.array([number for number, _ in others], np.int64)]), np.concatenate([values, np.array([value for _, value in others], np.float64)]), topics
 
     def _logits(self, name: str, numbers: np.ndarray, values: np.ndarray, blocks: np.ndarray, types: np.ndarray) -> np.ndarray:
         rows = self._rows[name][numbers]
         model = self.descriptions[name] if name else self.type_model
         return model.logits(rows[rows >= 0], values[rows >= 0], blocks, types)
 
+    def _read(self, told: Described, found: Mapping[str, Finding]) -> _Report:
+        numbers, values, topics = self._encode(told)
+        types = cut_types(softmax(self._logits("", numbers, values, np.ones(1), np.zeros(0))))
+        expected = expected_t_of_types(told, types, self.cancer_types)
+        if (number := self.position.get(f"expected T{expected}")) is not None:
+            numbers, values = np.append(numbers, number), np.append(values, 1.0)
+        blocks = block_scales(types[None], self.cancer_types)[0]
+        logs = {name: log_probability(softmax(self._logits(name, numbers, values, blocks, types))) for name in self.descriptions}
+        by_trees = self._not_given.copy()
+        for name, value in seen_by_trees(told, found, types, self.cancer_types, topics, expected).items():
+            if name in self._tree_position:
+                by_trees[self._tree_position[name]] = value
+        return _Report(numbers, values, types, blocks, finding_features(found), logs, by_trees)
+
+    def _probabilities(self, name: str, report: _Report) -> np.ndarray:
+        by_arbiter, by_trees = self.pools[name]
+        return softmax(by_arbiter * self.arbiters[name].scores(pooled_features(name, report.logs, report.found)) + by_trees * self.trees[name].scores(report.by_trees[None])[0])
+
     def judge(self,
               told: Described,                       # from `describe(text, model.vocabulary)`
               found: Mapping[str, Finding],          # what the grammar found in the report as it is
               ) -> dict[str, Judgement]:
         "The judgement of each learned field; a field that this report should not have is absent."
-        if not told.malignant and not any(finding.basis == "stated" for name, finding in found.items() if name in LEARNED_FIELDS):
-            return {}
-        numbers, values = self._encode(told)
-        types = cut_types(softmax(self._logits("", numbers, values, np.ones(1), np.zeros(0))))
-        expected = self.position.get(f"expected T{expected_t_of_types(told, types, self.cancer_types)}")
-        if expected is not None:
-            numbers, values = np.append(numbers, expected), np.append(values, 1.0)
-        blocks = block_scales(types[None], self.cancer_types)[0]
-        logs = {name: log_probability(softmax(self._logits(name, numbers, values, blocks, types))) for name in self.descriptions}
-        from_findings = finding_features(found)
-        judged = {}
-        for name in self.descriptions:
-            finding = found.get(name)
-            if (finding is None or finding.label is None) and not (told.malignant and told.distinct >= LEAST_TERMS and float(types @ self.inferable[name]) >= 0.5):
-                continue
-            unassessed = finding is not None and finding.label is None   # pNX: what others of this kind have is no answer
-            probabilities = np.exp(logs[name]) if unassessed else self.arbiters[name].probabilities(pooled_features(name, logs, from_findings), self.temperatures[name])
-            labels = FIELDS[name].trained
-            best = int(np.argmax(probabilities * self.decisions[name]))
-            evidence = () if finding is not None and finding.label == labels[best] else self._evidence(name, best, told, numbers, values, blocks)
-            if unassessed and (labels[best] in NOTHING_FOUND or not evidence or probabilities[best] < LEAST_DESCRIBED):
-                continue
-            judged[name] = Judgement(labels[best], dict(zip(labels, probabilities.tolist())), evidence)
-        return judged
+        report = self._read(told, found)
+        return {name: judgement_of(name, self._probabilities(name, report)) for name in judged_fields(told, found, report.types, self.inferable)}
 
-    def _evidence(self, name: str, best: int, told: Described, numbers: np.ndarray, values: np.ndarray, blocks: np.ndarray, shown: int = 2) -> tuple[Span, ...]:
+    def evidence(self,
+                 told: Described,                       # as for `judge`
+                 found: Mapping[str, Finding],
+                 name: str,                             # the field
+                 label: str,                            # its label
+                 ) -> tuple[Span, ...]:
+        "The sentences without which the label is less likely, the strongest first; none where no sentence alone carries it."
+        report, number = self._read(told, found), FIELDS[name].trained.index(label)
+        where, whole = sentences(told.lower), _log_odds(self._probabilities(name, report)[number])
+        drops = []
+        for sentence in self._candidates(name, number, told, report, where):
+            left = self._read(*without(told, found, where[sentence]))
+            drops.append((whole - _log_odds(self._probabilities(name, left)[number]), sentence))
+        drops.sort(reverse=True)
+        return tuple(_trimmed(told.lower, *where[sentence]) for drop, sentence in drops[:SHOWN] if drop >= max(LEAST_EVIDENCE, drops[0][0] / 3))  # what adds little is no evidence
+
+    def _candidates(self, name: str, label: int, told: Described, report: _Report, where: list[tuple[int, int]]) -> list[int]:
         "The sentences whose features raise the label most above the mean of the others."
-        rows = self._rows[name][numbers]
+        rows = self._rows[name][report.numbers]
         kept = rows >= 0
-        effects = self.descriptions[name].effects(rows[kept], values[kept], blocks)
-        gains = effects[:, best] - np.delete(effects, best, 1).mean(1)
-        where = sentences(told.lower)
+        effects = self.descriptions[name].effects(rows[kept], report.values[kept], report.blocks)
+        gains = effects[:, label] - np.delete(effects, label, 1).mean(1)
         score = np.zeros(len(where))
-        for number, gain in zip(numbers[kept].tolist(), gains.tolist()):
+        for number, gain in zip(report.numbers[kept].tolist(), gains.tolist()):
             feature = self.features[number]
             places = told.terms[feature] if number < len(self.idf) else told.places.get(feature, ())
             for start, _ in places:
                 score[sentence_at(where, start)] += gain / len(places)
-        best_first = [number for number in np.argsort(-score)[:shown].tolist() if score[number] > max(0.0, score.max() / 3)]  # what adds little is no evidence
-        return tuple(_trimmed(told.lower, *where[number]) for number in sorted(best_first))
+        described = np.array([told.lower[start:end] == told.bare[start:end] for start, end in where], bool)  # what holds notation is stated, not described
+        return [sentence for sentence in np.argsort(-score * described)[:CANDIDATES].tolist() if score[sentence] > 0 and described[sentence]]
+
+
+def judged_fields(told: Described,                          # the description
+                  found: Mapping[str, Finding],             # what the grammar found
+                  types: np.ndarray,                        # (types,) probabilities of the cancer types
+                  inferable: Mapping[str, np.ndarray],      # field → (types,) whether it is inferred in a type
+                  ) -> list[str]:
+    "The fields that have an answer in this report: a stated one, or one that the description could tell."
+    if not told.malignant and not any(finding.basis == "stated" for name, finding in found.items() if name in LEARNED_FIELDS):
+        return []
+    long_enough = told.malignant and told.distinct >= LEAST_TERMS
+    return [name for name, of_types in inferable.items() if (name in found and found[name].label is not None) or (long_enough and float(types @ of_types) >= 0.5)]
+
+
+def judgement_of(name: str,                   # the field
+                 probabilities: np.ndarray,   # (labels,)
+                 ) -> Judgement:
+    "The most probable label, and the probability of each."
+    labels = FIELDS[name].trained
+    return Judgement(labels[int(probabilities.argmax())], dict(zip(labels, probabilities.tolist())))
 
 # %% ../../nbs/api/54_models.learned.ipynb #77b1e772
 def expected_t_of_types(told: Described, types: np.ndarray, cancer_types: Sequence[str]) -> int | None:
     "`expected_t` in the report's most probable cancer type; None where no type is probable, or it does not tell."
     return expected_t(cancer_types[int(types.argmax())], told.size_mm, told.invaded) if types.any() else None
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(max(probability, 1e-6) / max(1 - probability, 1e-6))
 
 
 def _trimmed(lower: str, start: int, end: int) -> Span:

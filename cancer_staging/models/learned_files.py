@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..fields import FIELDS
-from .learned import Arbiter, Description, LearnedModel, rules_named
+from .learned import Arbiter, Description, LearnedModel, rules_named, SHOWN_ACCURACY
+from .trees import rules_of_values, Trees
 from ..rules.assembly import GRAMMAR
 
 # %% auto #0
@@ -21,7 +22,8 @@ __all__ = ['WEIGHTS_NAME', 'LEARNED_NAME', 'save_learned', 'load_learned', 'ship
 
 # %% ../../nbs/api/55_models.learned_files.ipynb #a6cc30b1
 WEIGHTS_NAME, LEARNED_NAME = "model.safetensors", "learned.json"
-_FORMAT = 1
+_FORMAT = 2
+_TREES = {"features": np.int32, "thresholds": np.float64, "kept": np.uint8, "leaves": np.float32}
 
 
 def save_learned(model: LearnedModel,      # from `fit_learned`
@@ -32,15 +34,17 @@ def save_learned(model: LearnedModel,      # from `fit_learned`
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {"idf": model.idf.astype(np.float32)}
+    tensors = {"idf": model.idf.astype(np.float32), "topics": model.topics.astype(np.float16)}
     for name, description in (*model.descriptions.items(), ("cancer_type", model.type_model)):
         tensors |= {f"{name}.columns": description.columns.astype(np.int32), f"{name}.weights": description.weights.astype(np.float16),
                     f"{name}.types": description.types.astype(np.float32), f"{name}.bias": description.bias.astype(np.float32)}
     for name, arbiter in model.arbiters.items():
-        tensors |= {f"{name}.arbiter.weights": arbiter.weights.astype(np.float32), f"{name}.arbiter.bias": arbiter.bias.astype(np.float32), f"{name}.decision": model.decisions[name].astype(np.float32),
-                    f"{name}.inferable": model.inferable[name].astype(np.uint8), f"{name}.confidence": model.confidence[name].astype(np.float16), f"{name}.right": model.right[name].astype(np.uint8)}
-    content = {"format": _FORMAT, "fields": {name: list(FIELDS[name].trained) for name in model.arbiters}, "cancer_types": list(model.cancer_types), "temperatures": dict(model.temperatures),
-               "about": dict(model.about), "arbiters": {name: list(arbiter.names) for name, arbiter in model.arbiters.items()}, "features": list(model.features)}
+        tensors |= {f"{name}.arbiter.weights": arbiter.weights.astype(np.float32), f"{name}.arbiter.bias": arbiter.bias.astype(np.float32),
+                    f"{name}.inferable": model.inferable[name].astype(np.uint8), f"{name}.confidence": model.confidence[name].astype(np.float32),
+                    **{f"{name}.{part}": getattr(model, part)[name].astype(np.uint8) for part in ("right", "inferred")},
+                    **{f"{name}.trees.{part}": getattr(model.trees[name], part).astype(kind) for part, kind in _TREES.items()}}
+    content = {"format": _FORMAT, "fields": {name: list(FIELDS[name].trained) for name in model.arbiters}, "cancer_types": list(model.cancer_types), "pools": {name: list(weights) for name, weights in model.pools.items()},
+               "about": dict(model.about), "tree_features": list(model.tree_features), "arbiters": {name: list(arbiter.names) for name, arbiter in model.arbiters.items()}, "features": list(model.features)}
     (folder / WEIGHTS_NAME).write_bytes(save({name: np.ascontiguousarray(values) for name, values in tensors.items()}))
     (folder / LEARNED_NAME).write_text(json.dumps(content, ensure_ascii=False, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
 
@@ -63,13 +67,18 @@ def load_learned(folder: str | Path  # written by `save_learned`
         descriptions = {name: Description(*(tensors[f"{name}.{part}"].astype(np.int64 if part == "columns" else np.float64 if part != "weights" else np.float32)
                                             for part in ("columns", "weights", "types", "bias"))) for name in (*content["fields"], "cancer_type")}
         arbiters = {name: Arbiter(tuple(content["arbiters"][name]), tensors[f"{name}.arbiter.weights"].astype(np.float64), tensors[f"{name}.arbiter.bias"].astype(np.float64)) for name in content["fields"]}
-        if unknown := {rule for arbiter in arbiters.values() for rule in rules_named(arbiter.names)} - GRAMMAR.ids:
-            raise ValueError(f"{folder}: its arbiters weigh {', '.join(sorted(unknown))}, which no rule of the grammar declares: fit the model again with this version")
+        trees = {name: Trees(*(tensors[f"{name}.trees.{part}"] for part in _TREES), len(content["fields"][name])) for name in arbiters}
+        seen = tuple(content["tree_features"])
+        if unknown := ({rule for arbiter in arbiters.values() for rule in rules_named(arbiter.names)} | rules_of_values(seen)) - GRAMMAR.ids:
+            raise ValueError(f"{folder}: it weighs {', '.join(sorted(unknown))}, which no rule of the grammar declares: fit the model again with this version")
         _check_shapes(folder, descriptions, arbiters, len(content["features"]), len(content["cancer_types"]))
+        if len(tensors["topics"]) != len(tensors["idf"]) or any(of_field.features.max(initial=-1) >= len(seen) or len(of_field.leaves) % of_field.labels for of_field in trees.values()):
+            raise ValueError(f"{folder}: {WEIGHTS_NAME} does not belong to {LEARNED_NAME}")
         type_model = descriptions.pop("cancer_type")
-        parts = {part: {name: tensors[f"{name}.{part}"] for name in arbiters} for part in ("decision", "inferable", "confidence", "right")}
-        return LearnedModel(tuple(content["features"]), tensors["idf"].astype(np.float64), tuple(content["cancer_types"]), type_model, descriptions, arbiters, content["temperatures"], parts["decision"],
-                            parts["inferable"].copy(), {name: values.astype(np.float64) for name, values in parts["confidence"].items()}, {name: values.astype(bool) for name, values in parts["right"].items()}, content["about"])
+        kinds = {"inferable": np.uint8, "confidence": np.float64, "right": bool, "inferred": bool}
+        measured = [{name: tensors[f"{name}.{part}"].astype(kind) for name in arbiters} for part, kind in kinds.items()]
+        return LearnedModel(tuple(content["features"]), tensors["idf"].astype(np.float64), tuple(content["cancer_types"]), type_model, tensors["topics"].astype(np.float64), descriptions, arbiters, seen, trees,
+                            {name: tuple(weights) for name, weights in content["pools"].items()}, *measured, content["about"])
     except (OSError, KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError, SafetensorError) as error:
         raise ValueError(f"{folder} holds no learned model: {type(error).__name__} {error}") from error
 
@@ -117,8 +126,9 @@ do not replace the reading of a report by a pathologist or a registrar. It runs 
 1. A grammar reads what the report states: T, N, M and stage notation with its rule and prefix.
 2. All notation is removed; what is left gives words, sizes, node counts and the structures that are invaded or spared.
 3. The cancer type is predicted from the words; a logistic regression for each field, with weights for all cancers and for each type, turns the description into probabilities.
-4. An arbiter for each field, fitted on reports that the models below had not seen, weighs description and findings; neither has priority. Its temperature is fitted on folds.
-5. A field is inferred only for cancer types in which the registry gives it. The sentences that speak most for an inferred label are its evidence.
+4. An arbiter for each field, fitted on reports that the models below had not seen, weighs description and findings. Boosted trees see both too. A pool of arbiter and trees, fitted on folds, gives the probabilities.
+5. A stated label stands. A field is inferred only for cancer types in which the registry gives it; the sentences without which the label is less likely are its evidence. The stage group follows from T, N and M by the AJCC table.
+6. An inferred label is shown only from the confidence at which nine in ten were right on folds: {shown}.
 
 ## Scores on folds
 
@@ -157,5 +167,5 @@ def model_card(model: LearnedModel  # from `fit_learned` or `load_learned`
     return _CARD.format(
         title="The default model of cancer-staging" if of_tcga else "A staging model of cancer-staging", fields=", ".join(FIELDS[name].title for name in model.arbiters), option="" if of_tcga else " --model <this folder>",
         data=data, counts=", ".join(f"{FIELDS[name].title} of {scored[name]['reports']:,}" for name in model.arbiters), types=types, made=about["made"], version=about["version"], seed=about["seed"], folds=about["folds"],
-        scores="\n".join(row(name) for name in model.arbiters), of_tcga=", of the cancer types in TCGA" if of_tcga else "", parameters=model.parameters, features=len(model.features),
+        scores="\n".join(row(name) for name in model.arbiters), shown=", ".join(f"{FIELDS[name].title} {model.threshold(name, SHOWN_ACCURACY, inferred=True):.2f}" for name in model.arbiters), of_tcga=", of the cancer types in TCGA" if of_tcga else "", parameters=model.parameters, features=len(model.features),
         edition="- The registry coded under the 5th to 7th edition of the AJCC manual. Where the 8th edition moved a limit, the answer follows the older one.\n" if of_tcga else "")

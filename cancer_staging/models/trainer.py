@@ -34,7 +34,7 @@ except ImportError as error:
 
 # %% auto #0
 __all__ = ['TrainingError', 'TokenCounter', 'Patience', 'CheckpointEvery', 'first_line', 'last_checkpoint', 'move_complete',
-           'CheckpointTrainer', 'scores', 'negative_log_likelihood', 'StagingTrainer', 'fit_temperature']
+           'CheckpointTrainer', 'scores', 'negative_log_likelihood', 'StagingTrainer', 'fit_temperature', 'answers_of']
 
 # %% ../../nbs/api/51_models.trainer.ipynb #cf6db3a2
 class TrainingError(RuntimeError):
@@ -293,3 +293,14 @@ def fit_temperature(kind: str,             # the loss of the head
         return 1.0
     found = minimize_scalar(lambda exponent: negative_log_likelihood(kind, logits[known], torch.from_numpy(labels[known]), math.exp(exponent)), bounds=(math.log(0.05), math.log(20)), method="bounded")
     return float(math.exp(found.x))
+
+
+def answers_of(kind: str,             # the loss of the head
+               logits: torch.Tensor,  # (reports, n), divided by the temperature
+               labels: np.ndarray,    # (reports,), -1 where missing
+               ) -> dict[str, list]:
+    "`confidence` and `right` of the answers, where the label is known: from them follows how sure an answer must be."
+    known = labels != MISSING
+    probabilities = logits_to_probabilities(kind, logits[known])
+    confidence, answered = probabilities.max(-1)
+    return {"confidence": [round(float(value), 4) for value in confidence], "right": (answered.numpy() == labels[known]).tolist()}

@@ -26,7 +26,7 @@ from .encoding import encode
 from .losses import class_weights
 from .network import StagingModel
 from .recipes import get_recipe, Recipe
-from .trainer import (CheckpointEvery, first_line, fit_temperature, last_checkpoint, move_complete, Patience, scores, StagingTrainer, TokenCounter, TrainingError)
+from .trainer import (answers_of, CheckpointEvery, first_line, fit_temperature, last_checkpoint, move_complete, Patience, scores, StagingTrainer, TokenCounter, TrainingError)
 from ..runs import replace_file
 
 try:
@@ -312,6 +312,7 @@ def _train_one(recipe: Recipe, reports: LabelledReports, out: Path, resume: bool
     logits = trainer.predict_logits()
     temperatures = {name: fit_temperature(kind, logits[name], validate.labels[:, column]) for column, (name, kind) in enumerate(trainer.kinds().items())}
     model.set_temperatures(temperatures)
+    model.config.calibration = {name: answers_of(kind, logits[name] / temperatures[name], validate.labels[:, column]) for column, (name, kind) in enumerate(trainer.kinds().items())}
     run = _summary(trainer, learn, validate, reports.left_out, temperatures, scores(trainer.kinds(), logits, validate.labels), out)
     if trainer.is_world_process_zero():
         _write_results(trainer, run, out)

@@ -12,16 +12,26 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from statistics import NormalDist
 
 from ..fields import FIELDS, get_field
 from .assembly import GRAMMAR
 from .grammar import Finding
 
 # %% auto #0
-__all__ = ['PRIOR_WEIGHT', 'RuleCalibration', 'count_rules']
+__all__ = ['PRIOR_WEIGHT', 'wilson_lower', 'RuleCalibration', 'count_rules']
 
 # %% ../../nbs/api/30_rules.calibration.ipynb #2bd8ddde
 PRIOR_WEIGHT = 10.0  # reports that the field's average is worth
+
+
+def wilson_lower(right: float,         # right answers; a number or an array of them
+                 total: float,         # answers, at least 1
+                 level: float = 0.95,  # one-sided coverage
+                 ) -> float:
+    "The one-sided lower bound of a share (Wilson 1927)."
+    z, share = NormalDist().inv_cdf(level), right / total
+    return (share + z**2 / (2 * total) - z * (share * (1 - share) / total + z**2 / (4 * total**2)) ** 0.5) / (1 + z**2 / total)
 
 
 @dataclass(frozen=True)
@@ -62,11 +72,11 @@ class RuleCalibration:
                   name: str,        # the field
                   target: float,    # share of answers that must be right
                   ) -> float:
-        "The least confidence such that the counted answers of this confidence and more were right as often as `target`; infinite when there is none."
+        "The least confidence such that the counted answers of this confidence and more were right as often as `target`, by Wilson's lower bound: chance must not choose it. Infinite when there is none."
         lowest, right, answered = float("inf"), 0, 0
         for confidence, counts in sorted(((self.confidence(name, rule), counts) for rule, counts in self.counts.get(name, {}).items()), reverse=True):
             right, answered = right + counts[0], answered + counts[1]
-            if answered and right / answered >= target:
+            if answered and wilson_lower(right, answered) >= target:
                 lowest = confidence
         return lowest
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .behavior import BEHAVIOR
-from .grammar import Finding
+from .grammar import Basis, Finding
 from .stage_groups import STAGE_GROUPS
 
 # %% auto #0
@@ -34,8 +34,8 @@ def through_gate(found: Mapping[str, Finding]  # what the grammar found
     kept = {name: finding for name, finding in found.items() if name not in STAGING or finding.basis == "stated" or finding.label == "M1"}
     behavior, group = found.get("behavior"), found.get("stage_group")
     if group is not None and group.label == "0" and "t" in kept:
-        kept["stage_group"] = group  # derived from a stated Tis or Ta
+        kept["stage_group"] = group if group.basis == Basis.STATED else group._replace(basis=Basis.DERIVED)  # from a stated Tis or Ta
     if behavior is not None and behavior.rule == BEHAVIOR.declared("behavior.in_situ") and "t" not in kept and "stage_group" not in kept:
-        kept["t"] = Finding("t", "Tis", "Tis", behavior.evidence, behavior.rule, "inferred")
-        kept["stage_group"] = Finding("stage_group", "0", "0", behavior.evidence, STAGE_GROUPS.declared("stage_group.derived"), "inferred")
+        kept["t"] = Finding("t", "Tis", "Tis", behavior.evidence, behavior.rule, Basis.DERIVED)
+        kept["stage_group"] = Finding("stage_group", "0", "0", behavior.evidence, STAGE_GROUPS.declared("stage_group.derived"), Basis.DERIVED)
     return kept

@@ -38,6 +38,7 @@ class Finding(NamedTuple):
     evidence: tuple[Span, ...]    # where it stands, in order
     rule: str                     # which rule read it; confidence is calibrated per rule
     basis: Basis = Basis.STATED   # or its word
+    others: tuple[tuple[str, Span], ...] = ()   # other labels that the report states of the field with the same right, as stated
 
 # %% ../../nbs/api/15_rules.grammar.ipynb #e627ef38
 @dataclass(frozen=True)

@@ -453,7 +453,7 @@ def read_nodes(document: Document,            # a prepared report
     for side, total in zip(Side, totals):
         if total:
             spans = tuple(Span(count.start, count.end) for count in sorted(total.evidence, key=lambda count: count.start))
-            yield Finding(side.field, str(total.value), str(total.value), spans, f"nodes.{total.kind}", "stated" if len(spans) == 1 else "inferred")
+            yield Finding(side.field, str(total.value), str(total.value), spans, f"nodes.{total.kind}", "stated" if len(spans) == 1 else "derived")
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #bb76f3a4
 NODES = Rule("nodes", ("nodes_examined", "nodes_positive"), NODE_CUES, read_nodes, tuple(f"nodes.{kind}" for kind in sorted({*_EVIDENCE.values(), "label", "sum"})))

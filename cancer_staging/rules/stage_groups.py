@@ -12,6 +12,7 @@ from os.path import commonprefix
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
+from .edition import EDITIONS, read_edition
 from .grammar import Finding, Rule
 from .stage_factors import read_factor, with_ulceration
 from ..text.context import ANY_BOX, NEGATION, TICK
@@ -21,12 +22,12 @@ from ..text.phrases import last_match, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['CATEGORY', 'ROMAN', 'IN_SITU', 'NOT_GROUP_BEFORE', 'NOT_GROUP_AFTER', 'GRADE_BEFORE', 'CATEGORY_WORD', 'LIST_ITEM',
-           'STRONG_WORD', 'NAMED_WORD', 'BOX', 'TICKED', 'GRADE_GROUP', 'GIST_NAME', 'GIST_CODE', 'FIGO_2018',
-           'STAGE_GROUPS', 'StageRow', 'StageTable', 'build_table', 'stage_tables', 'Schema', 'code_ranges', 'schemas',
-           'staging_schema', 'table_categories', 'common_group', 'table_of_prefix', 'fitting_rows',
-           'group_without_nodes', 'group_without_tumour', 'derive_stage_group', 'StatedGroup', 'Label', 'read_label',
-           'read_boxes', 'is_other_stage', 'is_item', 'is_other_token', 'read_stated', 'table_grade', 'table_edition',
-           'WhichTable', 'which_table', 'read_derived', 'read_stage_group_finding']
+           'STRONG_WORD', 'NAMED_WORD', 'BOX', 'TICKED', 'GRADE_GROUP', 'GIST_NAME', 'GIST_CODE', 'ASSUMED_EDITION',
+           'FIGO_2018', 'STAGE_GROUPS', 'StageRow', 'StageTable', 'build_table', 'stage_tables', 'Schema',
+           'code_ranges', 'schemas', 'staging_schema', 'table_categories', 'common_group', 'table_of_prefix',
+           'fitting_rows', 'group_without_nodes', 'group_without_tumour', 'derive_stage_group', 'StatedGroup', 'Label',
+           'read_label', 'read_boxes', 'is_other_stage', 'is_item', 'is_other_token', 'read_stated', 'table_grade',
+           'table_edition', 'WhichTable', 'which_table', 'read_derived', 'read_stage_group_finding']
 
 # %% ../../nbs/api/28_rules.stage_groups.ipynb #9911df5e
 class StageRow(NamedTuple):
@@ -392,23 +393,27 @@ def table_grade(schema: str,              # which table
 
 GIST_NAME = re.compile(r"(?<![-\n])\bGIST\b")  # in capitals: `patholo-gist` isn't one
 GIST_CODE = "8936/3"
+ASSUMED_EDITION = "8"  # where the report names none, and nobody asks for another
 FIGO_2018 = re.compile(r"figo\s?[(,]?\s?(?:20(?:18|19|2[0-9])|staging\s\(?20(?:18|19|2[0-9]))|(?:ajcc|version)\s?(?:version\s)?9\b")
 
 
 def table_edition(document: Document,   # the report
                   schema: str,          # which table
                   t: str | None,        # as stated
+                  edition: str,         # that was asked for, named, or is assumed
                   ) -> str:
-    "The edition whose table applies: 9 for a cervix that is staged by FIGO 2018, which has T1b3 and stage IIIC, else 8."
-    if schema == "cervix" and ("T1b3" in (t or "") or any(FIGO_2018.match(document.lower, start, start + 30) for start in document.hits("figo", "ajcc", "version 9"))):
-        return "9"
-    return "8"
+    "The edition whose table applies: version 9 has one for the cervix only, and a cervix that is staged by FIGO 2018, with T1b3 and stage IIIC, is staged by it; else as given."
+    if edition in ("8", "9") and schema == "cervix":
+        told = edition == "9" or "T1b3" in (t or "") or any(FIGO_2018.match(document.lower, start, start + 30) for start in document.hits("figo", "ajcc", "version 9"))
+        return "9" if told else "8"
+    return "8" if edition == "9" else edition
 
 
 class WhichTable(NamedTuple):
-    "The stage table of a report's tumour, and what else it asks for."
+    "The stage table of a report's tumour, and what it asks for besides N and M."
     schema: str
     edition: str
+    t: str | None        # as the table reads it: with the letter that a melanoma's ulceration gives
     grade: str | None    # in the table's words; None: any
     factor: str | None   # age, p16, PSA, mitoses …; None: any
 
@@ -416,17 +421,25 @@ class WhichTable(NamedTuple):
 def which_table(document: Document,               # the report
                 found: Mapping[str, Finding],     # what the rules found
                 t: str | None,                    # the T as stated; some categories tell the edition
+                edition: str | None = None,       # of the AJCC manual; None: the one that the report names, else 8
                 ) -> WhichTable | None:
-    "The table that applies to the site and histology that were found; None where there is none, or it can't be told."
+    "The table that applies to the site and histology that were found; None where there is none, or it can't be told. Raises ValueError for an edition that there are no tables of."
+    if edition is not None and edition not in EDITIONS:
+        raise ValueError(f"no stage tables of edition {edition!r}: there are {', '.join(EDITIONS)}")
     site, histology = found.get("site"), found.get("histology")
     if site is None:
         return None
     morphology = histology.detail if histology else GIST_CODE if GIST_NAME.search(document.text) else None
-    schema = staging_schema(site.label, site.detail, morphology)
+    edition = edition or read_edition(document) or ASSUMED_EDITION
+    schema = staging_schema(site.label, site.detail, morphology, "8" if edition == "9" else edition) if edition in EDITIONS else None
     if schema is None:
         return None
-    edition = table_edition(document, schema, t)
-    return WhichTable(schema, edition, table_grade(schema, found.get("grade")), read_factor(document, schema, site.detail, edition))
+    edition = table_edition(document, schema, t, edition)
+    if schema not in stage_tables(edition):
+        return None
+    if schema == "melanoma_skin":
+        t = with_ulceration(t, document.lower)
+    return WhichTable(schema, edition, t, table_grade(schema, found.get("grade")), read_factor(document, schema, site.detail, edition))
 
 
 def read_derived(document: Document,               # the report
@@ -438,9 +451,7 @@ def read_derived(document: Document,               # the report
     table = which_table(document, found, t)
     if table is None or not axes:
         return None
-    if table.schema == "melanoma_skin":
-        t = with_ulceration(t, document.lower)
-    group = derive_stage_group(table.schema, t, n, m, table.grade, table.factor, table.edition)
+    group = derive_stage_group(table.schema, table.t, n, m, table.grade, table.factor, table.edition)
     if group is None:
         return None
     evidence = tuple(sorted({span for axis in axes for span in axis.evidence}))
@@ -455,7 +466,9 @@ def read_stage_group_finding(document: Document,             # the report
     candidates = [stated for cue in ("stage", "staging", "figo") for start in document.hits(cue)[:100] if (stated := read_stated(document, cue, start))]
     stated = max(candidates, key=lambda candidate: (candidate.group != "X", candidate.rank, -candidate.span.start), default=None)
     if stated and stated.group != "X":
-        yield Finding("stage_group", ROMAN.match(stated.group)[0], stated.group, (stated.span,), stated.rule)
+        label = ROMAN.match(stated.group)[0]
+        others = tuple((other.group, other.span) for other in candidates if other.rank == stated.rank and other.group != "X" and ROMAN.match(other.group)[0] != label)
+        yield Finding("stage_group", label, stated.group, (stated.span,), stated.rule, others=others)
     elif derived := read_derived(document, found):
         yield derived
     elif stated:

@@ -327,7 +327,8 @@ def _answer(axis: str, choices: list[Category], tier: int) -> Finding:
     same = tuple(Span(category.start, category.end) for category in choices if category.value == best.value)[:3]
     kind = ("clinical", "bare", "pathologic", "amended")[tier] if len(labels) == 1 else "several"
     detail = best.prefix + best.value
-    return Finding(axis, _READERS[axis](detail).label, detail, same, f"tnm.{kind}")
+    others = tuple((category.prefix + category.value, Span(category.start, category.end)) for category in choices if category.value[:2] != best.value[:2])
+    return Finding(axis, _READERS[axis](detail).label, detail, same, f"tnm.{kind}", others=others)
 
 # %% ../../nbs/api/16_rules.tnm.ipynb #c9734797
 _READERS = {"t": read_t, "n": read_n, "m": read_m}
