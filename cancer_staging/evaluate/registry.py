@@ -18,8 +18,8 @@ from .scores import (Answers, classification_scores, ClassificationScores, cohen
 from ..fields import get_field
 
 # %% auto #0
-__all__ = ['SCORE_COLUMNS', 'FieldAnswers', 'align_staged', 'staged_probabilities', 'field_answers', 'stated_values',
-           'score_answers_row', 'score_staged', 'staged_agreement']
+__all__ = ['SCORE_COLUMNS', 'FieldAnswers', 'align_staged', 'staged_probabilities', 'field_answers', 'with_every_answer',
+           'stated_values', 'score_answers_row', 'score_staged', 'staged_agreement']
 
 # %% ../../nbs/api/64_evaluate.registry.ipynb #2329af35
 @dataclass(frozen=True)
@@ -115,6 +115,19 @@ def field_answers(staged: pl.DataFrame,  # a staged table
                         staged_probabilities(rows[f"{field}_probs"], classes) if f"{field}_probs" in rows.columns else None)
 
 # %% ../../nbs/api/64_evaluate.registry.ipynb #b59ad19b
+def with_every_answer(staged: pl.DataFrame,     # a staged table
+                      fields: Sequence[str],    # fields with classes
+                      ) -> pl.DataFrame:
+    "The table with the most probable label where none is shown and there are probabilities."
+    columns = []
+    for name in fields:
+        classes = get_field(name).trained
+        probabilities = staged_probabilities(staged[f"{name}_probs"], classes) if f"{name}_probs" in staged.columns else None
+        answers = every_answer([label if label in classes else None for label in staged[name]], probabilities, classes)
+        columns.append(pl.Series(name, [label or (classes[code] if code < len(classes) else None) for label, code in zip(staged[name], answers)], pl.String))
+    return staged.with_columns(columns)
+
+
 def stated_values(staged: pl.DataFrame,     # a staged table made by the rules
                   fields: Sequence[str],    # the fields
                   ) -> pl.DataFrame:

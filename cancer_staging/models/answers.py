@@ -22,13 +22,14 @@ from ..text.document import Document, Span
 from ..text.language import language
 
 # %% auto #0
-__all__ = ['DISTANT', 'NOTHING_FOUND', 'LEAST_DESCRIBED', 'LocatedValue', 'StagedRow', 'Answering', 'is_of_table',
-           'group_evidence']
+__all__ = ['DISTANT', 'NOTHING_FOUND', 'LEAST_DESCRIBED', 'LEAST_STATED', 'LocatedValue', 'StagedRow', 'at_least', 'Answering',
+           'is_of_table', 'group_evidence']
 
 # %% ../../nbs/api/55_models.answers.ipynb #ccd700fe
 DISTANT = INFERENCE.declared("m.distant")  # a metastasis in a distant organ, diagnosed in this report
 NOTHING_FOUND = ("N0", "M0")   # where the report says that nobody could look, only what was found can speak
 LEAST_DESCRIBED = 0.9          # confidence of a category that the report calls not assessable and yet describes
+LEAST_STATED = 0.55            # probability of a stated label: where the model was surer of another, 32 of 54 were right on folds of train
 
 
 class LocatedValue(NamedTuple):
@@ -53,6 +54,17 @@ class StagedRow(NamedTuple):
     table: WhichTable | None = None     # the stage table that applies
 
 # %% ../../nbs/api/55_models.answers.ipynb #dc665b48
+def at_least(probs: Mapping[str, float],   # of every label
+             label: str,                   # one of them
+             least: float,                 # its probability at least
+             ) -> dict[str, float]:
+    "The probabilities with that label's raised, where it is less, and the others' lowered alike."
+    if probs[label] >= least:
+        return dict(probs)
+    rest = (1 - least) / (1 - probs[label])
+    return {other: least if other == label else value * rest for other, value in probs.items()}
+
+
 class Answering:
     "Weighs what the grammar found against what a model judged."
     def __init__(self, calibration: RuleCalibration  # how often each rule is right
@@ -83,6 +95,8 @@ class Answering:
             told = judgement.label not in NOTHING_FOUND and probs[judgement.label] >= LEAST_DESCRIBED
             return LocatedValue(judgement.label, finding.detail, Basis.INFERRED, probs[judgement.label], probs, ()) if told else LocatedValue(None, finding.detail, finding.basis, None, probs, finding.evidence)
         stands = finding is not None and finding.basis == Basis.STATED and finding.rule != SEVERAL  # a description makes it less sure, not another
+        if stands:
+            probs = at_least(probs, finding.label, LEAST_STATED)
         if stands or (finding is not None and finding.label == judgement.label):
             return LocatedValue(finding.label, finding.detail, finding.basis, probs[finding.label], probs, finding.evidence)
         return LocatedValue(judgement.label, None, Basis.INFERRED, probs[judgement.label], probs, ())  # a detail is what the report states, and it states this label nowhere

@@ -105,4 +105,4 @@ def infer_m(document: Document,             # a prepared report
     if not reached:
         return None
     category = max(distant[organ].several or distant[organ].category if len(reached) > 1 else distant[organ].category for organ in reached)
-    return Finding("m", read_m(category).label, category, tuple(sorted(reached.values())), "m.distant", "inferred")
+    return Finding("m", read_m(category).label, category, tuple(sorted(reached.values())), "m.distant", "derived")

@@ -17,11 +17,11 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['HINT_PLACES', 'CERVICAL', 'UTERINE', 'ENDOMETRIAL', 'SEROUS', 'NOT_SEROUS', 'UROTHELIAL', 'PELVIC_GROUPS',
-           'LEAST_SCORE', 'SURE_SCORE', 'URINARY_GROUPS', 'RENAL', 'TUMOUR_OF', 'SITE_CODE', 'SITE_CODE_LABEL',
-           'INVASIVE_SHARE', 'INVASIVE_TOLD', 'INVASIVE_WORDS', 'votes_of', 'groups_of', 'hints_of', 'Site', 'Votes',
-           'score_sites', 'is_exact', 'choose_place', 'told_places', 'has_type', 'group_by_type', 'urinary_group',
-           'find_site', 'places_by_code', 'site_code_cues', 'find_site_code', 'invasive_first', 'without_echoes',
-           'meaning_at', 'find_histology']
+           'LEAST_SCORE', 'SURE_SCORE', 'HEADED_SCORE', 'URINARY_GROUPS', 'RENAL', 'TUMOUR_OF', 'HEADING',
+           'HEADING_END', 'SITE_CODE', 'SITE_CODE_LABEL', 'INVASIVE_SHARE', 'INVASIVE_TOLD', 'INVASIVE_WORDS',
+           'votes_of', 'groups_of', 'hints_of', 'Site', 'Votes', 'score_sites', 'is_exact', 'choose_place',
+           'told_places', 'has_type', 'group_by_type', 'urinary_group', 'heads_tumour', 'find_site', 'places_by_code',
+           'site_code_cues', 'find_site_code', 'invasive_first', 'without_echoes', 'meaning_at', 'find_histology']
 
 # %% ../../nbs/api/24_rules.site.ipynb #dd10ffcb
 HINT_PLACES = {"C22": Place("C22.0", "Liver", False, 0), "C71": Place("C71.9", "Brain", True, 0), "C61": Place("C61.9", "Prostate", True, 0),
@@ -124,6 +124,7 @@ SEROUS, NOT_SEROUS = ("8441", "846"), ("814", "807", "848")
 UROTHELIAL = ("812", "813")
 PELVIC_GROUPS = ("C48", "C52", "C53", "C54", "C56", "C57")  # where a serous carcinoma may be at home
 LEAST_SCORE, SURE_SCORE = 1.5, 6.0                     # votes below which there is no site, and from which a tumour is named with it
+HEADED_SCORE = 0.9                                     # the same for the only organ of a report, where it heads its tumour
 
 
 def has_type(types: list[TermMention],    # histologic terms
@@ -180,6 +181,22 @@ def urinary_group(group: str,                  # the group with most votes, one 
     return ("C67" if "C67" in heads else heads[0] if heads else group).replace("C64", "C65")
 
 # %% ../../nbs/api/24_rules.site.ipynb #4629148f
+HEADING = re.compile(r"(?:^|\n)[\s\d]{0,6}(?:[a-z][.):]\s{1,3})?$")  # what may stand before an organ at the beginning of a line
+HEADING_END = re.compile(r"[^\n:.;]{0,40}:")
+
+
+def heads_tumour(lower: str,                  # the folded report; '' when it is not at hand
+                 places: list[TermMention],   # organ words
+                 types: list[TermMention],    # histologic terms
+                 ) -> bool:
+    "Whether an organ begins a line, as in `Jejunum, resection: GIST`, and a histologic type stands behind its colon."
+    for place in places:
+        colon = HEADING_END.match(lower, place.end, place.end + 42)
+        if colon and HEADING.search(lower[max(0, place.start - 12):place.start]) and any(0 <= told.start - colon.end() <= 60 for told in types):
+            return True
+    return False
+
+
 def find_site(places: list[TermMention],  # organ words
               types: list[TermMention],   # histologic terms
               lower: str = "",            # the folded report
@@ -188,7 +205,7 @@ def find_site(places: list[TermMention],  # organ words
     votes = score_sites(places, types)
     known = {group: score for group, score in votes.scores.items() if group in votes.places or group in HINT_PLACES}
     group = max(known, key=known.get, default=None)
-    if group is None or known[group] < LEAST_SCORE:
+    if group is None or known[group] < (HEADED_SCORE if len(known) == 1 and heads_tumour(lower, places, types) else LEAST_SCORE):
         return None
     first = group
     group = group_by_type(group, votes.scores, types)

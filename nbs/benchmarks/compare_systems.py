@@ -18,6 +18,7 @@ import polars as pl
 from cancer_staging.corpora.tcga import data_folder, load_corpus
 from cancer_staging.corpora.splits import clear_of
 from cancer_staging.evaluate.leaderboard import compare
+from cancer_staging.evaluate.registry import with_every_answer
 from cancer_staging.evaluate.systems import (EncoderSystem, LanguageModelSystem, modernbert_backbone, PublishedAnswers, RecipeSystem, RulesSystem, TfidfLinear, TfidfRulesBoosting)
 from cancer_staging.evaluate.zero_shot import ZeroShotJson, ZeroShotLikelihood
 
@@ -58,7 +59,7 @@ def run(table: str, name: str) -> None:
     system = PublishedAnswers(data_folder() / "tcga" / "llatmu_predictions.csv") if name == "llatmu" else SYSTEMS[table][name]()
     board = compare([system], train, test, fields, among=load_corpus(), stated=table != "breast", progress=partial(print, file=sys.stderr))
     about = {**board.about, "date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU", "table": table, "train_rows": train.height, "test_rows": test.height,
-             "answers": {name: staged.select("report_id", *(column for field in fields for column in (field, f"{field}_confidence"))).to_dict(as_series=False) for name, staged in board.staged.items()}}
+             "answers": {name: with_every_answer(staged, fields).select("report_id", *(column for field in fields for column in (field, f"{field}_confidence"))).to_dict(as_series=False) for name, staged in board.staged.items()}}
     type(board)(board.scores, board.systems, about).save(RESULTS / f"compare_{table}_{name}.json")
 
 
