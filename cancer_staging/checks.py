@@ -17,12 +17,12 @@ from .rules.grammar import Basis
 from .rules.inference import t_from_size
 from .rules.laterality import labelled_sides
 from .rules.stage_groups import CATEGORY, derive_stage_group, ROMAN
-from .rules.vocabulary import morphology_by_code
+from .rules.vocabulary import morphology_by_code, site_group
 
 # %% auto #0
-__all__ = ['CHECKS', 'FailedCheck', 'RowCheck', 'label', 'shown', 'is_stated', 'site_code', 'behavior_open', 'behavior_staging',
-           'group_tnm', 'nodes_order', 'n_nodes', 't_size', 'side_site', 'histology_site', 'two_statements',
-           'edition_category', 'edition_named', 'other_language', 'failed_checks']
+__all__ = ['TOLD_TWICE', 'CHECKS', 'FailedCheck', 'RowCheck', 'label', 'shown', 'is_stated', 'site_code', 'behavior_open',
+           'behavior_staging', 'group_tnm', 'nodes_order', 'n_nodes', 't_size', 'side_site', 'histology_site',
+           'two_statements', 'edition_category', 'edition_named', 'other_language', 'failed_checks']
 
 # %% ../nbs/api/61_checks.ipynb #f089b989
 class FailedCheck(NamedTuple):
@@ -138,15 +138,18 @@ def histology_site(row: StagedRow) -> str | None:
     code, site = (row.answers["histology"].detail or "") if "histology" in row.answers else "", site_code(row)
     meanings = morphology_by_code().get(code, ())
     homes = {home for meaning in meanings for home in meaning.sites}
-    if not site or not meanings or any(not meaning.sites for meaning in meanings) or site[:3] in homes:
+    if not site or not meanings or any(not meaning.sites for meaning in meanings) or site_group(site) in {site_group(home) for home in homes}:
         return None
     return f"{label(row, 'histology')} ({code}) is not known in {label(row, 'site')} ({site}), only in {', '.join(sorted(homes))}"
+
+
+TOLD_TWICE = ("t", "n", "m", "stage_group", "grade", "er", "pr")
 
 
 def two_statements(row: StagedRow) -> str | None:
     "Whether the report states a field twice, each time otherwise, and with the same right."
     told = []
-    for name in ("t", "n", "m", "stage_group"):
+    for name in TOLD_TWICE:
         if is_stated(row, name) and name in row.found and row.found[name].others:
             value = row.answers[name]
             places = [f"{value.detail} (at {value.evidence[0].start})", *(f"{other} (at {span.start})" for other, span in row.found[name].others[:3])]
@@ -194,7 +197,7 @@ CHECKS = (
     RowCheck("t_size", ("t", "tumor_size_mm"), t_size),
     RowCheck("side_site", ("laterality", "site"), side_site),
     RowCheck("histology_site", ("histology", "site"), histology_site),
-    RowCheck("two_statements", ("t", "n", "m", "stage_group"), two_statements),
+    RowCheck("two_statements", TOLD_TWICE, two_statements),
     RowCheck("edition_category", ("t", "n", "m"), edition_category),
     RowCheck("edition_named", ("t", "n", "m", "stage_group"), edition_named),
     RowCheck("other_language", (), other_language),

@@ -137,7 +137,7 @@ class Stager:
     def _add_evidence(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]], rows: Sequence[dict[str, LocatedValue]]) -> None:
         "Gives inferred answers that are shown the sentences they rest on, and a stage group by the table those of its T, N and M."
         wanted = [(row, name) for row, answers in enumerate(rows) for name, answer in answers.items()
-                  if answer.label is not None and answer.basis == Basis.INFERRED and not answer.evidence and not is_of_table(name, answer)
+                  if answer.label is not None and answer.basis == Basis.INFERRED and not answer.evidence and not is_of_table(name, answer) and answer.label != "M0"  # that nothing was found stands in no sentence
                   and (self._is_shown(name, answer) or ("stage_group" in answers and name in "tnm" and self._is_shown("stage_group", answers["stage_group"])))]
         shown = self.judge.evidence(texts, found, [(row, name, rows[row][name].label) for row, name in wanted]) if wanted else []
         for (row, name), evidence in zip(wanted, shown, strict=True):

@@ -42,7 +42,7 @@ LEAST_TERMS = 40         # different terms, some fifteen words: a shorter text d
 LEAST_LABELLED = 50      # labelled reports of a field: fewer can't be stacked on folds
 LEAST_TYPE_REPORTS = 5   # labelled reports of a cancer type, for a field to be inferred in it
 SHOWN, CANDIDATES = 2, 4  # sentences that are evidence at most; those that are left out to find them
-LEAST_EVIDENCE = 0.1     # by how much the label's log odds fall without its evidence
+LEAST_EVIDENCE = 0.2     # by how much the label's log odds fall without its evidence
 SHOWN_ACCURACY = 0.9     # an inferred label is shown from the confidence at which so many were right
 
 # %% ../../nbs/api/54_models.learned.ipynb #94bd9571

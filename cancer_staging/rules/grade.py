@@ -469,7 +469,8 @@ def read_grade_of(document: Document,                          # a prepared repo
     if best.weight < (HISTORY_LIMIT + UNASSESSED_WEIGHT if value.grade else HISTORY_LIMIT):
         return
     grade = min(value.grade, 3) if organ.urothelial else value.grade  # of two tiers grade 4 of 4 is the high one
-    yield Finding("grade", f"G{grade}" if grade != NOT_ASSESSED_GRADE else None, value.detail, best.spans, best.evidence.rule if best.weight >= HISTORY_LIMIT else "grade.history")
+    others = tuple((other.value.detail, other.spans[0]) for other in candidates if other.weight == best.weight and other.value.grade not in (value.grade, NOT_ASSESSED_GRADE))
+    yield Finding("grade", f"G{grade}" if grade != NOT_ASSESSED_GRADE else None, value.detail, best.spans, best.evidence.rule if best.weight >= HISTORY_LIMIT else "grade.history", others=others)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #f5b1181c
 GRADE = Rule("grade", ("grade",),

@@ -352,7 +352,8 @@ def read_receptors(document: Document,                          # a prepared rep
     for marker in ("er", "pr", "ki67"):
         best = best_result(of_marker[marker])
         if best:
-            yield Finding(marker, best.label, best.detail, best.spans, rule_id(best))
+            others = tuple((other.label, other.spans[0]) for other in of_marker[marker] if marker != "ki67" and other.rank == best.rank and other.label not in (None, best.label))
+            yield Finding(marker, best.label, best.detail, best.spans, rule_id(best), others=others)
     her2 = _with_category(decide_her2(lower, of_marker["her2"]), _her2_category(document, groups))
     if her2:
         yield her2
