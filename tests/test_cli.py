@@ -54,6 +54,8 @@ def test_failed_rows_give_exit_code_1_and_are_in_the_output(report, tmp_path):
     (["stage", "{folder}/table.csv", "--text-column", "body"], "body"),
     (["stage", "{folder}/void"], "void"),
     (["stage", "{report}", "--workers", "0"], "workers"),
+    (["stage", "{report}", "--edition", "5"], "edition"),
+    (["stage", "{report}", "--min-confidence", "2"], "min-confidence"),
     (["show", "missing.parquet"], "missing.parquet"),
     (["show", "{folder}/table.csv"], "no staged table"),
     (["show", "{folder}/damaged.parquet"], "damaged"),
@@ -109,6 +111,12 @@ def test_thresholds_leave_out_labels(report, tmp_path):
     assert rows["0"]["t"] and rows["0.999"]["t"] is None and rows["0.999"]["t_confidence"] == rows["0"]["t_confidence"]
     code, _, err = run("stage", report, "--target-accuracy", "2")
     assert code == 2 and "target-accuracy" in err
+
+
+def test_the_edition_is_asked_for_and_written_down(tmp_path):
+    (tmp_path / "lung.txt").write_text("Lung, left upper lobe: adenocarcinoma, 4.5 cm. pT2a pN1 pM0")
+    rows = [json.loads(run("stage", tmp_path / "lung.txt", "--quiet", *more)[1]) for more in ((), ("--edition", "7"))]
+    assert [(row["stage_group_detail"], row["ajcc_edition"], row["ajcc_edition_basis"]) for row in rows] == [("IIB", "8", "assumed"), ("IIA", "7", "assumed")]  # T2a N1 by the manuals
 
 
 @pytest.mark.slow

@@ -11,8 +11,8 @@ def read(text, name):
 
 
 @pytest.mark.parametrize("text, expected", [
-    ("LEFT BREAST, LUMPECTOMY: Invasive ductal carcinoma. Tumor size: 1.8 cm.", ("T1", "T1c", "inferred")),
-    ("LEFT BREAST, MASTECTOMY: Invasive lobular carcinoma. Tumor size: 5.5 cm.", ("T3", "T3", "inferred")),
+    ("LEFT BREAST, LUMPECTOMY: Invasive ductal carcinoma. Tumor size: 1.8 cm.", ("T1", "T1c", "derived")),
+    ("LEFT BREAST, MASTECTOMY: Invasive lobular carcinoma. Tumor size: 5.5 cm.", ("T3", "T3", "derived")),
     ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 5.5 cm. Carcinoma invades the dermis of the skin.", None),
     ("LEFT BREAST, LUMPECTOMY: Invasive ductal carcinoma. Tumor size: 8 mm. pT1 pN0.", ("T1", "pT1b", "stated")),
     ("LEFT BREAST, LUMPECTOMY: Invasive ductal carcinoma. Tumor size: 8 mm. pT2 pN0.", ("T2", "pT2", "stated")),
@@ -37,10 +37,10 @@ def read(text, name):
     ("STOMACH, GASTRECTOMY: Adenocarcinoma, pT4. The tumor penetrates the serosa.", ("T4", "pT4a", "stated")),
     ("STOMACH, GASTRECTOMY: Intramucosal adenocarcinoma invading the lamina propria, pT1.", ("T1", "pT1a", "stated")),
     ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. The chest wall is invaded.", None),
-    ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. Skin: not involved.", ("T2", "T2", "inferred")),
+    ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. Skin: not involved.", ("T2", "T2", "derived")),
     ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. Dermal invasion is present.", None),
     ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. Invasion of the overlying skin with ulceration.", None),
-    ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. No dermal invasion.", ("T2", "T2", "inferred")),
+    ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Tumor size: 2.2 cm. No dermal invasion.", ("T2", "T2", "derived")),
     ("CECUM, RIGHT HEMICOLECTOMY: Adenocarcinoma extending into pericecal fat.", ("T3", "T3", "inferred")),
     ("CECUM, RIGHT HEMICOLECTOMY: Adenocarcinoma infiltrating the peri-caecal adipose tissue.", ("T3", "T3", "inferred")),
     ("SIGMOID COLON, RESECTION: Adenocarcinoma penetrates the visceral. peritoneum.", ("T4", "T4a", "inferred")),
@@ -59,8 +59,8 @@ def test_t(text, expected):
 
 
 @pytest.mark.parametrize("text, expected", [
-    ("SIGMOID COLON: Adenocarcinoma. Lymph nodes: 0/14.", ("N0", "N0", "inferred")),
-    ("SIGMOID COLON: Adenocarcinoma. Metastatic carcinoma in 2 of 14 lymph nodes (2/14).", ("N1", "N1b", "inferred")),
+    ("SIGMOID COLON: Adenocarcinoma. Lymph nodes: 0/14.", ("N0", "N0", "derived")),
+    ("SIGMOID COLON: Adenocarcinoma. Metastatic carcinoma in 2 of 14 lymph nodes (2/14).", ("N1", "N1b", "derived")),
     ("SIGMOID COLON: Adenocarcinoma, pT3 pN2. Metastatic carcinoma in 8 of 14 lymph nodes (8/14).", ("N2", "pN2b", "stated")),
     ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma. Metastatic carcinoma in 5 of 14 axillary lymph nodes (5/14).", None),
     ("LEFT BREAST, MASTECTOMY: Invasive ductal carcinoma, pN2. Metastatic carcinoma in 5 of 14 axillary lymph nodes (5/14).", ("N2", "pN2a", "stated")),
@@ -72,16 +72,16 @@ def test_n(text, expected):
 
 
 @pytest.mark.parametrize("text, expected", [   # AJCC 8: chapters 20, 36, 48, 55, 58
-    ("A. Sigmoid colon, resection: adenocarcinoma. B. Liver, segment 4, wedge: metastatic adenocarcinoma.", ("M1", "M1a", "inferred")),
-    ("1. RIGHT COLON, HEMICOLECTOMY:\n- ADENOCARCINOMA\n2. LIVER, BIOPSY:\n- METASTATIC ADENOCARCINOMA", ("M1", "M1a", "inferred")),
-    ("Rectum: adenocarcinoma. Lung, right lower lobe, wedge: metastatic adenocarcinoma. Liver: metastatic adenocarcinoma.", ("M1", "M1b", "inferred")),
-    ("Colon: adenocarcinoma, pT3 pN1. Peritoneal implants: metastatic adenocarcinoma.", ("M1", "M1c", "inferred")),
-    ("Cecum: mucinous adenocarcinoma. Omentum, excision: positive for metastatic mucinous adenocarcinoma.", ("M1", "M1c", "inferred")),
-    ("Left breast, mastectomy: invasive ductal carcinoma. Bone, T12, biopsy: metastatic carcinoma, consistent with breast primary.", ("M1", "M1", "inferred")),
-    ("Liver, core biopsy: metastatic adenocarcinoma, consistent with colorectal primary.", ("M1", "M1a", "inferred")),
-    ("Left ovary: high grade serous carcinoma. Umbilical skin nodule: metastatic serous carcinoma.", ("M1", "M1b", "inferred")),
-    ("Prostate, biopsy: adenocarcinoma, Gleason 4+5. Bone, iliac, biopsy: metastatic prostatic adenocarcinoma.", ("M1", "M1b", "inferred")),
-    ("Right kidney: clear cell renal cell carcinoma. Lung, wedge: metastatic renal cell carcinoma.", ("M1", "M1", "inferred")),
+    ("A. Sigmoid colon, resection: adenocarcinoma. B. Liver, segment 4, wedge: metastatic adenocarcinoma.", ("M1", "M1a", "derived")),
+    ("1. RIGHT COLON, HEMICOLECTOMY:\n- ADENOCARCINOMA\n2. LIVER, BIOPSY:\n- METASTATIC ADENOCARCINOMA", ("M1", "M1a", "derived")),
+    ("Rectum: adenocarcinoma. Lung, right lower lobe, wedge: metastatic adenocarcinoma. Liver: metastatic adenocarcinoma.", ("M1", "M1b", "derived")),
+    ("Colon: adenocarcinoma, pT3 pN1. Peritoneal implants: metastatic adenocarcinoma.", ("M1", "M1c", "derived")),
+    ("Cecum: mucinous adenocarcinoma. Omentum, excision: positive for metastatic mucinous adenocarcinoma.", ("M1", "M1c", "derived")),
+    ("Left breast, mastectomy: invasive ductal carcinoma. Bone, T12, biopsy: metastatic carcinoma, consistent with breast primary.", ("M1", "M1", "derived")),
+    ("Liver, core biopsy: metastatic adenocarcinoma, consistent with colorectal primary.", ("M1", "M1a", "derived")),
+    ("Left ovary: high grade serous carcinoma. Umbilical skin nodule: metastatic serous carcinoma.", ("M1", "M1b", "derived")),
+    ("Prostate, biopsy: adenocarcinoma, Gleason 4+5. Bone, iliac, biopsy: metastatic prostatic adenocarcinoma.", ("M1", "M1b", "derived")),
+    ("Right kidney: clear cell renal cell carcinoma. Lung, wedge: metastatic renal cell carcinoma.", ("M1", "M1", "derived")),
     ("Left ovary: high grade serous carcinoma. Omentum: metastatic serous carcinoma.", None),                       # T3, not M1
     ("Left ovary: high grade serous carcinoma. Liver surface, biopsy: metastatic serous carcinoma.", None),          # T3 too
     ("Sigmoid colon: adenocarcinoma. Liver, biopsy: suspicious for metastatic adenocarcinoma.", None),

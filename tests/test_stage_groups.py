@@ -72,7 +72,7 @@ def found_of(text, site, code, histology, **axes):
 def test_derived_has_the_evidence_of_its_parts():
     text = "Lung, pT2a pN1 M0"
     found = found_of(text, "Lung", "C34.1", "8140/3", t="pT2a", n="pN1", m="M0")
-    assert (found.label, found.detail, found.basis, found.rule) == ("II", "IIB", "inferred", "stage_group.derived")
+    assert (found.label, found.detail, found.basis, found.rule) == ("II", "IIB", "derived", "stage_group.derived")
     assert [text[start:end] for start, end in found.evidence] == ["pT2a", "pN1", "M0"]
 
 
@@ -111,7 +111,7 @@ def test_stated_wins_over_derived():
 
 def test_stage_x_gives_way_to_derived():
     found = found_of("Kidney, pT1a pN0. Stage X, insufficient data", "Kidney", "C64.9", "8310/3", t="pT1a", n="pN0")
-    assert (found.detail, found.basis) == ("I", "inferred")
+    assert (found.detail, found.basis) == ("I", "derived")
 
 
 @pytest.mark.parametrize("schema, t, n, m, group", [   # one line of each chapter, AJCC Cancer Staging Manual, 8th edition

@@ -387,3 +387,18 @@ def test_a_row_without_staging_has_no_edition(tmp_path):
     (tmp_path / "b.txt").write_text(LUNG)
     stage_files(tmp_path, tmp_path / "staged.parquet", edition="7")
     assert pl.read_parquet(tmp_path / "staged.parquet").select("ajcc_edition", "ajcc_edition_basis").rows() == [(None, None), ("7", "assumed")]
+
+
+# Other languages
+
+GERMAN = ("Kolon, Sigmaresektat: Der Tumor ist ein mäßig differenziertes Adenokarzinom mit einem Durchmesser von 42 mm. Der Tumor infiltriert durch die Muscularis propria in das Fettgewebe und ist von dem oralen "
+          "Resektionsrand 5 cm entfernt. Die Lymphknoten sind nicht befallen. {}")
+
+
+@pytest.mark.parametrize("model", ["default", "rules"])
+def test_a_report_in_another_language_keeps_its_notation_and_says_so(model):
+    stager = Stager.from_pretrained(model, min_confidence=0)
+    plain, coded = stager.stage(GERMAN.format("")), stager.stage(GERMAN.format("pT3 pN0 (0/14)"))
+    assert all("other_language" in {failed.check for failed in report.checks} for report in (plain, coded))
+    assert not any(name in plain and plain[name].label for name in ("t", "m", "stage_group"))
+    assert (coded["t"].label, coded["n"].label, coded["t"].basis) == ("T3", "N0", "stated") and "m" not in coded

@@ -139,7 +139,7 @@ def _group(table: WhichTable, answers: Mapping[str, LocatedValue]) -> LocatedVal
     group = joint_group(table, *beliefs.values()) if axes else None
     if group is None:
         return None
-    basis = Basis.DERIVED if all(answer.basis == Basis.STATED or (name == "m" and answer.label == "M0") for name, answer in zip(names, axes)) else Basis.INFERRED  # cM0 where nobody says otherwise
+    basis = Basis.DERIVED if all(answer.basis != Basis.INFERRED or (name == "m" and answer.label == "M0") for name, answer in zip(names, axes)) else Basis.INFERRED  # cM0 where nobody says otherwise
     probs = {label: group.probabilities.get(label, 0.0) for label in FIELDS["stage_group"].labels}
     return LocatedValue(group.label, group.group, basis, probs[group.label], probs, ())
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..fields import read_n, read_t
 from ..reading.tables import packaged_table
 from .distant import infer_m
-from .grammar import Finding, Rule
+from .grammar import Basis, Finding, Rule
 from .size import SIZE
 from .tnm import TNM
 from ..text.context import NEGATION, SENTENCE_END
@@ -81,7 +81,7 @@ def infer_n(document: Document,             # a prepared report
         return with_letter(found["n"], count.category, positive.evidence)
     if count.letter_only or (count is NONE_POSITIVE and speaks_of_other_metastasis(document, positive.evidence)):
         return None
-    return Finding("n", read_n(count.category).label, count.category, positive.evidence, "n.none_positive" if count is NONE_POSITIVE else "n.count", "inferred")
+    return Finding("n", read_n(count.category).label, count.category, positive.evidence, "n.none_positive" if count is NONE_POSITIVE else "n.count", Basis.DERIVED)
 
 
 def organ_of(found: Mapping[str, Finding]  # what the rules before found
@@ -322,7 +322,7 @@ def infer_t(document: Document,             # a prepared report
         return None
     if stated is not None:
         return with_letter(stated, told.category, told.evidence)
-    return Finding("t", read_t(told.category).label, told.category, told.evidence, told.rule, "inferred")
+    return Finding("t", read_t(told.category).label, told.category, told.evidence, told.rule, Basis.INFERRED if told.rule == "t.depth" else Basis.DERIVED)
 
 
 def reaches_skin(document: Document  # a prepared report

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..reading.tables import packaged_table
 from .edition import EDITIONS, read_edition
-from .grammar import Finding, Rule
+from .grammar import Basis, Finding, Rule
 from .stage_factors import read_factor, with_ulceration
 from ..text.context import ANY_BOX, NEGATION, TICK
 from ..text.document import Document, Span
@@ -456,7 +456,7 @@ def read_derived(document: Document,               # the report
         return None
     evidence = tuple(sorted({span for axis in axes for span in axis.evidence}))
     rule = "stage_group.derived" if "n" in found and found["n"].label else "stage_group.derived_nx"
-    return Finding("stage_group", ROMAN.match(group)[0], group, evidence, rule, "inferred")
+    return Finding("stage_group", ROMAN.match(group)[0], group, evidence, rule, Basis.INFERRED if any(axis.basis == Basis.INFERRED for axis in axes) else Basis.DERIVED)
 
 
 def read_stage_group_finding(document: Document,             # the report
