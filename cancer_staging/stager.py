@@ -131,8 +131,7 @@ class Stager:
         "The answer with no more than what is sure enough: what was stated stays in the detail, of what was inferred only the probabilities."
         if answer.label is None or self._is_shown(name, answer):
             return answer
-        stated = answer.basis != Basis.INFERRED or (answer.detail or "").endswith("X")
-        return answer._replace(label=None) if stated else answer._replace(label=None, detail=None, evidence=())
+        return answer._replace(label=None) if answer.basis != Basis.INFERRED else answer._replace(label=None, detail=None, evidence=())
 
     def _add_evidence(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]], rows: Sequence[dict[str, LocatedValue]]) -> None:
         "Gives inferred answers that are shown the sentences they rest on, and a stage group by the table those of its T, N and M."
@@ -141,11 +140,12 @@ class Stager:
                   and (self._is_shown(name, answer) or ("stage_group" in answers and name in "tnm" and self._is_shown("stage_group", answers["stage_group"])))]
         shown = self.judge.evidence(texts, found, [(row, name, rows[row][name].label) for row, name in wanted]) if wanted else []
         for (row, name), evidence in zip(wanted, shown, strict=True):
-            answer = rows[row][name]
-            if not evidence and (answer.detail or "").endswith("X"):  # nothing tells what the report says nobody could look at
-                evidence, answer = found[row][name].evidence, answer._replace(label=None, basis=Basis.STATED, confidence=None)
-            rows[row][name] = answer._replace(evidence=evidence)
-        for answers in rows:
+            rows[row][name] = rows[row][name]._replace(evidence=evidence)
+        for answers, findings in zip(rows, found):
+            for name in [name for name, answer in answers.items() if answer.basis == Basis.INFERRED and (answer.detail or "").endswith("X") and not (answer.evidence and self._is_shown(name, answer))]:
+                answers[name] = answers[name]._replace(label=None, basis=Basis.STATED, confidence=None, evidence=findings[name].evidence)  # nothing tells what the report says nobody could look at
+                if "stage_group" in answers and is_of_table("stage_group", answers["stage_group"]):
+                    answers["stage_group"] = answers["stage_group"]._replace(label=None, detail=None, basis=Basis.INFERRED)  # it counted on that
             if "stage_group" in answers and is_of_table("stage_group", answers["stage_group"]):
                 answers["stage_group"] = answers["stage_group"]._replace(evidence=group_evidence(answers))
 

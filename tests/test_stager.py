@@ -11,7 +11,9 @@ from cancer_staging.fields import FIELDS, staged_columns
 from cancer_staging.reading.reports import Report
 from cancer_staging.runs import check_output, InputError, Interrupted, Journal
 from cancer_staging.staged import staged_schema, Summary
+from cancer_staging.models.learned import Judgement
 from cancer_staging.stager import BATCH, stage_files, stage_reports, Stager, Thresholds
+from cancer_staging.text.document import Span
 
 TEXT = "LEFT BREAST, MASTECTOMY. Invasive ductal carcinoma. pT2 pN1a (2/14) pMX."
 
@@ -362,6 +364,22 @@ def test_the_summary_counts_what_is_not_shown(tmp_path):
 def test_what_cannot_be_assessed_keeps_its_probabilities():
     value = Stager.from_pretrained().stage(COLON.replace("Metastasis in 2 of 14 lymph nodes.", "") + " Pathologic stage: pT3 pNX.")["n"]
     assert (value.label, value.detail, value.confidence) == (None, "pNX", None) and sum(value.probs.values()) == pytest.approx(1)
+
+
+def test_a_category_that_is_taken_back_takes_its_group_with_it(monkeypatch):
+    "A model that is sure of N2 beside pNX, and no sentence that tells it: N stays as printed, and no group counts on N2."
+    stager = Stager.from_pretrained(min_confidence=0)
+    sure = Judgement("N2", {"N0": 0.01, "N1": 0.01, "N2": 0.97, "N3": 0.01})
+    judge = type(stager.judge).judge
+    monkeypatch.setattr(type(stager.judge), "judge", lambda self, texts, found: [judged | {"n": sure} for judged in judge(self, texts, found)])
+    told = {}
+    for evidence in ((), (Span(0, 5),)):
+        monkeypatch.setattr(type(stager.judge), "evidence", lambda self, texts, found, wanted, evidence=evidence: [evidence for _ in wanted])
+        told[evidence] = stager.stage("Colon, sigmoid, resection: adenocarcinoma. Pathologic stage: pT3 pNX pM0")
+    without, with_it = told.values()
+    assert (without["n"].label, without["n"].detail, without["n"].basis, without["n"].evidence[0].text) == (None, "pNX", "stated", "pNX")
+    assert without["stage_group"].label is None and without["stage_group"].detail is None
+    assert (with_it["n"].label, with_it["n"].basis, with_it["stage_group"].label) == ("N2", "inferred", "III")
 
 
 LUNG = "Lung, left upper lobe, lobectomy: adenocarcinoma, 4.5 cm. pT2a pN1 pM0"

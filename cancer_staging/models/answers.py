@@ -146,7 +146,7 @@ def _group(table: WhichTable, answers: Mapping[str, LocatedValue]) -> LocatedVal
 
 def is_of_table(name: str, answer: LocatedValue) -> bool:
     "Whether the answer is a stage group that a table gave: only a table says more than the label of what isn't stated."
-    return name == "stage_group" and answer.basis != Basis.STATED and answer.detail is not None
+    return name == "stage_group" and answer.basis != Basis.STATED and answer.detail not in (None, "X")
 
 
 def group_evidence(answers: Mapping[str, LocatedValue]  # of a row whose stage group is the table's
