@@ -449,7 +449,7 @@ class GradedOrgan(NamedTuple):
         "What the report is of, by its cues."
         hits = document.hits
         kidney = len(hits(*KIDNEY_CUES)) > 2 and len(hits("breast")) < 3
-        return cls(kidney, len(hits("prostat")) > 1 and len(hits("urothel")) < 2 and not hits(*NOT_PROSTATE_CUES), len(hits(*GLIOMA_CUES)) > 1, len(hits(*UROTHELIAL_CUES)) > 1 and not kidney)
+        return cls(kidney, (len(hits("prostat")) > 1 or bool(hits("prostat") and hits("gleason") and not kidney)) and len(hits("urothel")) < 2 and not hits(*NOT_PROSTATE_CUES), len(hits(*GLIOMA_CUES)) > 1, len(hits(*UROTHELIAL_CUES)) > 1 and not kidney)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #a57b32f4
 def read_grade_of(document: Document,                          # a prepared report

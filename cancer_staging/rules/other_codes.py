@@ -73,6 +73,7 @@ BLOCK_HOLDS = PatternTable(
     Pattern("range", r"\s?(?:-|to|through|thru|and|&|,)\s?[tnm]\s?[0-9]", ("-t4", " to t4", " and n2"), (" to liver",)),
     Pattern("tissue", r"(?&lead)(?:tumou?r|mass|lesion|margins?|mesent|muscle|mucosa|skin|fat|serosa|vessel|vascular|ureter|bowel|nipple)", (": tumor", " mesenteric margin", " - margin"), (" metastasis",)),
     Pattern("tissue", r"(?&lead)(?:lymph\s)?(?:nodes?|lns?)\b", (" one node bisected", ": five lymph nodes", " (nodes, 4)"), (" (2/10 lymph nodes)",)),
+    Pattern("tissue", r"[\s:=(-]{1,4}(?:[a-z-]{3,14}\s){1,2}(?:margins?|nodes?|pleura|mucosa|muscle|capsule|fat|wall)\b", (" - bronchial margin", ": hilar node", " = gastric wall"), (" in liver", ", pleura"), "in a key of blocks"),
     Pattern("place", r"(?&lead)(?:proximal|distal|medial|lateral|superior|inferior|anterior|posterior|deep|radial|surgical|normal|uninvolved|representative|ink)", (" = proximal margin",), (" m0",)),
     Pattern("cut", r"(?&lead)(?:bisect|trisect|quadrisect|perpendicular|en\sface|section)", (", bisected",), (",",)),
     frame=r"(?:(?&range)|(?&tissue)|(?&place)|(?&cut))", anchored=True, named=False,
@@ -110,10 +111,11 @@ SUPERSEDED_AFTER = PatternTable(
     Pattern("arrow", r"\u2192", (" \u2192",), ()),
     Pattern("wrong", r"(?:is|was|were|are)\s(?:an?\s)?(?:incorrect|wrong|erroneous|mistake|typo|error|withdrawn|retracted)", (" is incorrect", " was an error"), (" is correct",)),
     Pattern("wrong", r"(?:(?:was|were|is)\s)?(?:\w{2,10}\s)?in\serror", (" was entered in error", " in error"), (" in situ",)),
+    Pattern("void", r"(?:is|was|are)\s(?:not|n't)\s(?:applicable|used|assigned|given|valid)|does\snot\sapply", (" is not applicable", " does not apply"), (" is not seen",)),
     Pattern("first", r"(?:of|in)\s(?:the\s)?(?:first|original|previous|earlier|initial|preliminary)\s(?:report|version|diagnosis)", (" of the first report", " in the original report"), (" in the first node",)),
     Pattern("first", r"(?:given|stated|reported|issued|listed)\s(?:previously|earlier|originally|initially|before)", (" given previously", " stated originally"), (" given here",)),
     Pattern("first", r"as\s(?:previously|originally|initially|first)\s(?:reported|stated|given|staged)", (" as previously reported",), (" as reported",)),
-    frame=r"[\s,:;)\"']{0,4}(?:(?&changed)|(?&should)|(?&arrow)|(?&wrong)|(?&first))", anchored=True, named=False)
+    frame=r"[\s,:;)\"']{0,4}(?:(?&changed)|(?&should)|(?&arrow)|(?&wrong)|(?&void)|(?&first))", anchored=True, named=False)
 
 
 def is_superseded(lower: str,   # a folded report

@@ -214,6 +214,7 @@ def labelled_sizes(document: Document,   # a prepared report
 # %% ../../nbs/api/20_rules.size.ipynb #96fc6f73
 _BEFORE, _BEHIND = 100, 45  # characters that are looked at on each side of a measure
 _CLAUSE_STOPS = (";", "\n\n", ". - ", "). ")
+_SPECIMEN_NEXT = re.compile(r"\.\s{1,3}(?:The\s)?(?i:specimen)\b")  # a new sentence, on what was taken out
 _NEW_SENTENCE = re.compile(r"\.\s{1,3}[A-Z][a-z]")
 _NO = re.compile(r"\bno\b")
 _NO_SUCH = re.compile(r"\bno\s(?:\w{3,12}\s)?$")
@@ -263,7 +264,7 @@ def tumor_at(document: Document,  # a prepared report
     "Where the words stand that give the measure to a tumour; None when it is of something else."
     lower = document.lower
     after = lower[size.end():size.end() + _BEHIND]
-    if AWAY.match(after):
+    if AWAY.match(after) and not _SPECIMEN_NEXT.match(document.text, size.end()):
         return None
     before = _clause_before(lower, size.start())
     first = _tumor_before(before)
