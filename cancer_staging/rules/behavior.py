@@ -16,9 +16,10 @@ from ..text.document import Document, Span
 from ..text.phrases import end_of_last, last_match
 
 # %% auto #0
-__all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'CAPITALS',
-           'MOST_GROWTHS', 'LABELS', 'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before', 'is_denied',
-           'what_is_said', 'word_start', 'find_growths', 'is_primary', 'decide', 'read_behavior', 'is_reportable']
+__all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'QUESTION_MARK', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES',
+           'CAPITALS', 'MOST_GROWTHS', 'LABELS', 'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before',
+           'is_denied', 'what_is_said', 'word_start', 'find_growths', 'is_primary', 'decide', 'read_behavior',
+           'is_reportable']
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #86b4d887
 class Said(str, Enum):
@@ -65,6 +66,9 @@ def is_denied(before: str,  # what stands before the word in its sentence
     return denial is not None and not ENDS_DENIAL.search(before[denial.end():])
 
 
+QUESTION_MARK = re.compile(r"\s?\?")  # `adenocarcinoma?`
+
+
 def what_is_said(document: Document,  # a prepared report
                  start: int,          # where the word stands
                  end: int,
@@ -77,7 +81,7 @@ def what_is_said(document: Document,  # a prepared report
         return Said.DENIED
     if PAST.search(before) or document.section(start) == "history":
         return Said.PAST
-    return Said.ASKED if ASKED.search(before) else Said.ASSERTED
+    return Said.ASKED if ASKED.search(before) or QUESTION_MARK.match(lower, end, end + 3) else Said.ASSERTED
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #e85d918a
 CUES = ("carcino", "idc", "ilc", "rcc", "hcc", "sclc", "pdac", "karzinom", "sarcoma", "melanoma", "lymphoma", "mesotheli", "leukemia", "leukaemia", "myeloma", "plasmacytoma", "hodgkin", "mycosis f", "carclno", "carc1no", "gleason", "positive for", "glioma", "gliosarc", "cytoma", "astrocitoma", "oligodend", "ependymoma",

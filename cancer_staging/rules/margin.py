@@ -18,10 +18,10 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU_WORD', 'IN_SITU_NAME', 'INVASIVE', 'DIRECT', 'VERB_BEFORE',
-           'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'SOME', 'PAST', 'EXCEPTION', 'RECTUM_CUES',
-           'MARGIN_NAMES', 'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ', 'read_edge',
-           'read_edges', 'within_one_millimetre', 'in_rectum', 'names_of', 'MarginStatus', 'resolve_edges',
+__all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU_WORD', 'IN_SITU_NAME', 'INVASIVE', 'DENIED_INVASIVE', 'DIRECT',
+           'VERB_BEFORE', 'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'SOME', 'PAST', 'EXCEPTION',
+           'RECTUM_CUES', 'MARGIN_NAMES', 'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ',
+           'read_edge', 'read_edges', 'within_one_millimetre', 'in_rectum', 'names_of', 'MarginStatus', 'resolve_edges',
            'unnamed_edges', 'read_margin']
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e02
@@ -77,10 +77,17 @@ INVASIVE = PatternTable(
 INVASIVE
 
 # %% ../../nbs/api/22_rules.margin.ipynb #c2be6def
-def is_in_situ(words: str  # what is said of a margin, folded
+DENIED_INVASIVE = re.compile(r"\b(?:negative\sfor|free\sof|no|without)\s(?:(?:evidence\sof|invasive|residual)\s){0,2}(?:adeno)?(?:carcinoma|tumou?r|malignan\w{2,3}|cancer)\b")
+
+
+def is_in_situ(words: str,              # what is said of a margin, folded
+               reached: bool = False,   # whether it is said to be reached: what is denied is not what reaches it
                ) -> bool:
     "Whether `words` speak of in-situ disease and of nothing else."
-    return any(word in words for word in _IN_SITU_HINTS) and IN_SITU_WORD.search(words) is not None and INVASIVE.search(IN_SITU_NAME.sub(" ", words)) is None
+    if not any(word in words for word in _IN_SITU_HINTS) or IN_SITU_WORD.search(words) is None:
+        return False
+    words = IN_SITU_NAME.sub(" ", words)
+    return INVASIVE.search(DENIED_INVASIVE.sub(" ", words) if reached else words) is None
 
 # %% ../../nbs/api/22_rules.margin.ipynb #9f461f58
 DIRECT = PatternTable(
@@ -165,7 +172,7 @@ def read_edge(document: Document,  # a prepared report
         value = "distance"  # 'distance to the closest margin: …'
     final = document.section(start) not in EARLY_SECTIONS and not BLOCK.match(clause) and not any(word in clause for word in GROSS_WORDS)
     leads = 25 if TUMOR_WORD.match(lower, answer.start) else 70  # the answer may begin with the tumour itself
-    in_situ = is_in_situ(lower[max(left, answer.start - leads):min(right, answer.end + 70)])
+    in_situ = is_in_situ(lower[max(left, answer.start - leads):min(right, answer.end + 70)], value == "yes")
     return Edge(min(start, answer.start), max(end, answer.end), value, in_situ, final, lower[end - 1] in "s)", words)
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e21
@@ -184,7 +191,7 @@ def read_edges(document: Document,  # a prepared report
     lower, final = document.lower, document.section(start) not in EARLY_SECTIONS
     items = list_answers(lower, end)
     if items:
-        return [Edge(first, max(answer.end, first), answer.value, is_in_situ(lower[first:last]), final, False, lower[first:last]) for first, last, answer in items]
+        return [Edge(first, max(answer.end, first), answer.value, is_in_situ(lower[first:last], answer.value == "yes"), final, False, lower[first:last]) for first, last, answer in items]
     if edge is None:
         return []
     exception = EXCEPTION.search(lower, edge.end, clause_around(document.text, start, end)[1]) if edge.value == "no" else None
@@ -285,7 +292,7 @@ def unnamed_edges(document: Document  # a prepared report
         left, right = clause_around(document.text, answer.start, answer.end)
         lower, words = document.lower, document.lower[max(left, answer.start - 60):min(right, answer.end + 60)]
         final = document.section(answer.start) not in EARLY_SECTIONS and not any(word in words for word in GROSS_WORDS)
-        edges.append(Edge(answer.start, answer.end, answer.value, is_in_situ(lower[max(left, answer.start - 70):min(right, answer.end + 70)]), final, True, words))
+        edges.append(Edge(answer.start, answer.end, answer.value, is_in_situ(lower[max(left, answer.start - 70):min(right, answer.end + 70)], answer.value == "yes"), final, True, words))
     return edges
 
 # %% ../../nbs/api/22_rules.margin.ipynb #4a2b67e0

@@ -74,7 +74,7 @@ BLOCK_HOLDS = PatternTable(
     Pattern("tissue", r"(?&lead)(?:tumou?r|mass|lesion|margins?|mesent|muscle|mucosa|skin|fat|serosa|vessel|vascular|ureter|bowel|nipple)", (": tumor", " mesenteric margin", " - margin"), (" metastasis",)),
     Pattern("tissue", r"(?&lead)(?:lymph\s)?(?:nodes?|lns?)\b", (" one node bisected", ": five lymph nodes", " (nodes, 4)"), (" (2/10 lymph nodes)",)),
     Pattern("tissue", r"[\s:=(-]{1,4}(?:[a-z-]{3,14}\s){1,2}(?:margins?|nodes?|pleura|mucosa|muscle|capsule|fat|wall)\b", (" - bronchial margin", ": hilar node", " = gastric wall"), (" in liver", ", pleura"), "in a key of blocks"),
-    Pattern("place", r"(?&lead)(?:proximal|distal|medial|lateral|superior|inferior|anterior|posterior|deep|radial|surgical|normal|uninvolved|representative|ink)", (" = proximal margin",), (" m0",)),
+    Pattern("place", r"(?&lead)(?:proximal|distal|medial|lateral|superior|inferior|anterior|posterior|deep|radial|surgical|normal|uninvolved|representative|ink)", (" = proximal end",), (" m0",)),
     Pattern("cut", r"(?&lead)(?:bisect|trisect|quadrisect|perpendicular|en\sface|section)", (", bisected",), (",",)),
     frame=r"(?:(?&range)|(?&tissue)|(?&place)|(?&cut))", anchored=True, named=False,
     parts={"lead": r"[\s:=(,-]{1,4}(?:(?:is|are|shows?|contains?|the|an?|one|two|three|four|five|six|seven|\d{1,2})\s){0,2}"})

@@ -124,7 +124,7 @@ SEROUS, NOT_SEROUS = ("8441", "846"), ("814", "807", "848")
 UROTHELIAL = ("812", "813")
 PELVIC_GROUPS = ("C48", "C52", "C53", "C54", "C56", "C57")  # where a serous carcinoma may be at home
 LEAST_SCORE, SURE_SCORE = 1.5, 6.0                     # votes below which there is no site, and from which a tumour is named with it
-HEADED_SCORE = 0.9                                     # the same for the only organ of a report, where it heads its tumour
+HEADED_SCORE = 0.5                                     # the same for the only organ of a report, where it heads its tumour
 
 
 def has_type(types: list[TermMention],    # histologic terms

@@ -232,7 +232,7 @@ NOT_THIS_EVENT = PatternTable(
 OTHER_TUMOUR = PatternTable(
     "tnm.other_tumour",
     Pattern("told", r"history\sof|hx\sof|h/o|status\spost|s/p", ("past history of adenocarcinoma of the colon, then p",), ("history of colon cancer; p",)),
-    Pattern("named", r"(?:previous|prior)\s(?:[a-z]{1,14}\s){0,3}(?:cancer|carcinoma|malignan|tumou?r|stag)", ("prior rectal carcinoma staged p",), ("prior biopsy p",)),
+    Pattern("named", r"(?:previous|prior)\s(?:[a-z]{1,14}\s){0,3}[a-z]{0,8}(?:cancer|carcinoma|sarcoma|melanoma|malignan|tumou?r|stag)", ("prior rectal carcinoma staged p",), ("prior biopsy p",)),
     frame=r"(?:(?&told)|(?&named))[^\n;:.]{0,120}$", named=False)
 AMENDS = re.compile(r"amend|revis|correct(?:ed|ion)|updated|chang|erratum|should\s(?:now\s)?read\b")
 AMENDED_NOW = PatternTable(
