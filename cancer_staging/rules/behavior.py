@@ -11,15 +11,14 @@ from enum import Enum
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
-from .neoplasms import ASKED, DENIED_AFTER, DENIES, ELSEWHERE_BEFORE, NAME_AFTER, NEOPLASMS, PAST, TALKED
+from .neoplasms import ASKED, ASKED_AFTER, DENIED_AFTER, DENIES, ELSEWHERE_BEFORE, NAME_AFTER, NEOPLASMS, PAST, TALKED
 from ..text.document import Document, Span
 from ..text.phrases import end_of_last, last_match
 
 # %% auto #0
-__all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'QUESTION_MARK', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES',
-           'CAPITALS', 'MOST_GROWTHS', 'LABELS', 'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before',
-           'is_denied', 'what_is_said', 'word_start', 'find_growths', 'is_primary', 'decide', 'read_behavior',
-           'is_reportable']
+__all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'CAPITALS',
+           'MOST_GROWTHS', 'LABELS', 'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before', 'is_denied',
+           'what_is_said', 'word_start', 'find_growths', 'is_primary', 'decide', 'read_behavior', 'is_reportable']
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #86b4d887
 class Said(str, Enum):
@@ -66,22 +65,21 @@ def is_denied(before: str,  # what stands before the word in its sentence
     return denial is not None and not ENDS_DENIAL.search(before[denial.end():])
 
 
-QUESTION_MARK = re.compile(r"\s?\?")  # `adenocarcinoma?`
-
-
 def what_is_said(document: Document,  # a prepared report
                  start: int,          # where the word stands
                  end: int,
                  ) -> Said:
     "What the sentence says of the growth at `start:end`."
     lower, before = document.lower, sentence_before(document.lower, start)
+    while lower[end:end + 1].isalpha():  # carcinomatosis
+        end += 1
     if NAME_AFTER.match(lower, end, end + 30) or TALKED.search(before):
         return Said.TALKED
     if is_denied(before) or DENIED_AFTER.match(lower, end, end + 60):
         return Said.DENIED
     if PAST.search(before) or document.section(start) == "history":
         return Said.PAST
-    return Said.ASKED if ASKED.search(before) or QUESTION_MARK.match(lower, end, end + 3) else Said.ASSERTED
+    return Said.ASKED if ASKED.search(before) or ASKED_AFTER.match(lower, end, end + 40) else Said.ASSERTED
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #e85d918a
 CUES = ("carcino", "idc", "ilc", "rcc", "hcc", "sclc", "pdac", "karzinom", "sarcoma", "melanoma", "lymphoma", "mesotheli", "leukemia", "leukaemia", "myeloma", "plasmacytoma", "hodgkin", "mycosis f", "carclno", "carc1no", "gleason", "positive for", "glioma", "gliosarc", "cytoma", "astrocitoma", "oligodend", "ependymoma",

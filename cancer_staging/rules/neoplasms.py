@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['NEOPLASMS', 'DENIES', 'DENIED_AFTER', 'ASKED', 'PAST', 'TALKED', 'NAME_AFTER', 'ELSEWHERE_BEFORE']
+__all__ = ['NEOPLASMS', 'DENIES', 'DENIED_AFTER', 'ASKED', 'ASKED_AFTER', 'PAST', 'TALKED', 'NAME_AFTER', 'ELSEWHERE_BEFORE']
 
 # %% ../../nbs/api/15_rules.neoplasms.ipynb #cb69f2c0
 NEOPLASMS = PatternTable(
@@ -49,6 +49,7 @@ DENIED_AFTER = PatternTable(
     "neoplasms.denied_after",
     Pattern("denied", r"(?:is|are|was|were|has\sbeen|not|cells?|component|present|identified)?[\s:,]{0,3}(?:not|n't)\s(?:\w{2,12}ly\s)?(?:be\s)?(?:identified|seen|present|detected|found|noted|observed|evident|demonstrated|appreciated)", (" is not identified", " not seen"), (" is present",)),
     Pattern("denied", r"(?:is|are|was|were)?\s?(?:absent|excluded|ruled\sout|negative)\b", (" is absent", " was excluded"), (" present",)),
+    Pattern("denied", r"(?:(?:,|and|or|/)\s{0,2}[\w-]{0,14}(?:carcinoma|lymphoma|sarcoma|melanoma|mesothelioma|malignancy|dysplasia|tumou?r|neoplasm|metastas[ei]s)\s){1,3}(?:is|are|was|were)\s(?:not\s(?:identified|seen|present|detected|found)|absent|excluded|ruled\sout)", (" and carcinoma are excluded", " or metastasis is not identified"), (" and carcinoma are present", " and nodes are negative"), "over a list"),
     Pattern("denied", r"(?:\w{2,14}\s?){0,2}:\s{0,3}(?:no|none|absent|negative|not\s(?:identified|present|seen)|0)\b", (": none", " in situ: no"), (": node",)),
     frame=r"[\s,)]{0,3}(?&denied)", anchored=True)
 ASKED = PatternTable(
@@ -56,8 +57,15 @@ ASKED = PatternTable(
     Pattern("asked", r"rule\s?-?out|r/o|\?|query|question\sof|evaluat\w{1,4}\sfor|assess\sfor|exclude|screen\w{0,5}|surveillance|work-?up|versus|\bvs\b\.?|differential", ("rule out ", "r/o ", "? "), ("route ",)),
     Pattern("asked", r"worrisome\sfor|concern\w{0,3}\s(?:for|about)|suggest\w{0,4}|equivocal\sfor|questionabl[ey]|(?:not\s(?:\w{3,12}\s)?|non-?)(?:diagnostic|sufficient)\s(?:of|for)|insufficient\sfor|possib(?:le|ly)", ("worrisome for ", "suggestive of ", "not diagnostic of ", "insufficient for "), ("diagnostic of ",),
             "words that SEER does not take for a diagnosis; it takes `suspicious for`, `consistent with`, `favors`, `probable`"),
+    Pattern("asked", r"mammogra\w{2,4}|radiolog\w{1,8}|\bimaging|ultraso\w{2,6}|sonogra\w{2,6}|\bmri\b|\bct\b|\bpet\b|x-?ray|bi-?rads|(?:colono|endo|cysto|broncho)scop\w{1,6}|clinically|cytolog\w{1,8}", ("mammographic lesion suspicious for ", "on imaging, ", "clinically, "), ("fact ",), "what was seen before tissue was taken"),
     Pattern("asked", r"clinical\s(?:diagnosis|impression|concern|suspicion|indication|question)|pre-?op\w{0,9}\sdiagnosis|indication\w{0,1}:|reason\sfor", ("clinical impression: ",), ("clinical stage ",)),
     frame=r"(?&asked)[^.;\n]{0,60}$")
+ASKED_AFTER = PatternTable(
+    "neoplasms.asked_after",
+    Pattern("asked", r"\?", ("?", " ?"), (".",)),
+    Pattern("asked", r"(?:would|could|might)\s(?:require|need|have\sto|be\sexpected|show|typically)", (" would require more tissue",), (" would be pt2",)),
+    Pattern("asked", r"(?:should|must|may|could|can)\sbe\s(?:considered|excluded|ruled\sout)|(?:is|was)\s(?:considered|thought)\s(?:un|less\s)likely|(?:is|was|are)\s(?:unlikely|not\sfavou?red)|not\sfavou?red", (" should be excluded", " is unlikely", " not favored"), (" is favored",)),
+    frame=r"\s{0,2}(?&asked)", anchored=True)
 PAST = PatternTable(
     "neoplasms.past",
     Pattern("past", r"history\sof|hx\b|h/o|\bfhx?\b|family|personal\shistory|mother|father|sister|brother|aunt|uncle|grand(?:mother|father)", ("history of ", "family history of breast ", "h/o "), ("historic",)),
@@ -71,6 +79,7 @@ TALKED = PatternTable(
 NAME_AFTER = PatternTable(
     "neoplasms.name_after",
     Pattern("name", r"\s(?:cent(?:er|re)|institute|society|registry|screening|program\w{0,2}|clinic|hospital|network|antigen|conference|board|committee|checklist|protocol|case\ssummary|prevention|syndrome|risk|staging\smanual)", (" center", " screening", " case summary"), (" of the center",)),
+    Pattern("name", r"-(?:associated|specific|related|like|directed)\b", ("-associated antigen", "-like"), ("-in situ",)),
     Pattern("name", r"\s(?:potential|transformation|degeneration|counterpart|change|features|criteria)\b", (" potential", " transformation"), (" in transformed",)),
     anchored=True)
 ELSEWHERE_BEFORE = PatternTable(
