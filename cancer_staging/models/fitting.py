@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 # %% auto #0
-__all__ = ['ROUNDS', 'GROWTH', 'fit_pool', 'fit_learned']
+__all__ = ['ROUNDS', 'GROWTH', 'SMALL', 'fit_pool', 'fit_learned']
 
 # %% ../../nbs/api/56_models.fitting.ipynb #5b88f707
 def _logistic(matrix, codes: np.ndarray, classes: int, penalty: float, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -236,7 +236,8 @@ class _Arbitration:
 # %% ../../nbs/api/56_models.fitting.ipynb #dbc082f8
 ROUNDS = 400
 GROWTH = {"objective": "multiclass", "num_leaves": LEAVES, "learning_rate": 0.03, "feature_fraction": 0.35, "bagging_fraction": 0.8, "bagging_freq": 1, "min_data_in_leaf": 10, "lambda_l2": 5.0,
-          "use_missing": False, "deterministic": True, "force_col_wise": True, "num_threads": 2, "verbose": -1}
+          "use_missing": False, "deterministic": True, "force_col_wise": True, "verbose": -1}
+SMALL = 5_000  # rows on which a second thread waits longer than it works
 
 
 def _topics(terms, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -277,7 +278,7 @@ class _Growing:
         labels = len(FIELDS[name].trained)
         values, weights = np.vstack([self.natural[known], self.masked[known], self.masked[weak]]), np.repeat([1.0, MASKED_WEIGHT], [len(known), len(known) + len(weak)])
         codes = fit.taught[name][np.concatenate([known, known, weak])]
-        booster = train({**GROWTH, "num_class": labels, "seed": seed}, Dataset(values, codes, weight=weights), ROUNDS)
+        booster = train({**GROWTH, "num_class": labels, "seed": seed, "num_threads": 1 if len(values) < SMALL else 2}, Dataset(values, codes, weight=weights), ROUNDS)
         return trees_of_text(booster.model_to_string(), labels)
 
     def scores_on_folds(self, name: str, fit: _Fit, seed: int) -> tuple[np.ndarray, np.ndarray]:

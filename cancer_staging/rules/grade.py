@@ -298,6 +298,9 @@ def _differentiates_other(document: Document, value: GradeValue) -> bool:
     return bool(about_other(document.before(value.start, 50)) or OTHER_AFTER.match(lower, value.end) or NOT_TUMOR_AFTER.match(lower, value.end) or document.is_negated(value.start, 24))
 
 
+_SMALL_PART = re.compile(r"\s(?:\w{3,12}\s)?(?:areas?|components?|foc(?:us|i)|regions?|portions?)\b[\s(,]{0,3}(?:<|less\sthan|under|minor|focal|up\sto|about)")  # `poorly differentiated area <5%`
+
+
 def find_words(document: Document,   # a prepared report
                kidney: bool = False,  # whether it is of a kidney
                glial: bool = False,   # whether it is of a glioma, whose grade is the WHO's
@@ -314,7 +317,7 @@ def find_words(document: Document,   # a prepared report
         if not value or glial and value.grade in (1, 4) or word.is_noun and _FORM.search(lower, word.end, min(len(lower), word.end + 60)):
             continue
         if not _differentiates_other(document, value):
-            part = PART_OF_TUMOR_BEFORE.search(lower, max(0, word.start - 40), word.start)
+            part = PART_OF_TUMOR_BEFORE.search(lower, max(0, word.start - 40), word.start) or _SMALL_PART.match(lower, value.end, value.end + 60)
             yield grade_candidate(document, value, evidence, at, more=PART_WEIGHT if part else 0)
     for at in document.hits(*SHORT_CUES):
         short = _SHORT.match(lower, at + 1)

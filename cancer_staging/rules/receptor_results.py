@@ -81,6 +81,9 @@ def is_in_situ(lower: str,              # the folded report
     return components[-1:] == ["other"]
 
 # %% ../../nbs/api/18_rules.receptor_results.ipynb #ec628ca4
+_CURRENT = re.compile(r"\b(?:current|present|this|now|today)\b[^.;]{0,25}$")
+
+
 def rank_statement(document: Document,      # a prepared report
                    group: MarkerGroup,      # the marker
                    reading: MarkerReading,  # its result
@@ -88,6 +91,8 @@ def rank_statement(document: Document,      # a prepared report
     "How much a statement counts."
     lower, low, high = document.lower, min(group.start, reading.start), max(group.end, reading.stop)
     section = _section(document, low)
+    if section == "history" and _CURRENT.search(lower, max(0, low - 40), low):
+        section = ""  # a history that goes on with this specimen
     rank = _SECTION_WEIGHTS.get(section, 0)
     if section != "history" and EARLIER_SPECIMEN.search(document.before(low, 80) + lower[low:high + 30]):
         rank += _EARLIER

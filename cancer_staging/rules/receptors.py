@@ -331,6 +331,9 @@ def _table_results(document: Document, table: MarkerTable) -> Iterator[MarkerRes
         yield result._replace(in_situ=in_situ, spans=spans, rank=0 if in_situ else 2)
 
 
+_CONTROL_BEFORE = re.compile(r"\b(?:internal|external|positive|negative|tissue)\scontrols?\s(?:for|of|with)\s(?:the\s)?$")  # `internal control for ER is positive`
+
+
 def read_receptors(document: Document,                          # a prepared report
                    found: Mapping[str, Finding] | None = None,  # earlier findings, not needed
                    ) -> Iterator[Finding]:
@@ -346,7 +349,7 @@ def read_receptors(document: Document,                          # a prepared rep
     untested = untested_markers(lower, groups) if any(result.in_situ for result in results) else ()
     of_marker: dict[str, list[MarkerResult]] = {"er": [], "pr": [], "her2": [], "ki67": []}
     for result in results:
-        if not (result.in_situ and result.marker in untested):
+        if not (result.in_situ and result.marker in untested) and not _CONTROL_BEFORE.search(lower, max(0, result.spans[0].start - 40), result.spans[0].start):
             of_marker[result.marker].append(result)
     of_marker = {marker: of_largest_focus(lower, stated) for marker, stated in of_marker.items()}
     for marker in ("er", "pr", "ki67"):
