@@ -189,8 +189,10 @@ def heads_tumour(lower: str,                  # the folded report; '' when it is
                  places: list[TermMention],   # organ words
                  types: list[TermMention],    # histologic terms
                  ) -> bool:
-    "Whether an organ begins a line, as in `Jejunum, resection: GIST`, and a histologic type stands behind its colon."
+    "Whether an organ begins a line, as in `Jejunum, resection: GIST`, and a histologic type stands behind its colon; or is said to be the tumour's, as in `carcinoma of the breast`."
     for place in places:
+        if TUMOUR_OF.search(lower, max(0, place.start - 50), place.start):
+            return True
         colon = HEADING_END.match(lower, place.end, place.end + 42)
         if colon and HEADING.search(lower[max(0, place.start - 12):place.start]) and any(0 <= told.start - colon.end() <= 60 for told in types):
             return True
@@ -302,7 +304,8 @@ def meaning_at(mention: TermMention,  # a histologic mention
     "What the term means at this site; None when it doesn't occur there."
     meanings = type_meanings(mention.words)
     return (next((meaning for meaning in meanings if group and any(site_group(site) == group for site in meaning.sites)), None)
-            or next((meaning for meaning in meanings if not meaning.sites), None))
+            or next((meaning for meaning in meanings if not meaning.sites), None)
+            or (meanings[0] if group is None and len(meanings) == 1 else None))  # no organ is known, and it means one thing in all
 
 
 def find_histology(types: list[TermMention],  # histologic terms
