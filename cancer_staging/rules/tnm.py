@@ -20,8 +20,8 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['NEXT', 'NAMED_AXIS', 'T_BEFORE', 'BRACKETED', 'SUBSTAGE', 'T_CUES', 'N_CUES', 'M_CUES', 'DEFINES', 'NOT_THIS_EVENT',
-           'OTHER_TUMOUR', 'AMENDS', 'AMENDED_NOW', 'OTHER_ORGAN', 'TNM', 'CategoryPlace', 'read_codes', 'unlisted',
-           'read_tnm']
+           'OTHER_TUMOUR', 'SUPPOSED', 'AMENDS', 'AMENDED_NOW', 'OTHER_ORGAN', 'TNM', 'CategoryPlace', 'read_codes',
+           'unlisted', 'read_tnm']
 
 # %% ../../nbs/api/16_rules.tnm.ipynb #e12789b2
 class CategoryPlace(NamedTuple):
@@ -234,6 +234,7 @@ OTHER_TUMOUR = PatternTable(
     Pattern("told", r"history\sof|hx\sof|h/o|status\spost|s/p", ("past history of adenocarcinoma of the colon, then p",), ("history of colon cancer; p",)),
     Pattern("named", r"(?:previous|prior)\s(?:[a-z]{1,14}\s){0,3}[a-z]{0,8}(?:cancer|carcinoma|sarcoma|melanoma|malignan|tumou?r|stag)", ("prior rectal carcinoma staged p",), ("prior biopsy p",)),
     frame=r"(?:(?&told)|(?&named))[^\n;:.]{0,120}$", named=False)
+SUPPOSED = re.compile(r"\bif\b[^.;\n]{0,80}\bwould\b[^.;\n]{0,30}$")  # `if the nodes are negative the stage would be pT2 N0`
 AMENDS = re.compile(r"amend|revis|correct(?:ed|ion)|updated|chang|erratum|should\s(?:now\s)?read\b")
 AMENDED_NOW = PatternTable(
     "tnm.amended_now",
@@ -278,7 +279,7 @@ def read_tnm(document: Document,             # a prepared report
         if is_superseded(document.lower, code[0].start, code[-1].end):
             continue
         for category in code:
-            if not _is_of_another_kind(document.lower, category, len(code) == 1) and not OTHER_TUMOUR.search(document.lower, max(0, category.start - 130), category.start):
+            if not _is_of_another_kind(document.lower, category, len(code) == 1) and not SUPPOSED.search(document.lower, max(0, category.start - 120), category.start) and not OTHER_TUMOUR.search(document.lower, max(0, category.start - 130), category.start):
                 (alone if len(code) == 1 else candidates)[category.axis].append(category)
                 tiers[category] = _tier(document, category, prefixes)
     for axis, choices in candidates.items():
