@@ -111,6 +111,8 @@ class Stager:
 
     def _thresholds(self, name: str, min_confidence: float | None, target_accuracy: float | None) -> Thresholds:
         "From which confidence a field's labels are shown."
+        if name == "behavior":  # how sure it is was never counted; where it is not plain it has no label, and a check says so
+            return Thresholds(0.0, 0.0)
         if target_accuracy is not None:
             measured = self.judge.threshold(name, target_accuracy) if self.judge else None
             least = self.calibration.threshold(name, target_accuracy) if measured is None else measured

@@ -282,6 +282,14 @@ def test_a_threshold_leaves_out_labels_and_nothing_else(staged_by):
     assert left_out > 0
 
 
+@pytest.mark.parametrize("threshold", [{"min_confidence": 0.9}, {"target_accuracy": 0.95}])
+@pytest.mark.parametrize("model", ["default", "rules"])
+def test_a_threshold_does_not_make_a_cancer_doubtful(model, threshold):
+    "What there is to stage is no matter of a threshold: else every row would ask for a person."
+    report = Stager.from_pretrained(model, **threshold).stage(COLON + " Pathologic stage: pT3 pN1.")
+    assert report["behavior"].label == "3" and report.reportable is True and "behavior_open" not in {failed.check for failed in report.checks}
+
+
 def test_a_higher_target_answers_a_subset(staged_by):
     low, high, beyond = staged_by(target_accuracy=0.8), staged_by(target_accuracy=0.97), staged_by(target_accuracy=1.0)
     for name in ("t", "n", "stage_group"):
