@@ -62,3 +62,16 @@ def test_stage_groups_as_ocr_prints_them(text, group):
 ])
 def test_a_defined_category_is_not_stated_beside_another(text, t):
     assert Grammar([TNM]).read(text)["t"].label == t
+
+
+@pytest.mark.parametrize("text, t, n", [   # what this event is staged as, beside what an earlier one was
+    ("Prior stage: T1 N0 M0 in 2015. Now: recurrent, rpT3 N1. Colon adenocarcinoma.", "rpT3", "N1"),
+    ("Previous staging: pT1 pN0. Current: pT3 pN1. Colon adenocarcinoma.", "pT3", "pN1"),
+    ("Colon: adenocarcinoma, pT2. If the nodes are negative the stage would be pT2 N0.", "pT2", None),
+])
+def test_an_earlier_or_a_supposed_stage_is_not_this_one(text, t, n):
+    from cancer_staging.rules.assembly import GRAMMAR
+
+    found = GRAMMAR.read(text)
+    assert found["t"].detail == t and found["t"].rule == "tnm.pathologic"
+    assert n is None or found["n"].detail == n

@@ -20,8 +20,8 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['NEXT', 'NAMED_AXIS', 'T_BEFORE', 'BRACKETED', 'SUBSTAGE', 'T_CUES', 'N_CUES', 'M_CUES', 'DEFINES', 'NOT_THIS_EVENT',
-           'OTHER_TUMOUR', 'SUPPOSED', 'AMENDS', 'AMENDED_NOW', 'OTHER_ORGAN', 'TNM', 'CategoryPlace', 'read_codes',
-           'unlisted', 'read_tnm']
+           'OTHER_TUMOUR', 'PRIOR_LABEL', 'SUPPOSED', 'AMENDS', 'AMENDED_NOW', 'OTHER_ORGAN', 'TNM', 'CategoryPlace',
+           'read_codes', 'unlisted', 'read_tnm']
 
 # %% ../../nbs/api/16_rules.tnm.ipynb #e12789b2
 class CategoryPlace(NamedTuple):
@@ -234,6 +234,7 @@ OTHER_TUMOUR = PatternTable(
     Pattern("told", r"history\sof|hx\sof|h/o|status\spost|s/p", ("past history of adenocarcinoma of the colon, then p",), ("history of colon cancer; p",)),
     Pattern("named", r"(?:previous|prior)\s(?:[a-z]{1,14}\s){0,3}[a-z]{0,8}(?:cancer|carcinoma|sarcoma|melanoma|malignan|tumou?r|stag)", ("prior rectal carcinoma staged p",), ("prior biopsy p",)),
     frame=r"(?:(?&told)|(?&named))[^\n;:.]{0,120}$", named=False)
+PRIOR_LABEL = re.compile(r"\b(?:prior|previous|earlier)\s(?:\w{2,12}\s)?(?:stag\w{1,3}|tnm|classification)\s?:[^.;\n]{0,25}$")  # `prior stage: T1 N0`
 SUPPOSED = re.compile(r"\bif\b[^.;\n]{0,80}\bwould\b[^.;\n]{0,30}$")  # `if the nodes are negative the stage would be pT2 N0`
 AMENDS = re.compile(r"amend|revis|correct(?:ed|ion)|updated|chang|erratum|should\s(?:now\s)?read\b")
 AMENDED_NOW = PatternTable(
@@ -258,7 +259,10 @@ def _of_the_prostate(lower: str, position: int) -> bool:
 def _tier(document: Document, category: Category, prefixes: str) -> int:
     "How much a category counts: 0 clinical, historical, supposed or another organ's, 1 bare, 2 pathologic, 3 amended."
     lower, start = document.lower, category.start
-    if category.prefix.endswith("c") or document.section(start) == "history" or NOT_THIS_EVENT.search(document.before(start, 40)):
+    past = NOT_THIS_EVENT.search(document.before(start, 40))
+    if past and past[0] == "recurren" and "r" in prefixes:
+        past = None  # a recurrence is what rpT3 stages
+    if category.prefix.endswith("c") or document.section(start) == "history" or past or PRIOR_LABEL.search(lower, max(0, start - 45), start):
         return 0
     if document.hits("urothel", "transitional", "cystectomy", "cystoprostat") and _of_the_prostate(lower, start):
         return 0
