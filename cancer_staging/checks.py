@@ -20,7 +20,7 @@ from .rules.stage_groups import CATEGORY, derive_stage_group, ROMAN
 from .rules.vocabulary import morphology_by_code, site_group
 
 # %% auto #0
-__all__ = ['TOLD_TWICE', 'CHECKS', 'FailedCheck', 'RowCheck', 'label', 'shown', 'is_stated', 'site_code', 'behavior_open',
+__all__ = ['TOLD_TWICE', 'CHECKS', 'FailedCheck', 'RowCheck', 'label', 'shown', 'is_stated', 'code_of', 'behavior_open',
            'behavior_staging', 'group_tnm', 'nodes_order', 'n_nodes', 't_size', 'side_site', 'histology_site',
            'two_statements', 'edition_category', 'edition_named', 'other_language', 'failed_checks']
 
@@ -59,9 +59,9 @@ def is_stated(row: StagedRow, name: str) -> bool:
     return label(row, name) is not None and row.answers[name].basis == Basis.STATED
 
 
-def site_code(row: StagedRow) -> str:
-    "ICD-O-3 topography of the row; empty where it has none."
-    return (row.answers["site"].detail or "") if "site" in row.answers else ""
+def code_of(row: StagedRow, name: str) -> str:
+    "The ICD-O-3 code of the row's site or histology; empty where it has none."
+    return (row.answers[name].detail or "") if name in row.answers else ""
 
 # %% ../nbs/api/61_checks.ipynb #35a7d910
 def behavior_open(row: StagedRow) -> str | None:
@@ -108,7 +108,7 @@ def n_nodes(row: StagedRow) -> str | None:
 def t_size(row: StagedRow) -> str | None:
     "Whether a breast cancer's T and its size are apart by more than one step (AJCC 6 to 8)."
     t, size = label(row, "t"), label(row, "tumor_size_mm")
-    if not size or t not in ("T1", "T2", "T3") or not site_code(row).startswith("C50"):
+    if not size or t not in ("T1", "T2", "T3") or not code_of(row, "site").startswith("C50"):
         return None
     by_size = t_from_size(float(size), "C50")
     return f"T is {shown(row, 't')}, yet a tumour of {size} mm is {by_size}" if by_size[:2] in ("T1", "T2", "T3") and abs(int(by_size[1]) - int(t[1])) > 1 else None
@@ -116,7 +116,7 @@ def t_size(row: StagedRow) -> str | None:
 # %% ../nbs/api/61_checks.ipynb #08351ce9
 def side_site(row: StagedRow) -> str | None:
     "Whether a side is printed for an organ that has none, or for a lobe of the other side."
-    code, side = site_code(row), label(row, "laterality")
+    code, side = code_of(row, "site"), label(row, "laterality")
     if code == "C34.2" and side == "left":
         return "the side is left, yet only the right lung has a middle lobe"
     if side is None and code and not _has_sides(code) and (sides := labelled_sides(row.document)):
@@ -135,7 +135,7 @@ def _has_sides(code: str) -> bool:
 
 def histology_site(row: StagedRow) -> str | None:
     "Whether the histologic type grows in other organs only."
-    code, site = (row.answers["histology"].detail or "") if "histology" in row.answers else "", site_code(row)
+    code, site = code_of(row, "histology"), code_of(row, "site")
     meanings = morphology_by_code().get(code, ())
     homes = {home for meaning in meanings for home in meaning.sites}
     if not site or not meanings or any(not meaning.sites for meaning in meanings) or site_group(site) in {site_group(home) for home in homes}:

@@ -18,7 +18,7 @@ from typing import NamedTuple, TYPE_CHECKING
 from . import __version__
 from .checks import failed_checks
 from .fields import FIELDS
-from .models.answers import Answering, group_evidence, is_of_table, LocatedValue, StagedRow
+from .models.answers import Answering, group_evidence, is_of_table, LocatedValue, not_assessed, StagedRow
 from .models.judges import Judge, LearnedJudge, NetworkJudge
 from .models.learned import SHOWN_ACCURACY
 from .models.learned_files import LEARNED_NAME, load_learned, save_learned, shipped_learned
@@ -29,7 +29,6 @@ from .rules.assembly import GRAMMAR
 from .rules.behavior import is_reportable
 from .rules.calibration import RuleCalibration
 from .rules.edition import EDITIONS
-from .rules.gate import STAGING
 from .rules.grammar import Basis, Finding
 from .runs import batched, claimed_output, digest, end_with_parent, InputError, Journal, lifeline, shielded
 from .staged import field_columns, staged_schema, staged_value, StagedReport, Summary, write_table
@@ -125,9 +124,7 @@ class Stager:
     def _is_shown(self, name: str, answer: LocatedValue) -> bool:
         "Whether a label is sure enough."
         least = self.thresholds[name].inferred if answer.basis == Basis.INFERRED else self.thresholds[name].stated
-        if answer.confidence is None:  # never measured
-            return least == 0 or (answer.basis == Basis.INFERRED and name not in STAGING and least != float("inf"))
-        return answer.confidence >= least
+        return least == 0 if answer.confidence is None else answer.confidence >= least  # None: never measured
 
     def _shown(self, name: str, answer: LocatedValue) -> LocatedValue:
         "The answer with no more than what is sure enough: what was stated stays in the detail, of what was inferred only the probabilities."
@@ -144,7 +141,7 @@ class Stager:
         for (row, name), evidence in zip(wanted, shown, strict=True):
             rows[row][name] = rows[row][name]._replace(evidence=evidence)
         for answers, findings in zip(rows, found):
-            for name in [name for name, answer in answers.items() if answer.basis == Basis.INFERRED and (answer.detail or "").endswith("X") and not (answer.evidence and self._is_shown(name, answer))]:
+            for name in [name for name, answer in answers.items() if answer.basis == Basis.INFERRED and not_assessed(answer) and not (answer.evidence and self._is_shown(name, answer))]:
                 answers[name] = answers[name]._replace(label=None, basis=Basis.STATED, confidence=None, evidence=findings[name].evidence)  # nothing tells what the report says nobody could look at
                 if "stage_group" in answers and is_of_table("stage_group", answers["stage_group"]):
                     answers["stage_group"] = answers["stage_group"]._replace(label=None, detail=None, basis=Basis.INFERRED)  # it counted on that

@@ -36,7 +36,7 @@ def judge(model: LearnedModel, text: str):
 
 
 def evidence_of(model: LearnedModel, text: str, label: str):
-    return model.evidence(describe(text, model.vocabulary), GRAMMAR.read(text), "t", label)
+    return model.evidence(describe(text, model.vocabulary), GRAMMAR.read(text), {"t": label})["t"]
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from ..text.language import language
 
 # %% auto #0
 __all__ = ['DISTANT', 'NOTHING_FOUND', 'LEAST_DESCRIBED', 'LEAST_STATED', 'LocatedValue', 'StagedRow', 'at_least', 'Answering',
-           'is_of_table', 'group_evidence']
+           'not_assessed', 'is_of_table', 'group_evidence']
 
 # %% ../../nbs/api/55_models.answers.ipynb #ccd700fe
 DISTANT = INFERENCE.declared("m.distant")  # a metastasis in a distant organ, diagnosed in this report
@@ -124,11 +124,16 @@ class Answering:
         return StagedRow(document, answers, found, written_in, used, "stated" if used == named or (used == "9" and edition is None) else "assumed", named, table)
 
 
+def not_assessed(answer: LocatedValue) -> bool:
+    "Whether the report says that the category can't be assessed: `pNX`."
+    return (answer.detail or "").endswith("X")
+
+
 def _shown(answer: LocatedValue | None) -> str | None:
     "A category as the table reads it: as stated, else the label."
     if answer is None:
         return None
-    return answer.label if answer.label is not None and (answer.detail or "").endswith("X") else answer.detail or answer.label
+    return answer.label if answer.label is not None and not_assessed(answer) else answer.detail or answer.label
 
 
 def _group(table: WhichTable, answers: Mapping[str, LocatedValue]) -> LocatedValue | None:

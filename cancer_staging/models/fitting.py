@@ -196,6 +196,18 @@ def _used_only(features: Sequence[str], idf: np.ndarray, models: Mapping[str, De
     return tuple(features[number] for number in used), idf[terms], projection, renumbered
 
 # %% ../../nbs/api/56_models.fitting.ipynb #b3062c1f
+def _out_of_fold(folds: np.ndarray, answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+    "What `answer` (rows to fit on, rows held out) says of every report when it is held out, (…, reports, labels)."
+    out = None
+    for fold in np.unique(folds):
+        held = np.flatnonzero(folds == fold)
+        answered = answer(np.flatnonzero(folds != fold), held)
+        if out is None:
+            out = np.zeros((*answered.shape[:-2], len(folds), answered.shape[-1]))
+        out[..., held, :] = answered
+    return out
+
+
 @dataclass
 class _Arbitration:
     "The training rows of one field's arbiter: every labelled report as it is, and once more without its notation."
@@ -223,15 +235,13 @@ class _Arbitration:
         coefficients, bias = _logistic(both, np.tile(self.codes[rows], 2), len(FIELDS[self.name].trained), ARBITER_PENALTY, weights)
         return Arbiter(self.names, coefficients, bias)
 
-    def scores_on_folds(self, folds: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def scores_on_folds(self, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         "Scores of every report, and of every report without its notation, by an arbiter that was not fitted on it."
-        out = np.zeros((2, len(self.codes), len(FIELDS[self.name].trained)))
-        for fold in range(count):
-            arbiter = self.fit(np.flatnonzero((folds != fold) & (self.codes >= 0)))
-            for copy in (0, 1):
-                rows = np.flatnonzero(folds == fold)
-                out[copy, rows] = self.matrix[rows + copy * len(self.codes)] @ arbiter.weights + arbiter.bias
-        return out[0], out[1]
+        def of_held(rows: np.ndarray, held: np.ndarray) -> np.ndarray:
+            arbiter = self.fit(rows[self.codes[rows] >= 0])
+            return np.stack([self.matrix[held + copy * len(self.codes)] @ arbiter.weights + arbiter.bias for copy in (0, 1)])
+
+        return tuple(_out_of_fold(folds, of_held))
 
 # %% ../../nbs/api/56_models.fitting.ipynb #dbc082f8
 ROUNDS = 400
@@ -283,13 +293,12 @@ class _Growing:
 
     def scores_on_folds(self, name: str, fit: _Fit, seed: int) -> tuple[np.ndarray, np.ndarray]:
         "Scores of every report, and of every report without its notation, by trees that were not grown on it."
-        out = np.zeros((2, len(fit.folds), len(FIELDS[name].trained)))
-        for fold in np.unique(fit.folds):
-            trees, held = self.grow(name, fit, np.flatnonzero(fit.folds != fold), seed), np.flatnonzero(fit.folds == fold)
-            for start in range(0, len(held), 200):  # all nodes of all reports at once would fill the memory
-                some = held[start:start + 200]
-                out[:, some] = trees.scores(self.natural[some]), trees.scores(self.masked[some])
-        return out[0], out[1]
+        def of_held(rows: np.ndarray, held: np.ndarray) -> np.ndarray:
+            trees = self.grow(name, fit, rows, seed)
+            parts = np.array_split(held, len(held) // 200 + 1)  # all nodes of all reports at once would fill the memory
+            return np.stack([np.vstack([trees.scores(matrix[some]) for some in parts]) for matrix in (self.natural, self.masked)])
+
+        return tuple(_out_of_fold(fit.folds, of_held))
 
 # %% ../../nbs/api/56_models.fitting.ipynb #ee818b6a
 def fit_pool(by_arbiter: np.ndarray,   # (reports, labels) scores
@@ -316,22 +325,19 @@ def _fold_scores(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, floa
 # %% ../../nbs/api/56_models.fitting.ipynb #6f441d51
 def _types_on_folds(fit: _Fit, say: Callable[[str], None]) -> np.ndarray:
     "Probabilities of the cancer types, (reports, types), each by a model that was not fitted on the report."
-    types = np.zeros((len(fit.folds), len(fit.cancer_types)))
-    for fold in np.unique(fit.folds):
-        say(f"cancer type, fold {fold + 1} of {len(np.unique(fit.folds))}")
-        held = np.flatnonzero(fit.folds == fold)
-        types[held] = fit.predict_types(fit.fit_types(np.flatnonzero(fit.folds != fold)), held)
-    return types
+    count, number = len(np.unique(fit.folds)), iter(range(1, len(fit.folds)))
+
+    def of_held(rows: np.ndarray, held: np.ndarray) -> np.ndarray:
+        say(f"cancer type, fold {next(number)} of {count}")
+        return fit.predict_types(fit.fit_types(rows), held)
+
+    return _out_of_fold(fit.folds, of_held)
 
 
 def _description_on_folds(fit: _Fit, name: str, types: np.ndarray, say: Callable[[str], None]) -> np.ndarray:
     "Log-probabilities of a field's labels, (reports, labels), each by a model that was not fitted on the report."
     say(f"description of {name}, {len(np.unique(fit.folds))} folds")
-    out = np.zeros((len(fit.folds), len(FIELDS[name].trained)))
-    for fold in np.unique(fit.folds):
-        held = np.flatnonzero(fit.folds == fold)
-        out[held] = fit.predict_field(fit.fit_field(name, types, np.flatnonzero(fit.folds != fold)), types, held)
-    return log_probability(out)
+    return log_probability(_out_of_fold(fit.folds, lambda rows, held: fit.predict_field(fit.fit_field(name, types, rows), types, held)))
 
 
 def _answers_on_folds(fit: _Fit, editions: Sequence[str | None], documents: Sequence[Document], found: Sequence[Mapping[str, Finding]], types: np.ndarray, held: Mapping[str, np.ndarray],
@@ -393,7 +399,7 @@ def fit_learned(frame: pl.DataFrame,                             # a corpus: tex
     for name in fields:
         say(f"arbiter and trees of {name}")
         arbiter, known = _Arbitration(name, logs, natural, masked, fit.codes[name]), np.flatnonzero(fit.codes[name] >= 0)
-        pairs = list(zip(arbiter.scores_on_folds(fit.folds, folds), growing.scores_on_folds(name, fit, seed)))
+        pairs = list(zip(arbiter.scores_on_folds(fit.folds), growing.scores_on_folds(name, fit, seed)))
         pools[name] = fit_pool(*(scores[known] for scores in pairs[0]), fit.codes[name][known])
         held[name], without_notation = (softmax(pools[name][0] * by_arbiter + pools[name][1] * by_trees) for by_arbiter, by_trees in pairs)
         truth = fit.codes[name][known]

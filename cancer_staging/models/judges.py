@@ -49,7 +49,11 @@ class LearnedJudge:
         return [self.model.judge(self._describe(text), findings) for text, findings in zip(texts, found, strict=True)]
 
     def evidence(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]], wanted: Sequence[tuple[int, str, str]]) -> list[tuple[Span, ...]]:
-        return [self.model.evidence(self._describe(texts[row]), found[row], name, label) for row, name, label in wanted]
+        of_row: dict[int, dict[str, str]] = {}
+        for row, name, label in wanted:
+            of_row.setdefault(row, {})[name] = label
+        shown = {row: self.model.evidence(self._describe(texts[row]), found[row], labels) for row, labels in of_row.items()}
+        return [shown[row][name] for row, name, _ in wanted]
 
     def threshold(self, field: str, target: float) -> float | None:
         return self.model.threshold(field, target, bound="wilson") if field in self.model.confidence else None  # chance must not choose it

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -259,18 +259,18 @@ class LearnedModel:
     def evidence(self,
                  told: Described,                       # as for `judge`
                  found: Mapping[str, Finding],
-                 name: str,                             # the field
-                 label: str,                            # its label
-                 ) -> tuple[Span, ...]:
-        "The sentences without which the label is less likely, the strongest first; none where no sentence alone carries it."
-        report, number = self._read(told, found), FIELDS[name].trained.index(label)
-        where, whole = sentences(told.lower), _log_odds(self._probabilities(name, report)[number])
-        drops = []
-        for sentence in self._candidates(name, number, told, report, where):
-            left = self._read(*without(told, found, where[sentence]))
-            drops.append((whole - _log_odds(self._probabilities(name, left)[number]), sentence))
-        drops.sort(reverse=True)
-        return tuple(_trimmed(told.lower, *where[sentence]) for drop, sentence in drops[:SHOWN] if drop >= max(LEAST_EVIDENCE, drops[0][0] / 3))  # what adds little is no evidence
+                 labels: Mapping[str, str],             # field → its label
+                 ) -> dict[str, tuple[Span, ...]]:
+        "Field → the sentences without which its label is less likely, the strongest first; none where no sentence alone carries it."
+        report, where = self._read(told, found), sentences(told.lower)
+        left_out = cache(lambda sentence: self._read(*without(told, found, where[sentence])))  # the fields share their sentences
+        shown = {}
+        for name, label in labels.items():
+            number = FIELDS[name].trained.index(label)
+            whole = _log_odds(self._probabilities(name, report)[number])
+            drops = sorted(((whole - _log_odds(self._probabilities(name, left_out(sentence))[number]), sentence) for sentence in self._candidates(name, number, told, report, where)), reverse=True)
+            shown[name] = tuple(_trimmed(told.lower, *where[sentence]) for drop, sentence in drops[:SHOWN] if drop >= max(LEAST_EVIDENCE, drops[0][0] / 3))  # what adds little is no evidence
+        return shown
 
     def _candidates(self, name: str, label: int, told: Described, report: _Report, where: list[tuple[int, int]]) -> list[int]:
         "The sentences whose features raise the label most above the mean of the others."
