@@ -5,11 +5,13 @@
 # %% ../../nbs/api/05_reading.content.ipynb #195e1228
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from datetime import date
 from enum import Enum
 
 # %% auto #0
-__all__ = ['Origin', 'Content', 'Status', 'Report']
+__all__ = ['MONTHS', 'Origin', 'iso_date', 'Content', 'Status', 'Report']
 
 # %% ../../nbs/api/05_reading.content.ipynb #6aa7906c
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,44 @@ class Origin:
     report_date: str | None = None  # ISO 8601, such as `2024-03-01`: of the result, else of the specimen
     patient_id: str | None = None  # the hospital's number of the patient
     accession: str | None = None  # the laboratory's number of the case
+
+# %% ../../nbs/api/05_reading.content.ipynb #df13e72e
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+_YEAR, _DAY = r"(?P<year>(?:19|20)\d\d)", r"(?P<day>\d{1,2})"
+_CLOCK = r"(?:[T ,]{1,2}\d{1,2}:\d\d[^\n]{0,30})?"
+_DATES = tuple(
+    re.compile(written, re.IGNORECASE | re.ASCII)
+    for written in (
+        rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)(?:[T ]?\d{{2,6}}(?:\.\d{{1,9}})?)?(?:Z|[+-]\d\d:?\d\d)?",  # HL7 and XML, 20240301101500+0100
+        rf"{_YEAR}-(?P<month>\d{{1,2}})-{_DAY}{_CLOCK}",
+        rf"{_YEAR}/(?P<month>\d{{1,2}})/{_DAY}{_CLOCK}",
+        rf"{_DAY}[-/. ]?{_MONTH}[-/., ]{{0,2}}{_YEAR}{_CLOCK}",  # 01-Mar-2024
+        rf"{_MONTH}[. ]{{1,2}}{_DAY},? {_YEAR}{_CLOCK}",  # March 1, 2024
+    )
+)
+
+
+def iso_date(
+    value: object,  # a date as a file holds it: text, bytes, a whole number, a `date` or `datetime`
+) -> str | None:  # such as `2024-03-01`
+    "The value as an ISO 8601 day, its time of day dropped; None where it is no date or could be another one."
+    if isinstance(value, date):
+        return f"{value:%Y-%m-%d}" if value == value else None  # pandas' NaT is no date
+    if isinstance(value, bytes):
+        value = value.decode("ascii", errors="replace")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    written = str(value).strip()[:60]
+    for form in _DATES:
+        if found := form.fullmatch(written):
+            month = found["month"].lower()
+            number = int(month) if month.isdigit() else MONTHS.index(month[:3]) + 1
+            try:
+                return date(int(found["year"]), number, int(found["day"])).isoformat()
+            except ValueError:
+                return None
+    return None
 
 # %% ../../nbs/api/05_reading.content.ipynb #76839594
 @dataclass(frozen=True, slots=True)
