@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from ..runs import InputError
 
 # %% auto #0
-__all__ = ['Limits', 'parse_limits']
+__all__ = ['Limits', 'parse_limits', 'cut_text']
 
 # %% ../../nbs/api/05_reading.limits.ipynb #22428144
 @dataclass(frozen=True, slots=True)
@@ -44,3 +44,18 @@ def parse_limits(
             raise InputError(f"--limit {one!r} is not understood: write NAME=NUMBER, with one of {', '.join(names)}")
         chosen[name.strip()] = int(value)
     return Limits(**chosen)
+
+# %% ../../nbs/api/05_reading.limits.ipynb #643edf4b
+_LONGEST_WORD = 1_000
+
+
+def cut_text(
+    text: str,   # of one report, as it is staged
+    limit: int,  # characters that are staged at most
+) -> tuple[str, str | None]:  # what is staged, and what to say of the rest
+    "The text up to the last blank or line end before the limit, with a note; the text itself and None where it is no longer than that."
+    if len(text) <= limit:
+        return text, None
+    end = max(text.rfind(blank, max(0, limit - _LONGEST_WORD), limit + 1) for blank in " \t\n")
+    kept = text[:end] if end > 0 else text[:limit]
+    return kept, f"the report has {len(text):,} characters, only the first {len(kept):,} were staged: split it"
