@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache, partial
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import NamedTuple, TYPE_CHECKING
 
@@ -23,8 +23,9 @@ from .models.judges import Judge, LearnedJudge, NetworkJudge
 from .models.learned import SHOWN_ACCURACY
 from .models.learned_files import LEARNED_NAME, load_learned, save_learned, shipped_learned
 from .reading.encodings import clean_text
+from .reading.limits import cut_text, Limits
 from .reading.reports import flag_duplicates, InputPlan, plan_inputs, read_reports, Report, Status
-from .reading.tables import choose_column, ID_COLUMNS, report_id_of, shown_columns, TEXT_COLUMNS
+from .reading.tables import choose_column, ID_COLUMNS, report_id_of, shown_columns, TEXT_COLUMNS, text_of
 from .rules.assembly import GRAMMAR
 from .rules.behavior import is_reportable
 from .rules.calibration import RuleCalibration
@@ -152,8 +153,10 @@ class Stager:
               text: str,                    # the report
               report_id: str = "report",    # its id
               ) -> StagedReport:
-        "The staged report."
-        return self.stage_report(_report(report_id, text, source=""))
+        "The staged report; its `text` is the one that evidence counts in: line ends are `\\n`, and a byte-order mark, NUL characters and lone surrogates are gone. Raises TypeError for a text that is no string."
+        if not isinstance(text, str):
+            raise TypeError(f"the text of a report is a str, not {type(text).__name__}: give the report's text; cancer_staging.reading.encodings.decode_text makes it of bytes")
+        return self.stage_report(_report(clean_text(str(report_id)), text, source=""))
 
     def stage_report(self, report: Report  # as read by `read_reports`
                      ) -> StagedReport:
@@ -186,14 +189,13 @@ class Stager:
                     text_column: str | None = None,   # guessed when None: text, report, ocr_text, …
                     id_column: str | None = None,     # guessed when None: patient_id, report_id, …
                     ) -> pl.DataFrame:
-        "The staged table of `frame`, one row a report, in order. A pandas frame gives a pandas frame. Raises InputError when there is no text column."
+        "The staged table of `frame`, one row a report, in order. A pandas frame gives a pandas frame. Raises InputError when there is no text column, TypeError for what is no such frame."
         import polars as pl
 
-        if not isinstance(frame, pl.DataFrame):
-            return self.stage_frame(pl.from_pandas(frame), text_column, id_column).to_pandas()
         reports = reports_of_frame(frame, text_column, id_column)
         batches = [self.stage_batch(batch) for batch in batched(reports, BATCH)]
-        return pl.from_arrow(batches) if batches else pl.from_arrow(staged_schema().empty_table())
+        staged = pl.from_arrow(batches) if batches else pl.from_arrow(staged_schema().empty_table())
+        return staged if isinstance(frame, pl.DataFrame) else staged.to_pandas()
 
     def stage_batch(self, reports: Sequence[Report]  # as read by `read_reports`
                     ) -> pa.RecordBatch:
@@ -220,24 +222,41 @@ def _reportable(row: StagedRow | None) -> bool | None:
 BATCH = 128  # reports staged together: few enough that a killed run of scans loses little
 
 
-def _report(report_id: str, text: str, source: str) -> Report:
-    return Report(report_id, text, Status.OK, None, source) if text.strip() else Report(report_id, "", Status.EMPTY, "the report has no text", source)
+def _report(report_id: str, value: object, source: str) -> Report:
+    "The report of a value of a text column; no more of it than one report may have."
+    text, problem = text_of(value)
+    if problem:
+        return Report(report_id, "", Status.ERROR, problem, source)
+    text, cut = cut_text(text, Limits().text_chars)
+    return Report(report_id, text, Status.OK, cut, source) if text.strip() else Report(report_id, "", Status.EMPTY, "the report has no text", source)
 
 
-def reports_of_frame(frame: pl.DataFrame,              # one report a row
+def _columns_of_frame(frame: pl.DataFrame) -> dict[str, Callable[[], Iterable]]:
+    "The columns of a polars or pandas frame by name, each read when it is called; None for what is missing."
+    import polars as pl
+
+    if isinstance(frame, pl.DataFrame):
+        return {name: frame[name].__iter__ for name in frame.columns}
+    if not hasattr(frame, "iloc") or not hasattr(frame, "columns"):
+        raise TypeError(f"a frame is one of polars or pandas, not {type(frame).__name__}: make one of it, with the reports in a column named text")
+    columns = {str(name): frame.iloc[:, place] for place, name in reversed(list(enumerate(frame.columns)))}  # of two of one name the first
+    return {name: column.astype(object).where(column.notna(), None).tolist for name, column in reversed(columns.items())}
+
+
+def reports_of_frame(frame: pl.DataFrame,              # polars or pandas, one report a row
                      text_column: str | None = None,   # guessed when None
                      id_column: str | None = None,     # guessed when None; rows are numbered when there is none
                      ) -> Iterator[Report]:
     "The reports of a frame, in order. Raises InputError, naming the columns there are, when a column is missing."
+    columns = _columns_of_frame(frame)
     try:
-        text_name, id_name = choose_column(frame.columns, text_column, TEXT_COLUMNS), choose_column(frame.columns, id_column, ID_COLUMNS)
+        text_name, id_name = choose_column(columns, text_column, TEXT_COLUMNS), choose_column(columns, id_column, ID_COLUMNS)
     except KeyError as error:
-        raise InputError(f"the frame has no column {error.args[0]!r}; it has {shown_columns(frame.columns)}") from None
+        raise InputError(f"the frame has no column {error.args[0]!r}; it has {shown_columns(columns)}") from None
     if text_name is None:
-        raise InputError(f"the frame has no text column ({', '.join(TEXT_COLUMNS)}); it has {shown_columns(frame.columns)}. Name the one with the reports: text_column")
-    ids = frame[id_name] if id_name else [None] * frame.height
-    rows = (_report(report_id_of(value) or f"row-{number}", text, source=f"frame#{number}")
-            for number, (value, text) in enumerate(zip(ids, (clean_text(str(text or "")) for text in frame[text_name])), start=1))
+        raise InputError(f"the frame has no text column ({', '.join(TEXT_COLUMNS)}); it has {shown_columns(columns)}. Name the one with the reports: text_column")
+    ids = columns[id_name]() if id_name else repeat(None)
+    rows = (_report(report_id_of(value) or f"row-{number}", text, source=f"frame#{number}") for number, (value, text) in enumerate(zip(ids, columns[text_name]()), start=1))
     return flag_duplicates(rows, {}, 0)
 
 # %% ../nbs/api/61_stager.ipynb #4250e5c1

@@ -203,12 +203,12 @@ def text_of(
     value: object,  # a value of a text column
 ) -> tuple[str, str | None]:  # text, and a problem
     "A table's value as clean text; null is no text, and anything but text or bytes is a problem."
-    if value is None or value != value:
-        return "", None
-    if isinstance(value, (bytes, bytearray)):
-        return decode_text(bytes(value)), None
     if isinstance(value, str):
         return clean_text(value), None
+    if isinstance(value, (bytes, bytearray)):
+        return decode_text(bytes(value)), None
+    if value is None or (isinstance(value, float) and value != value):
+        return "", None
     return "", f"the text is a {type(value).__name__}, not a string: correct the row and run again"
 
 
