@@ -58,4 +58,4 @@ def cut_text(
         return text, None
     end = max(text.rfind(blank, max(0, limit - _LONGEST_WORD), limit + 1) for blank in " \t\n")
     kept = text[:end] if end > 0 else text[:limit]
-    return kept, f"the report has {len(text):,} characters, only the first {len(kept):,} were staged: split it"
+    return kept, f"the report has more than {limit:,} characters, only the first {len(kept):,} were staged: split it"
