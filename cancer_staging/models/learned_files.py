@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -13,17 +14,33 @@ from pathlib import Path
 import numpy as np
 
 from ..fields import FIELDS
-from .learned import Arbiter, Description, LearnedModel, rules_named, SHOWN_ACCURACY
-from .trees import rules_of_values, Trees
+from ..folders import read_settings
+from .learned import Arbiter, Description, LEARNED_FIELDS, LearnedModel, RELATED_TYPES, rules_named, SHOWN_ACCURACY
+from .trees import LEAVES, rules_of_values, Trees
 from ..rules.assembly import GRAMMAR
 
 # %% auto #0
-__all__ = ['WEIGHTS_NAME', 'LEARNED_NAME', 'save_learned', 'load_learned', 'shipped_learned', 'model_card']
+__all__ = ['WEIGHTS_NAME', 'LEARNED_NAME', 'LARGEST', 'save_learned', 'load_learned', 'shipped_learned', 'model_card']
 
 # %% ../../nbs/api/55_models.learned_files.ipynb #a6cc30b1
 WEIGHTS_NAME, LEARNED_NAME = "model.safetensors", "learned.json"
 _FORMAT = 2
-_TREES = {"features": np.int32, "thresholds": np.float64, "kept": np.uint8, "leaves": np.float32}
+
+
+def _declared(content: Mapping[str, object]  # of `learned.json`
+              ) -> dict[str, tuple[type, tuple[int | str, ...]]]:
+    "Tensor → its type and shape. A word in a shape is a number that the tensors decide, the same wherever it stands."
+    types, told = len(content["cancer_types"]), {"idf": (np.float32, ("terms",)), "topics": (np.float16, ("terms", "topics"))}
+    for name, labels, blocks, of_types in (*((name, len(labels), 1 + types + len(RELATED_TYPES), types) for name, labels in content["fields"].items()), ("cancer_type", types, 1, 0)):
+        told |= {f"{name}.columns": (np.int32, (f"columns of {name}",)), f"{name}.weights": (np.float16, (blocks, f"columns of {name}", labels)),
+                 f"{name}.types": (np.float32, (of_types, labels)), f"{name}.bias": (np.float32, (labels,))}
+    for name, labels in content["fields"].items():
+        trees, answers = f"trees of {name}", f"answers of {name}"
+        told |= {f"{name}.arbiter.weights": (np.float32, (len(content["arbiters"][name]), len(labels))), f"{name}.arbiter.bias": (np.float32, (len(labels),)),
+                 f"{name}.trees.features": (np.int32, (trees, LEAVES - 1)), f"{name}.trees.thresholds": (np.float64, (trees, LEAVES - 1)),
+                 f"{name}.trees.kept": (np.uint8, (trees, LEAVES - 1)), f"{name}.trees.leaves": (np.float32, (trees, LEAVES)),
+                 f"{name}.inferable": (np.uint8, (types,)), f"{name}.confidence": (np.float32, (answers,)), f"{name}.right": (np.uint8, (answers,)), f"{name}.inferred": (np.uint8, (answers,))}
+    return told
 
 
 def save_learned(model: LearnedModel,      # from `fit_learned`
@@ -34,64 +51,128 @@ def save_learned(model: LearnedModel,      # from `fit_learned`
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {"idf": model.idf.astype(np.float32), "topics": model.topics.astype(np.float16)}
-    for name, description in (*model.descriptions.items(), ("cancer_type", model.type_model)):
-        tensors |= {f"{name}.columns": description.columns.astype(np.int32), f"{name}.weights": description.weights.astype(np.float16),
-                    f"{name}.types": description.types.astype(np.float32), f"{name}.bias": description.bias.astype(np.float32)}
-    for name, arbiter in model.arbiters.items():
-        tensors |= {f"{name}.arbiter.weights": arbiter.weights.astype(np.float32), f"{name}.arbiter.bias": arbiter.bias.astype(np.float32),
-                    f"{name}.inferable": model.inferable[name].astype(np.uint8), f"{name}.confidence": model.confidence[name].astype(np.float32),
-                    **{f"{name}.{part}": getattr(model, part)[name].astype(np.uint8) for part in ("right", "inferred")},
-                    **{f"{name}.trees.{part}": getattr(model.trees[name], part).astype(kind) for part, kind in _TREES.items()}}
     content = {"format": _FORMAT, "fields": {name: list(FIELDS[name].trained) for name in model.arbiters}, "cancer_types": list(model.cancer_types), "pools": {name: list(weights) for name, weights in model.pools.items()},
                "about": dict(model.about), "tree_features": list(model.tree_features), "arbiters": {name: list(arbiter.names) for name, arbiter in model.arbiters.items()}, "features": list(model.features)}
-    (folder / WEIGHTS_NAME).write_bytes(save({name: np.ascontiguousarray(values) for name, values in tensors.items()}))
+    tensors = {"idf": model.idf, "topics": model.topics}
+    for name, description in (*model.descriptions.items(), ("cancer_type", model.type_model)):
+        tensors |= {f"{name}.{part}": getattr(description, part) for part in ("columns", "weights", "types", "bias")}
+    for name, arbiter in model.arbiters.items():
+        tensors |= {f"{name}.arbiter.weights": arbiter.weights, f"{name}.arbiter.bias": arbiter.bias,
+                    **{f"{name}.trees.{part}": getattr(model.trees[name], part) for part in ("features", "thresholds", "kept", "leaves")},
+                    **{f"{name}.{part}": getattr(model, part)[name] for part in ("inferable", "confidence", "right", "inferred")}}
+    (folder / WEIGHTS_NAME).write_bytes(save({name: np.ascontiguousarray(tensors[name].astype(kind)) for name, (kind, _) in _declared(content).items()}))
     (folder / LEARNED_NAME).write_text(json.dumps(content, ensure_ascii=False, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
 
 # %% ../../nbs/api/55_models.learned_files.ipynb #6d53f935
 def load_learned(folder: str | Path  # written by `save_learned`
                  ) -> LearnedModel:
-    "The model in the folder; raises ValueError when there is none, or one that does not fit this version's fields."
+    "The model in the folder. Raises ValueError, naming folder and reason, when there is none, when one of its names or numbers can't be, or when it does not fit this version's fields."
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     folder = Path(folder)
     try:
-        content = json.loads((folder / LEARNED_NAME).read_text(encoding="utf-8"))
+        content = read_settings(folder / LEARNED_NAME)
+        _check_names(content)
         tensors = load_file(folder / WEIGHTS_NAME)
-        if content["format"] != _FORMAT:
-            raise ValueError(f"{folder} holds a model of format {content['format']}; this version reads format {_FORMAT}")
-        for name, names in content["fields"].items():
-            if name not in FIELDS or tuple(names) != FIELDS[name].trained:
-                raise ValueError(f"{folder}: its labels of {name!r} are {', '.join(names)}; this version has {', '.join(FIELDS[name].trained) if name in FIELDS else 'no such field'}")
-        descriptions = {name: Description(*(tensors[f"{name}.{part}"].astype(np.int64 if part == "columns" else np.float64 if part != "weights" else np.float32)
-                                            for part in ("columns", "weights", "types", "bias"))) for name in (*content["fields"], "cancer_type")}
-        arbiters = {name: Arbiter(tuple(content["arbiters"][name]), tensors[f"{name}.arbiter.weights"].astype(np.float64), tensors[f"{name}.arbiter.bias"].astype(np.float64)) for name in content["fields"]}
-        trees = {name: Trees(*(tensors[f"{name}.trees.{part}"] for part in _TREES), len(content["fields"][name])) for name in arbiters}
-        seen = tuple(content["tree_features"])
-        if unknown := ({rule for arbiter in arbiters.values() for rule in rules_named(arbiter.names)} | rules_of_values(seen)) - GRAMMAR.ids:
-            raise ValueError(f"{folder}: it weighs {', '.join(sorted(unknown))}, which no rule of the grammar declares: fit the model again with this version")
-        _check_shapes(folder, descriptions, arbiters, len(content["features"]), len(content["cancer_types"]))
-        if len(tensors["topics"]) != len(tensors["idf"]) or any(of_field.features.max(initial=-1) >= len(seen) or len(of_field.leaves) % of_field.labels for of_field in trees.values()):
-            raise ValueError(f"{folder}: {WEIGHTS_NAME} does not belong to {LEARNED_NAME}")
-        type_model = descriptions.pop("cancer_type")
-        kinds = {"inferable": np.uint8, "confidence": np.float64, "right": bool, "inferred": bool}
-        measured = [{name: tensors[f"{name}.{part}"].astype(kind) for name in arbiters} for part, kind in kinds.items()]
-        return LearnedModel(tuple(content["features"]), tensors["idf"].astype(np.float64), tuple(content["cancer_types"]), type_model, tensors["topics"].astype(np.float64), descriptions, arbiters, seen, trees,
-                            {name: tuple(weights) for name, weights in content["pools"].items()}, *measured, content["about"])
-    except (OSError, KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError, SafetensorError) as error:
-        raise ValueError(f"{folder} holds no learned model: {type(error).__name__} {error}") from error
+        _check_tensors(tensors, content)
+        return _model_of(content, tensors)
+    except (OSError, KeyError, TypeError, AttributeError, ValueError, SafetensorError) as error:
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{folder} holds no learned model that can be used: {what}; take a fresh copy of it, or fit it again with this version") from error
+
+
+def _model_of(content: Mapping[str, object], tensors: Mapping[str, np.ndarray]) -> LearnedModel:
+    "The model, of names and numbers that were checked."
+    def description(name: str) -> Description:
+        return Description(tensors[f"{name}.columns"].astype(np.int64), tensors[f"{name}.weights"].astype(np.float32), tensors[f"{name}.types"].astype(np.float64), tensors[f"{name}.bias"].astype(np.float64))
+
+    fields = content["fields"]
+    arbiters = {name: Arbiter(tuple(content["arbiters"][name]), tensors[f"{name}.arbiter.weights"].astype(np.float64), tensors[f"{name}.arbiter.bias"].astype(np.float64)) for name in fields}
+    trees = {name: Trees(*(tensors[f"{name}.trees.{part}"] for part in ("features", "thresholds", "kept", "leaves")), len(labels)) for name, labels in fields.items()}
+    kinds = {"inferable": np.uint8, "confidence": np.float64, "right": bool, "inferred": bool}
+    measured = [{name: tensors[f"{name}.{part}"].astype(kind) for name in fields} for part, kind in kinds.items()]
+    return LearnedModel(tuple(content["features"]), tensors["idf"].astype(np.float64), tuple(content["cancer_types"]), description("cancer_type"), tensors["topics"].astype(np.float64),
+                        {name: description(name) for name in fields}, arbiters, tuple(content["tree_features"]), trees, {name: tuple(weights) for name, weights in content["pools"].items()}, *measured, content["about"])
 
 # %% ../../nbs/api/55_models.learned_files.ipynb #348a25ff
-def _check_shapes(folder: Path, descriptions: Mapping[str, Description], arbiters: Mapping[str, Arbiter], features: int, types: int) -> None:
-    "Raises ValueError where the weights belong to another model than the names."
-    fits = all(model.weights.shape[1:] == (len(model.columns), len(model.bias)) and model.columns.max(initial=-1) < features
-               and len(model.bias) == (types if name == "cancer_type" else len(FIELDS[name].trained)) and model.types.shape == ((0 if name == "cancer_type" else types), len(model.bias))
-               for name, model in descriptions.items())
-    if not fits or any(arbiter.weights.shape != (len(arbiter.names), len(arbiter.bias)) for arbiter in arbiters.values()):
-        raise ValueError(f"{folder}: {WEIGHTS_NAME} does not belong to {LEARNED_NAME}")
+LARGEST = 1e6  # no weight is larger: sums of a few thousand stay far from what a float can hold
 
 
+def _check_names(content: Mapping[str, object]) -> None:
+    "Raises ValueError for names that are not this version's, that stand twice, or that don't go together."
+    if content["format"] != _FORMAT:
+        raise ValueError(f"it is of format {content['format']}, and this version reads format {_FORMAT}")
+    for name, labels in content["fields"].items():
+        here = FIELDS[name].trained if name in LEARNED_FIELDS else ()
+        if not here or tuple(labels) != here:
+            raise ValueError(f"its labels of {name!r} are {', '.join(map(str, labels))}; this version has {', '.join(here) or 'no such field to learn'}")
+    for what, names in (("features", content["features"]), ("tree_features", content["tree_features"]), ("cancer_types", content["cancer_types"]), *((f"arbiter of {name}", names) for name, names in content["arbiters"].items())):
+        _check_list(what, names)
+    if not content["fields"] or not all(content["fields"].keys() == content[part].keys() for part in ("arbiters", "pools")):
+        raise ValueError("its fields, arbiters and pools are of different fields")
+    for name, weights in content["pools"].items():
+        if len(weights) != 2 or not all(isinstance(weight, (int, float)) and abs(weight) <= LARGEST for weight in weights):
+            raise ValueError(f"its pool of {name!r} is {weights}, and should be two numbers")
+    if not isinstance(content["about"], dict):
+        raise ValueError("what it says about itself is no object")
+    if unknown := ({rule for names in content["arbiters"].values() for rule in rules_named(names)} | rules_of_values(content["tree_features"])) - GRAMMAR.ids:
+        raise ValueError(f"it weighs {', '.join(sorted(unknown))}, which no rule of the grammar declares")
+
+
+def _check_list(what: str, names: object) -> None:
+    "Raises ValueError for anything but a list of different texts."
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"its {what} are no list of names")
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"its {what} name {twice[0]!r} twice")
+
+# %% ../../nbs/api/55_models.learned_files.ipynb #d32c9a70
+_FOREIGN = f"{WEIGHTS_NAME} does not belong to {LEARNED_NAME}"
+
+
+def _check_tensors(tensors: Mapping[str, np.ndarray], content: Mapping[str, object]) -> None:
+    "Raises ValueError for a tensor that is missing, left over, of another type or shape, or whose numbers can't be."
+    told = _declared(content)
+    if differing := sorted(told.keys() ^ tensors.keys()):
+        raise ValueError(f"the tensor {differing[0]!r} is {'missing' if differing[0] in told else 'left over'}: {_FOREIGN}")
+    sizes: dict[str, int] = {}
+    for name, (kind, shape) in told.items():
+        tensor = tensors[name]
+        wanted = tuple(sizes.setdefault(size, found) if isinstance(size, str) else size for size, found in zip(shape, tensor.shape))
+        if tensor.dtype != kind or tensor.ndim != len(shape) or tensor.shape != wanted:
+            raise ValueError(f"the tensor {name!r} is {tensor.dtype} {tensor.shape}, and should be {np.dtype(kind)} {wanted}: {_FOREIGN}")
+        _check_numbers(name, tensor)
+    features, seen = len(content["features"]), len(content["tree_features"])
+    if sizes["terms"] > features:
+        raise ValueError(f"it has {sizes['terms']} terms and {features} features: {_FOREIGN}")
+    for name, labels in content["fields"].items():
+        _check_within(f"{name}.trees.features", tensors, seen)
+        if sizes[f"trees of {name}"] % len(labels):
+            raise ValueError(f"{sizes[f'trees of {name}']} trees of {name!r} can't be shared among {len(labels)} labels: {_FOREIGN}")
+    for name in (*content["fields"], "cancer_type"):
+        _check_within(f"{name}.columns", tensors, features)
+        if len(np.unique(tensors[f"{name}.columns"])) < sizes[f"columns of {name}"]:
+            raise ValueError(f"{name}.columns names a feature twice: {_FOREIGN}")
+
+
+def _check_within(name: str, tensors: Mapping[str, np.ndarray], count: int) -> None:
+    "Raises ValueError for a position that is none."
+    if tensors[name].size and not 0 <= tensors[name].min() <= tensors[name].max() < count:
+        raise ValueError(f"{name} points beyond the {count} features: {_FOREIGN}")
+
+
+def _check_numbers(name: str, tensor: np.ndarray) -> None:
+    "Raises ValueError for numbers that can't be: NaN among them makes the least and the most NaN."
+    if not tensor.size or tensor.dtype.kind == "i" or name.endswith(".kept"):
+        return
+    least, most = (-LARGEST, LARGEST) if tensor.dtype.kind == "f" else (0, 1)
+    least, most = (0, 1) if name.endswith(".confidence") else (least, np.inf) if name.endswith(".thresholds") else (least, most)
+    low, high = float(tensor.min()), float(tensor.max())
+    if not (low >= least and high <= most):
+        raise ValueError(f"the tensor {name!r} holds numbers from {low:g} to {high:g}, and they should be between {least:g} and {most:g}")
+
+# %% ../../nbs/api/55_models.learned_files.ipynb #4163f384
 def shipped_learned() -> LearnedModel:
     "The model that comes with the package."
     return load_learned(Path(str(resources.files("cancer_staging") / "data" / "default")))

@@ -15,14 +15,16 @@ from pathlib import Path
 from statistics import NormalDist
 
 from ..fields import FIELDS, get_field
+from ..folders import read_settings
 from .assembly import GRAMMAR
 from .grammar import Finding
 
 # %% auto #0
-__all__ = ['PRIOR_WEIGHT', 'wilson_lower', 'RuleCalibration', 'count_rules']
+__all__ = ['PRIOR_WEIGHT', 'MOST_REPORTS', 'wilson_lower', 'RuleCalibration', 'count_rules']
 
 # %% ../../nbs/api/30_rules.calibration.ipynb #2bd8ddde
 PRIOR_WEIGHT = 10.0  # reports that the field's average is worth
+MOST_REPORTS = 10**9  # that can have been counted
 
 
 def wilson_lower(right: float,         # right answers; a number or an array of them
@@ -45,8 +47,13 @@ class RuleCalibration:
         for name, rules in self.counts.items():
             get_field(name)
             for rule, (right, answered) in rules.items():
-                if not 0 <= right <= answered:
+                if not (isinstance(right, int) and isinstance(answered, int) and 0 <= right <= answered <= MOST_REPORTS):
                     raise ValueError(f"calibration of {name!r} by {rule!r}: {right} right of {answered} answered is impossible")
+        for name, of_field in self.labels.items():
+            for label, count in of_field.items():
+                get_field(name).check(label)
+                if not (isinstance(count, int) and 0 <= count <= MOST_REPORTS):
+                    raise ValueError(f"calibration of {name!r}: {label} in {count} reports is impossible")
 
     @cached_property
     def _average(self) -> dict[str, float]:
@@ -103,12 +110,12 @@ class RuleCalibration:
     def load(cls, path: str | Path  # a `.json` file made by `save`
              ) -> RuleCalibration:
         "The calibration saved at `path`; raises ValueError when the file is not one."
+        content = read_settings(path)
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
             counts = {name: {rule: tuple(pair) for rule, pair in rules.items()} for name, rules in content["counts"].items()}
             calibration = cls(counts, content["labels"], content["source"])
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path} is no rule calibration: {error!r}") from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"{path} is no rule calibration ({f'it has no {error}' if isinstance(error, KeyError) else error}): take a fresh copy of its folder, or count again") from error
         if unknown := {rule for rules in calibration.counts.values() for rule in rules} - GRAMMAR.ids:
             raise ValueError(f"{path} counts {', '.join(sorted(unknown))}, which no rule of the grammar declares")
         return calibration
