@@ -13,7 +13,7 @@ from functools import cache
 from .tables import packaged_table
 
 # %% auto #0
-__all__ = ['HISTORY_HEADING', 'HISTORY_LINE', 'heading_of', 'labelled_line', 'ReportSection', 'compose']
+__all__ = ['HISTORY_HEADING', 'HISTORY_LINE', 'heading_of', 'labelled_line', 'ReportSection', 'compose', 'nested_section']
 
 # %% ../../nbs/api/09_reading.sections.ipynb #2f958393
 @cache
@@ -63,6 +63,10 @@ class ReportSection:
 HISTORY_HEADING = "CLINICAL HISTORY"
 HISTORY_LINE = 400  # characters after which the heading is said again
 _LABEL = re.compile(r"\s{0,9}[A-Za-z /()-]{3,30}:")
+_QUOTED_HEADING = re.compile(
+    r"(?:(?<=^)|(?<=[.;:]\s))(?!(?:pre|post|clin))(?:[a-z-]{3,20}\s){0,2}(?:diagnos[ie]s|gross|macroscopic|microscopic|tissue\sdescription|frozen|intra-?operative|synoptic|synopsis|checklist|addendum|amend|suppl|comments?|notes?)\b",
+    re.IGNORECASE,
+)
 
 
 def compose(
@@ -74,8 +78,11 @@ def compose(
         text = section.text.strip("\n")
         if not text.strip():
             continue
-        if section.heading and section.heading != last:
-            parts.append(f"{section.heading.rstrip(' :')}:")
+        heading = f"{section.heading.rstrip(' :')}:" if section.heading else ""
+        if last == HISTORY_HEADING and not _LABEL.fullmatch(heading):
+            parts.append("REPORT:")
+        if heading and section.heading != last:
+            parts.append(heading)
         parts += _history_lines(text) if section.heading == HISTORY_HEADING else [text]
         parts.append("")
         last = section.heading
@@ -86,6 +93,7 @@ def _history_lines(text: str) -> list[str]:
     "A history's lines, under its heading to the end."
     lines, since = [], 0
     for line in text.split("\n"):
+        line = _QUOTED_HEADING.sub(lambda quoted: f"in the history, {quoted[0].lower()}", line)
         while line:
             cut = line.rfind(" ", 0, HISTORY_LINE) if len(line) > HISTORY_LINE else len(line)
             piece, line = line[: cut if cut > 0 else HISTORY_LINE], line[cut if cut > 0 else HISTORY_LINE :].lstrip(" ")
@@ -95,3 +103,19 @@ def _history_lines(text: str) -> list[str]:
             lines.append(piece)
             since += len(piece)
     return lines
+
+# %% ../../nbs/api/09_reading.sections.ipynb #da08d51d
+def nested_section(
+    above: str | None,  # heading of the section that it is in
+    code: str | None,  # such as a LOINC code
+    name: str | None,  # what the sender calls it
+    text: str,  # its own words
+) -> ReportSection:
+    "The section as a part of the one above it."
+    name = " ".join((name or "").split())
+    known = heading_of(code, name)
+    if known and (above in (None, known) or above != HISTORY_HEADING):
+        return ReportSection(known, text)
+    if above is None:
+        return ReportSection(name or None, text)
+    return ReportSection(above, "\n".join(part for part in (name and f"{name.rstrip(' :')}:", text) if part) if text.strip() else "")
