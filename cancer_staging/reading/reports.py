@@ -18,7 +18,7 @@ from pathlib import Path
 
 from .encodings import check_signature, decode_text
 from .ocr import choose_engine, NO_ENGINE, OCR_CHOICES
-from .pdf import join_pages, read_image, read_pdf
+from .pdf import image_content, pdf_content
 from ..runs import InputError, ReadError
 from .tables import choose_column, ID_COLUMNS, report_id_of, shown_columns, table_columns, TABLE_ROWS, TEXT_COLUMNS
 
@@ -262,7 +262,8 @@ def load_file(
     if kind == "text":
         check_signature(data)
         return decode_text(data), None
-    return join_pages(read_pdf(data, ocr) if kind == "pdf" else read_image(data, ocr))
+    content = pdf_content(data, ocr) if kind == "pdf" else image_content(data, ocr)
+    return content.text, content.note
 
 # %% ../../nbs/api/09_reading.reports.ipynb #6336c862
 def fail(
