@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
 from .tables import packaged_table
 
 # %% auto #0
-__all__ = ['HISTORY_HEADING', 'HISTORY_LINE', 'heading_of', 'labelled_line', 'ReportSection', 'compose', 'nested_section']
+__all__ = ['HISTORY_HEADING', 'HISTORY_LINE', 'heading_of', 'stated_answer', 'labelled_line', 'ReportSection', 'compose',
+           'nested_section']
 
 # %% ../../nbs/api/09_reading.sections.ipynb #2f958393
+_NAME = 200  # characters of a name that are looked at
+
+
 @cache
 def _headings() -> tuple[Mapping[str, str], tuple[tuple[str, str], ...]]:
     "Headings by code, and by the words of a name."
@@ -29,14 +33,43 @@ def heading_of(
 ) -> str | None:  # such as `FINAL DIAGNOSIS`; None for a section of no known kind
     "The heading under which the grammar knows a section, by its code, else by the words of its name."
     by_code, by_word = _headings()
-    if code and code.strip() in by_code:
-        return by_code[code.strip()]
-    folded = " ".join((name or "").lower().split())
-    return next((heading for word, heading in by_word if re.search(rf"(?<![a-z]){re.escape(word)}", folded)), None)
+    folded = " ".join((name or "").lower().split())[:_NAME]
+    named = list(dict.fromkeys(heading for word, heading in by_word if re.search(rf"(?<![a-z]){re.escape(word)}", folded)))
+    coded = by_code.get((code or "").strip())
+    return named[0] if named and (len(named) == 1 or not coded) else coded
 
 # %% ../../nbs/api/09_reading.sections.ipynb #6eda5052
-_CATEGORY = re.compile(r"\s{0,3}((?:[ycpramu]{1,4}|[ypr]{0,3}\s?)?(?:[TNM](?:X|is|a|[0-4])(?:mi|[a-e][1-3]?|[1-3])?)(?:\s?\((?:i|mol|sn|m|f|cls|cy|tis|is|s|dcis|paget|lcis|[0-9]{1,2})[+-]?\))*)\s{0,3}(?:[:\u2013\u2014=]|-\s|,\s|\s\(|\()\s{0,3}\S", re.IGNORECASE)
+_SUFFIX = r"(?:\s?\((?:i|mol|sn|m|f|cls|cy|tis|is|s|dcis|paget|lcis|[0-9]{1,2})[+-]?\)){0,3}"
+_DEFINES = r"\s{0,3}(?:[:\u2013\u2014=;]|-\s|,\s|\(|(?<=\s)(?:tumou?r|carcinoma|cancer|inva[ds]|(?:micro)?metasta|isolated|regional|no\s(?:regional|evidence)))\s{0,3}\S"
+_CATEGORY = re.compile(rf"\s{{0,3}}([ycpramu]{{0,4}}\s?([TNM])(?:X|is|a|[0-4])(?:mi|[a-e][1-3]?|[1-3])?{_SUFFIX}){_DEFINES}", re.IGNORECASE)
+_OTHER_CATEGORY = {letter: re.compile(rf"\b[ycpr]{{0,3}}[{others}][0-4X](?![0-9])", re.IGNORECASE) for letter, others in (("t", "NM"), ("n", "TM"), ("m", "TN"))}
+_COMPARES = r"greater|larger|less|fewer|more\sthan|at\sleast|up\sto|exceed|approximately|[<>\u2264\u2265]"
+_LENGTHS = re.compile(rf"\s{{0,3}}\((?=[^()]{{0,200}}(?:{_COMPARES}))[^()]{{0,200}}\d\s?(?:mm|cm|mitos|cells|/|hpf|per\s)[^()]{{0,200}}\)", re.IGNORECASE)
+_SCORES = re.compile(r"\s{0,3}\((?:nottingham\s|total\s)?scores?\s(?:of\s)?[0-9][^()+]{0,60}\)|(?<=score\s[1-3])\s{0,3}\([^()]{0,120}\d[^()]{0,120}\)", re.IGNORECASE)
+_THRESHOLDS = re.compile(rf"\s{{0,3}}\((?:(?:{_COMPARES})[a-z\s=]{{0,30}}(?:1|10)\s?%|1\s?%?\s?(?:-|to|\u2013)\s?10\s?%)[^()]{{0,200}}\)", re.IGNORECASE)
+_WISHES = re.compile(r"\s{0,3}(?:greater\sthan\s1\smm\s)?\((?:specify|explain|select|required|millimeters)[^()]{0,200}(?:\([^()]{0,60}\)[^()]{0,60})?\)", re.IGNORECASE)
+_ANSWER = 1_000  # characters; what is longer is a text, not an answer
 _NOTES = re.compile(r"\s{0,3}\((?:see\s)?notes?\s[A-Z0-9]{1,2}(?:(?:,|\sand|\s&)\s[A-Z0-9]{1,2}){0,4}\)", re.IGNORECASE)
+
+
+def stated_answer(
+    value: str,  # an answer as it was sent
+) -> str:
+    "The answer in one line, without a definition that was sent along."
+    value = " ".join(value.split())
+    if len(value) > _ANSWER:
+        return value
+    defined = _CATEGORY.match(value)
+    if defined and not _OTHER_CATEGORY[defined[2].lower()].search(value, defined.end(1)):
+        return defined[1].strip()
+    return _without(value, _NOTES, _LENGTHS, _SCORES, _THRESHOLDS, _WISHES)
+
+
+def _without(text: str, *patterns: re.Pattern) -> str:
+    "The text less what the patterns match; all of it where nothing would be left."
+    for pattern in patterns:
+        text = pattern.sub("", text).strip() or text
+    return text
 
 
 def labelled_line(
@@ -45,10 +78,8 @@ def labelled_line(
     unit: str | None = None,  # of a number
 ) -> str:
     "`label: value unit` in one line; of a category that is sent with its definition, the category alone."
-    label, value = (_NOTES.sub("", " ".join(part.split())) for part in (label, value))
-    defined = _CATEGORY.match(value)
-    value = defined[1].strip() if defined else value
-    unit = (unit or "").strip()
+    label, value = _without(" ".join(label.split()), _NOTES, _WISHES), stated_answer(value)
+    unit = " ".join((unit or "").split())
     ended = value.lower().endswith(unit.lower()) and unit
     return f"{label.rstrip(' :')}: {value}{'' if not unit or ended else unit if unit == '%' else f' {unit}'}"
 
@@ -62,11 +93,11 @@ class ReportSection:
 
 HISTORY_HEADING = "CLINICAL HISTORY"
 HISTORY_LINE = 400  # characters after which the heading is said again
+_NEXT = f"{HISTORY_HEADING} (CONTINUED):"
 _LABEL = re.compile(r"\s{0,9}[A-Za-z /()-]{3,30}:")
-_QUOTED_HEADING = re.compile(
-    r"(?:(?<=^)|(?<=[.;:]\s))(?!(?:pre|post|clin))(?:[a-z-]{3,20}\s){0,2}(?:diagnos[ie]s|gross|macroscopic|microscopic|tissue\sdescription|frozen|intra-?operative|synoptic|synopsis|checklist|addendum|amend|suppl|comments?|notes?)\b",
-    re.IGNORECASE,
-)
+_CAPITALS = re.compile(r"(?<![A-Za-z])[A-Z][A-Z /().-]{3,40}:")
+_QUOTED = re.compile(r"[A-Za-z(][A-Za-z /()-]{2,39}(?:[:.]|$)")
+_LABEL_INSIDE = re.compile(r"(?<=[.:;*)\]_|-])\s{1,3}(?=[A-Za-z][A-Za-z /()-]{2,39}[:.])")
 
 
 def compose(
@@ -81,7 +112,7 @@ def compose(
         heading = f"{section.heading.rstrip(' :')}:" if section.heading else ""
         if last == HISTORY_HEADING and not _LABEL.fullmatch(heading):
             parts.append("REPORT:")
-        if heading and section.heading != last:
+        if heading and section.heading != last and not text[: len(heading) + 9].lstrip().lower().startswith(heading.lower()):
             parts.append(heading)
         parts += _history_lines(text) if section.heading == HISTORY_HEADING else [text]
         parts.append("")
@@ -92,17 +123,31 @@ def compose(
 def _history_lines(text: str) -> list[str]:
     "A history's lines, under its heading to the end."
     lines, since = [], 0
-    for line in text.split("\n"):
-        line = _QUOTED_HEADING.sub(lambda quoted: f"in the history, {quoted[0].lower()}", line)
-        while line:
-            cut = line.rfind(" ", 0, HISTORY_LINE) if len(line) > HISTORY_LINE else len(line)
-            piece, line = line[: cut if cut > 0 else HISTORY_LINE], line[cut if cut > 0 else HISTORY_LINE :].lstrip(" ")
-            if since and (since + len(piece) > HISTORY_LINE or _LABEL.match(piece)) or _LABEL.match(piece):
-                lines.append(f"{HISTORY_HEADING} (CONTINUED):")
-                since = 0
-            lines.append(piece)
-            since += len(piece)
+    for piece in _pieces(text):
+        if since + len(piece) > HISTORY_LINE:
+            lines.append(_NEXT)
+            since = 0
+        lines.append(f"> {piece}" if _QUOTED.match(piece) else piece)
+        since += len(piece)
+        if _CAPITALS.match(piece):
+            lines.append(_NEXT)
+            since = 0
     return lines
+
+
+def _pieces(text: str) -> Iterator[str]:
+    "A history in lines that are short, with each label at the begin of one and nothing after one in capitals."
+    for line in text.split("\n"):
+        line = _CAPITALS.sub(lambda found: f"\n{found[0]}\n", _LABEL_INSIDE.sub("\n", line))
+        for part in line.split("\n"):
+            start = 0
+            while len(part) - start > HISTORY_LINE:
+                end = part.rfind(" ", start, start + HISTORY_LINE)
+                end = end if end > start else start + HISTORY_LINE
+                yield part[start:end].strip()
+                start = end
+            if rest := part[start:].strip():
+                yield rest
 
 # %% ../../nbs/api/09_reading.sections.ipynb #da08d51d
 def nested_section(
