@@ -63,7 +63,7 @@ def test_a_table_without_rows_is_refused_alone_and_a_row_in_company(tmp_path):
 
 def test_a_column_that_is_no_text_is_refused(tmp_path):
     path = write_table(tmp_path / "cases.parquet", {"text": [1, 2], "ocr_text": ["pT1", "pT2"]})
-    assert plan_inputs(path).parts[0].text_column == "ocr_text"
+    assert plan_inputs(path).parts[0].columns.text == "ocr_text"
     with pytest.raises(InputError, match="'text' of .* does not hold text"):
         plan_inputs(path, text_column="text")
 

@@ -18,7 +18,7 @@ import polars as pl
 from .tcga import clean_value, COLUMNS, PATIENT_COLUMNS, read_table, standard_name
 from .tcga import labels as registry_labels
 from ..fields import get_field, read_registry
-from ..reading.tables import choose_column, shown_columns, TEXT_COLUMNS
+from ..reading.columns import choose_column, shown_columns, TEXT_COLUMNS
 
 # %% auto #0
 __all__ = ['MISSING', 'read_data', 'read_label', 'read_labels', 'label_numbers', 'LabelledReports', 'learning_rows',

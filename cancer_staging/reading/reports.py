@@ -16,11 +16,12 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 
+from .columns import choose_columns, report_id_of, TableColumns
 from .encodings import check_signature, decode_text
 from .ocr import choose_engine, NO_ENGINE, OCR_CHOICES
 from .pdf import image_content, pdf_content
 from ..runs import InputError, ReadError
-from .tables import choose_column, ID_COLUMNS, report_id_of, shown_columns, table_columns, TABLE_ROWS, TEXT_COLUMNS
+from .tables import read_rows, table_columns, TABLE_ROWS
 
 # %% auto #0
 __all__ = ['KINDS', 'COUNT_BYTES', 'Status', 'Report', 'InputPart', 'InputPlan', 'natural_order', 'folder_files', 'input_files',
@@ -68,6 +69,11 @@ KINDS = {
     ".tif": "image",
     ".tiff": "image",
     ".csv": "csv",
+    ".tsv": "tsv",
+    ".xlsx": "excel",
+    ".xls": "excel",
+    ".xlsb": "excel",
+    ".ods": "excel",
     ".parquet": "parquet",
     ".jsonl": "jsonl",
 }
@@ -77,10 +83,9 @@ KINDS = {
 class InputPart:
     "One file of the plan."
     path: str  # as given, or as found in a folder
-    kind: str  # `text`, `pdf`, `image`, `csv`, `parquet` or `jsonl`
+    kind: str  # one of those in `KINDS`
     count: int | None = 1  # reports in it; None where only reading it would tell
-    text_column: str | None = None  # of a table
-    id_column: str | None = None  # of a table; None when it has none
+    columns: TableColumns | None = None  # of a table
     status: Status = Status.OK  # EMPTY or ERROR for a table that cannot give rows
     problem: str | None = None  # what is wrong with such a table
 
@@ -101,7 +106,7 @@ class InputPlan:
     def identity(self) -> tuple:
         "What tells these inputs from others: the files with their sizes and times, their columns, the `ocr` option."
         stats = [os.stat(part.path) for part in self.parts]
-        return [(part.path, stat.st_size, stat.st_mtime_ns, part.text_column, part.id_column) for part, stat in zip(self.parts, stats)], self.ocr
+        return [(part.path, stat.st_size, stat.st_mtime_ns, str(part.columns)) for part, stat in zip(self.parts, stats)], self.ocr
 
 # %% ../../nbs/api/09_reading.reports.ipynb #f90d922d
 def natural_order(
@@ -170,26 +175,20 @@ def plan_table(
     try:
         if not os.path.getsize(path):
             return InputPart(path, kind, status=Status.EMPTY, problem="the table is empty: get it again from its source")
-        columns, texts, count = table_columns(path, kind)
+        columns, texts, count = table_columns(path, kind, text_column)
     except ReadError as error:
         return InputPart(path, kind, status=Status.ERROR, problem=str(error))
     except OSError as error:
         return InputPart(path, kind, status=Status.ERROR, problem=unreadable(error))
-    has = f"its columns are {shown_columns(columns)}"
     try:
-        text = choose_column(columns if text_column else texts, text_column, TEXT_COLUMNS)
-        identifier = choose_column(columns, id_column, ID_COLUMNS)
-    except KeyError as error:
-        raise InputError(f"{path} has no column {error.args[0]!r}; {has}") from None
-    if text is None:
-        raise InputError(f"{path} has no text column ({', '.join(TEXT_COLUMNS)}); {has}. Name the one with the reports: text_column, --text-column")
-    if text not in texts:
-        raise InputError(f"column {text!r} of {path} does not hold text; {has}")
+        chosen = choose_columns(columns, texts, text_column, id_column)
+    except ReadError as error:
+        raise InputError(f"{path}: {error}") from None
     if count is None and os.path.getsize(path) <= COUNT_BYTES:
-        count = sum(1 for _ in TABLE_ROWS[kind](path, text, None))
+        count = sum(1 for _ in read_rows(path, kind, TableColumns(chosen.text)))
     if count == 0:
         return InputPart(path, kind, status=Status.EMPTY, problem="the table has no rows: check that it is the right file")
-    return InputPart(path, kind, count, text, identifier)
+    return InputPart(path, kind, count, chosen)
 
 # %% ../../nbs/api/09_reading.reports.ipynb #96c2d1b0
 def is_staged_table(
@@ -287,9 +286,9 @@ def part_items(
     else:
         number = 0
         try:
-            for row in TABLE_ROWS[part.kind](part.path, part.text_column, part.id_column):
+            for row in read_rows(part.path, part.kind, part.columns):
                 number = row.number
-                load = partial(fail, row.problem) if row.problem else lambda text=row.text: (text, None)
+                load = partial(fail, row.problem) if row.problem else lambda row=row: (row.text, row.note)
                 yield Item(row.report_id or f"{stem}-{number}", f"{part.path}#{number}", load)
         except Exception as error:  # the file changed or broke under our hands: say so, and go on with the next
             told = f"the table cannot be read after row {number} ({type(error).__name__}): check it and run again"

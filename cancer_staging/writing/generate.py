@@ -21,8 +21,9 @@ import numpy as np
 import polars as pl
 
 from .. import __version__
+from ..reading.columns import choose_column, ID_COLUMNS, shown_columns, TEXT_COLUMNS
 from ..reading.reports import input_files, InputPart, InputPlan, KINDS, plan_inputs, read_reports
-from ..reading.tables import choose_column, ID_COLUMNS, shown_columns, table_columns, TABLE_ROWS, TEXT_COLUMNS
+from ..reading.tables import table_columns, TABLE_ROWS
 from ..runs import batched, claimed_output, digest, InputError, Journal, peak_memory, ReadError, RowCounts
 from .engines import open_engine, TransformersEngine, WritingSettings, Written
 from .loops import repetition, tandem_runs
@@ -355,7 +356,7 @@ def run_of(inputs: TaskInputs,          # from `plan_task`
            ) -> str:
     "The fingerprint of a run: its inputs, task, settings, and the model itself, to the last weight. vLLM keeps its weights to itself: there the model's files count, or its name on the hub."
     task, tokenizer = inputs.task, getattr(engine.tokenizer, "backend_tokenizer", None)
-    columns = [(name, [part.text_column for part in plan.parts]) for name, plan in inputs.plans.items()]
+    columns = [(name, [part.columns and part.columns.text for part in plan.parts]) for name, plan in inputs.plans.items()]
     folder = Path(str(engine.name))
     model = getattr(engine, "model", None) or ([(file.name, file) for file in sorted(folder.iterdir()) if file.is_file()] if folder.is_dir() else engine.name)
     return digest(__version__, next(iter(inputs.plans.values())).identity(), columns, dict(inputs.values), (task.name, task.instruction, task.columns, task.template),
