@@ -35,8 +35,8 @@ def grey_page(
         image = image.resize((image.width * 2, image.height * 2), Image.Resampling.LANCZOS)
     return image
 
-# %% ../../nbs/api/06_reading.pictures.ipynb #45a9d05c
-PICTURE_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000")
+# %% ../../nbs/api/06_reading.pictures.ipynb #c9c96459
+PICTURE_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000")
 
 
 class PictureFile:
@@ -48,7 +48,7 @@ class PictureFile:
         data: bytes,  # the whole file
         page_chars: int = 0,  # a picture has no text layer
     ):
-        from PIL import Image, TiffImagePlugin  # noqa: F401  Pillow would load all its plugins to find the one for TIFF
+        from PIL import Image, Jpeg2KImagePlugin, TiffImagePlugin, WebPImagePlugin  # noqa: F401  else Pillow loads all its plugins to find these
 
         try:
             self.picture = Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)

@@ -26,7 +26,7 @@ from .pictures import PictureFile
 from ..runs import ReadError
 
 # %% auto #0
-__all__ = ['LENGTHS', 'OVER_TIME', 'OVER_MEMORY', 'WATCH_SECONDS', 'MEMORY_MARGIN', 'FILES', 'GRACE_SECONDS', 'KEPT_MB', 'START',
+__all__ = ['LENGTHS', 'OVER_TIME', 'OVER_MEMORY', 'WATCH_SECONDS', 'MARGIN_MB', 'FILES', 'GRACE_SECONDS', 'KEPT_MB', 'START',
            'WORDS', 'READERS', 'IDLE', 'send', 'receive', 'memory_in_use', 'limit_process', 'Watch', 'Server', 'serve',
            'ReadingStopped', 'DamagedPage', 'PageReader', 'lent_reader', 'end_readers', 'forget_readers']
 
@@ -61,10 +61,10 @@ def receive(
     head, data = LENGTHS.unpack(exactly(LENGTHS.size))
     return json.loads(exactly(head)), exactly(data)
 
-# %% ../../nbs/api/06_reading.process.ipynb #3814cc12
+# %% ../../nbs/api/06_reading.process.ipynb #77e186fd
 OVER_TIME, OVER_MEMORY = 101, 102  # exit codes
 WATCH_SECONDS = 0.02
-MEMORY_MARGIN = 1.2  # the kernel's limit, as a multiple of ours
+MARGIN_MB = 150  # between our limit and the kernel's
 
 
 def memory_in_use() -> tuple[float, float]:
@@ -94,7 +94,7 @@ def limit_process(
     mapped, _ = memory_in_use()
     wanted = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: int(time.process_time()) + seconds + 2}
     if mapped:
-        wanted[resource.RLIMIT_AS] = int((mapped + memory_mb * MEMORY_MARGIN) * 2**20)
+        wanted[resource.RLIMIT_AS] = int((mapped + memory_mb + MARGIN_MB) * 2**20)
     for kind, value in wanted.items():
         hard = resource.getrlimit(kind)[1]
         with suppress(OSError, ValueError):  # a system that does not know the limit
