@@ -22,7 +22,7 @@ from .models.answers import Answering, group_evidence, is_of_table, LocatedValue
 from .models.judges import Judge, LearnedJudge, NetworkJudge
 from .models.learned import SHOWN_ACCURACY
 from .models.learned_files import LEARNED_NAME, load_learned, save_learned, shipped_learned
-from .reading.encodings import clean_text
+from .reading.encodings import clean_text, LONE_SURROGATE
 from .reading.limits import cut_text, Limits
 from .reading.reports import flag_duplicates, InputPlan, plan_inputs, read_reports, Report, Status
 from .reading.tables import choose_column, ID_COLUMNS, report_id_of, shown_columns, TEXT_COLUMNS, text_of
@@ -153,10 +153,10 @@ class Stager:
               text: str,                    # the report
               report_id: str = "report",    # its id
               ) -> StagedReport:
-        "The staged report; its `text` is the one that evidence counts in: line ends are `\\n`, and a byte-order mark, NUL characters and lone surrogates are gone. Raises TypeError for a text that is no string."
+        "The staged report; its `text` is the one that evidence counts in: as given, with spaces for NUL characters and U+FFFD for lone surrogates. Raises TypeError for a text that is no string."
         if not isinstance(text, str):
             raise TypeError(f"the text of a report is a str, not {type(text).__name__}: give the report's text; cancer_staging.reading.encodings.decode_text makes it of bytes")
-        return self.stage_report(_report(clean_text(str(report_id)), text, source=""))
+        return self.stage_report(_report(clean_text(str(report_id)), LONE_SURROGATE.sub("\ufffd", text.replace("\0", " ")), None, source=""))
 
     def stage_report(self, report: Report  # as read by `read_reports`
                      ) -> StagedReport:
@@ -222,9 +222,8 @@ def _reportable(row: StagedRow | None) -> bool | None:
 BATCH = 128  # reports staged together: few enough that a killed run of scans loses little
 
 
-def _report(report_id: str, value: object, source: str) -> Report:
-    "The report of a value of a text column; no more of it than one report may have."
-    text, problem = text_of(value)
+def _report(report_id: str, text: str, problem: str | None, source: str) -> Report:
+    "The report of a text, no more of it than one report may have."
     if problem:
         return Report(report_id, "", Status.ERROR, problem, source)
     text, cut = cut_text(text, Limits().text_chars)
@@ -256,7 +255,7 @@ def reports_of_frame(frame: pl.DataFrame,              # polars or pandas, one r
     if text_name is None:
         raise InputError(f"the frame has no text column ({', '.join(TEXT_COLUMNS)}); it has {shown_columns(columns)}. Name the one with the reports: text_column")
     ids = columns[id_name]() if id_name else repeat(None)
-    rows = (_report(report_id_of(value) or f"row-{number}", text, source=f"frame#{number}") for number, (value, text) in enumerate(zip(ids, columns[text_name]()), start=1))
+    rows = (_report(report_id_of(value) or f"row-{number}", *text_of(text), source=f"frame#{number}") for number, (value, text) in enumerate(zip(ids, columns[text_name]()), start=1))
     return flag_duplicates(rows, {}, 0)
 
 # %% ../nbs/api/61_stager.ipynb #4250e5c1
