@@ -90,9 +90,12 @@ def group_tnm(row: StagedRow) -> str | None:
 
 
 def nodes_order(row: StagedRow) -> str | None:
-    "Whether more nodes are positive than were examined."
-    positive, examined = label(row, "nodes_positive"), label(row, "nodes_examined")
-    return f"{positive} nodes positive of {examined} examined" if positive and examined and int(positive) > int(examined) else None
+    "Whether more nodes are positive than were examined, in the row or in a count that the report states beside it."
+    positive, examined = shown(row, "nodes_positive"), shown(row, "nodes_examined")
+    told = [f"{positive} nodes positive of {examined} examined"] if positive and examined and int(positive) > int(examined) else []
+    others = {other for name in ("nodes_positive", "nodes_examined") if name in row.found for other in row.found[name].others}
+    told += [f"{' nodes positive of '.join(count.split('/'))} examined (at {span.start})" for count, span in sorted(others, key=lambda other: other[1])[:3]]
+    return "; ".join(told) or None
 
 
 def n_nodes(row: StagedRow) -> str | None:

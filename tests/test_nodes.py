@@ -1,6 +1,7 @@
 "Counts of lymph nodes and tumour sizes, phrase by phrase. The phrases are invented."
 import pytest
 
+from cancer_staging import Stager
 from cancer_staging.rules.grammar import Grammar
 from cancer_staging.rules.nodes import NODES
 from cancer_staging.rules.size import SIZE
@@ -146,3 +147,68 @@ def test_evidence_is_the_words_that_prove_it():
     evidence = {name: [text[start:end] for start, end in finding.evidence] for name, finding in found.items()}
     assert evidence["nodes_positive"] == ["two (2) of\ntwenty-one (21) lymph nodes"]
     assert evidence["tumor_size_mm"] == ["Adenocarcinoma, 4.5 cm"]
+
+
+CONTRADICTED = [  # what is printed, nodes positive, nodes examined
+    ("Lymph nodes: 7/5 nodes positive.", 7, 5),
+    ("Axillary lymph nodes: 7/5 positive.", 7, 5),
+    ("5 of 3 lymph nodes positive for carcinoma.", 5, 3),
+    ("Metastatic carcinoma in five of three lymph nodes.", 5, 3),
+    ("Lymph nodes: 5 of 3 positive.", 5, 3),
+    ("pT2 pN1 (7 of 5) M0", 7, 5),
+    ("pT2 pN1 (7/5)", 7, 5),
+    ("Lymph nodes (positive:total): 7:5", 7, 5),
+    ("Number of lymph nodes examined: 3. Number of lymph nodes positive: 5.", 5, 3),
+    ("Total nodes examined: 4\nTotal nodes positive: 9", 9, 4),
+    ("Lymph nodes: 3 examined, 5 positive", 5, 3),
+    ("3 lymph nodes, of which 5 contain metastatic carcinoma.", 5, 3),
+    ("Five positive lymph nodes. Number of lymph nodes examined: 3", 5, 3),
+    ("Lymph node status: positive 7/5", 7, 5),
+    ("Sentinel: 5 of 3", 5, 3),
+    ("Metastases carcinomatosae in lymphonodis (No XI/III).", 11, 3),
+]
+
+
+@pytest.fixture(scope="module", params=["rules", "default"])
+def stager(request):
+    return Stager.from_pretrained(request.param)
+
+
+def nodes_order(staged):
+    return [failed.message for failed in staged.checks if failed.check == "nodes_order"]
+
+
+@pytest.mark.parametrize("told, positive, examined", CONTRADICTED)
+def test_more_nodes_positive_than_examined_keeps_both_and_flags_them(stager, told, positive, examined):
+    staged = stager.stage("FINAL DIAGNOSIS: Breast, left: invasive ductal carcinoma. " + told)
+    assert nodes_order(staged) == [f"{positive} nodes positive of {examined} examined"]
+    assert (staged["nodes_positive"].label, staged["nodes_examined"].label) == (str(positive), str(examined))
+    for name in ("nodes_positive", "nodes_examined"):
+        assert all(piece.text == staged.text[piece.start:piece.end] != "" for piece in staged[name].evidence)
+
+
+@pytest.mark.parametrize("told, positive, examined", CONTRADICTED[:6])
+def test_a_threshold_withholds_both_of_them(told, positive, examined):
+    staged = Stager.from_pretrained("rules", min_confidence=0.5).stage("FINAL DIAGNOSIS: Breast: invasive ductal carcinoma. " + told)
+    assert staged["nodes_positive"].label is staged["nodes_examined"].label is None and len(nodes_order(staged)) == 1
+
+
+@pytest.mark.parametrize("told, positive, examined, flagged", [
+    ("Lymph nodes, left axilla: 3/15. Lymph nodes, right axilla: 7/5.", 3, 15, "7 nodes positive of 5 examined"),
+    ("Number of lymph nodes examined: 2. Number of lymph nodes involved: 36. Lymph nodes, left neck: 1/20. Lymph nodes, right neck: 1/16.", 2, 36, "36 nodes positive of 2 examined"),  # slipped columns
+    ("Five lymph nodes are positive for metastatic carcinoma. Three lymph nodes were examined.", 5, 5, "5 nodes positive of 3 examined"),
+    ("Nodes examined: 3\nMetastatic carcinoma in 4 lymph nodes", 4, 4, "4 nodes positive of 3 examined"),
+])
+def test_a_count_that_cannot_be_is_flagged_beside_those_that_can(stager, told, positive, examined, flagged):
+    staged = stager.stage("FINAL DIAGNOSIS: Oral cavity: squamous cell carcinoma. " + told)
+    assert (staged["nodes_positive"].label, staged["nodes_examined"].label) == (str(positive), str(examined))
+    [message] = nodes_order(staged)
+    assert message.startswith(f"{flagged} (at ")
+
+
+@pytest.mark.parametrize("told", [
+    "Lymph nodes, right axilla: 2/15.", "Lymph nodes (total / positive): 14 / 3", "Case 124/13. Lymph nodes: 0/4.", "Sentinel node #10/1. Lymph nodes: 0/4.",
+    "A. Three lymph nodes were examined.\nB. Lymph nodes, right: five lymph nodes are positive.", "FINAL DIAGNOSIS: Lymph nodes 1/4.\nGROSS DESCRIPTION: Summary of sections: 4A, five lymph nodes, 5/1.",
+])
+def test_what_can_be_true_is_not_flagged(stager, told):
+    assert nodes_order(stager.stage("FINAL DIAGNOSIS: Breast: invasive ductal carcinoma. " + told)) == []

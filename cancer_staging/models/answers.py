@@ -17,16 +17,18 @@ from ..rules.gate import may_be_inferred, STAGING, through_gate
 from ..rules.grammar import Basis, Finding
 from ..rules.inference import INFERENCE, SEVERAL
 from ..rules.joint_group import AxisBelief, joint_group
+from ..rules.nodes import NODES
 from ..rules.stage_groups import ASSUMED_EDITION, which_table, WhichTable
 from ..text.document import Document, Span
 from ..text.language import language
 
 # %% auto #0
-__all__ = ['DISTANT', 'NOTHING_FOUND', 'LEAST_DESCRIBED', 'LEAST_STATED', 'LocatedValue', 'StagedRow', 'at_least', 'Answering',
-           'not_assessed', 'is_of_table', 'group_evidence']
+__all__ = ['DISTANT', 'CONTRADICTED', 'NOTHING_FOUND', 'LEAST_DESCRIBED', 'LEAST_STATED', 'LocatedValue', 'StagedRow', 'at_least',
+           'Answering', 'not_assessed', 'is_of_table', 'group_evidence']
 
 # %% ../../nbs/api/55_models.answers.ipynb #ccd700fe
 DISTANT = INFERENCE.declared("m.distant")  # a metastasis in a distant organ, diagnosed in this report
+CONTRADICTED = NODES.declared("nodes.contradicted")  # more nodes positive than examined: one of the two is wrong, and both are shown or neither
 NOTHING_FOUND = ("N0", "M0")   # where the report says that nobody could look, only what was found can speak
 LEAST_DESCRIBED = 0.9          # confidence of a category that the report calls not assessable and yet describes
 LEAST_STATED = 0.55            # probability of a stated label: where the model was surer of another, 32 of 54 were right on folds of train
@@ -73,8 +75,8 @@ class Answering:
         self._score_once = cache(self._score_label)  # few rules and labels, many reports
 
     def _score(self, finding: Finding) -> tuple[float | None, dict[str, float] | None]:
-        "The confidence of a finding, and the probability of every label where the label set is closed."
-        if finding.label is None:
+        "The confidence of a finding, and the probability of every label where the label set is closed; none for what cannot be true."
+        if finding.label is None or finding.rule == CONTRADICTED:
             return None, None
         return self._score_once(finding.field, finding.rule, finding.label if FIELDS[finding.field].kind == "label" else "")
 

@@ -94,6 +94,11 @@ class Count(NamedTuple):
         "Nodes positive and nodes examined."
         return self.positive, self.examined
 
+    @property
+    def is_possible(self) -> bool:
+        "Whether no more nodes are positive than were examined."
+        return None in self.pair or self.positive <= self.examined
+
     def number(self, side: Side  # which of the two
                ) -> int | None:
         "The number on one side; None when this count does not tell it."
@@ -267,6 +272,19 @@ _PAIR = re.compile(r"total\)\s?:\s{0,3}(?P<positive>\d{1,2})\s?:\s?(?P<examined>
 _CODE_OF = re.compile(r"pn\s?[0-3o][a-c]?\W{1,3}(?P<positive>\d{1,2})\s(?:out\s)?of\s(?P<examined>\d\s\d|\d{1,2})(?=\W)")
 
 
+_OWN_NODES = re.compile(r"node|nodal|\bln|lymph|axill|sentinel|pn\s?[0-3]")
+_TOTAL_FIRST = re.compile(r"(?:total|examined|number)\s?/\s?(?:positive|involved)")  # `Lymph nodes (total / positive): 14 / 3` can be true
+
+
+def _is_of_nodes(lower: str, match: re.Match) -> bool:
+    "Whether the sentence of a ratio names nodes: one that can't be true is otherwise the number of a case, a block or a date."
+    start = max(0, match.start() - 60)
+    start = max(start, *(lower.rfind(stop, start, match.start()) + 1 for stop in (". ", ";", "\n", "#")))
+    if lower[match.start() - 1:match.start()] == "#" or _TOTAL_FIRST.search(lower, start, match.start()):
+        return False
+    return _OWN_NODES.search(lower, start, match.end() + len(_NODES_NAMED_BEHIND.match(lower, match.end())[0])) is not None
+
+
 def find_ratios(document: Document  # a prepared report
                 ) -> Iterator[Count]:
     "Counts written 3/14, 3+/14, `(positive:total): 3:14` or `pN1 (3 of 14)`."
@@ -280,15 +298,15 @@ def find_ratios(document: Document  # a prepared report
         positive, examined = read_count(match["positive"]), read_count(match["examined"])
         if match["plus"] and match["minus"] and None not in (positive, examined):
             examined += positive  # `3+/13-`
-        if positive is None or not examined or positive > examined or not any(char.isdigit() for char in match["examined"]):
+        if positive is None or not examined or not any(char.isdigit() for char in match["examined"]) or (positive > examined and not _is_of_nodes(lower, match)):
             continue
         if positive == examined and CLEAR_BEFORE.search(lower, max(0, match.start() - 60), match.start()):
             positive = 0
         how = describe_ratio(lower, match)
-        if not how and match.start() - last < _LISTED_APART and not (OTHER_FRACTION.search(lower, last, match.start()) or OTHER_FRACTION_AFTER.match(lower, match.end())):
+        if not how and positive <= examined and match.start() - last < _LISTED_APART and not (OTHER_FRACTION.search(lower, last, match.start()) or OTHER_FRACTION_AFTER.match(lower, match.end())):
             how = How.RATIO  # the list of stations goes on
         if how:
-            last = match.end()
+            last = match.end() if positive <= examined else last
             yield Count(match.start(), match.end(), positive, examined, how, named_before(lower, match.start()) if how is How.STATUS else "")
     for pattern, how, cues in ((_CODE_OF, How.CODE, N_CODE_CUES), (_PAIR, How.STATUS, PAIR_CUES)):
         for position in document.hits(*cues):
@@ -321,7 +339,7 @@ def find_roman(document: Document  # a prepared report
             continue
         done = match.end()
         first, second = read_roman(match["positive"]), read_roman(match["examined"] or "")
-        if match["examined"] and first and second and first <= second:
+        if match["examined"] and first and second:
             yield Count(start, done, first, second, How.ROMAN)
         elif first and not match["examined"]:
             diseased = ROMAN_DISEASED.search(lower, max(0, position - 70), position)

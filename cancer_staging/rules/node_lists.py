@@ -107,7 +107,7 @@ def listed_behind(lower: str,  # a folded report
 def _as_count(match: re.Match, start: int) -> Count | None:
     "The count of a fraction; None when it can't be one of nodes."
     positive, examined = read_number(match["positive"]), read_number(match["examined"])
-    return Count(start, match.end("examined"), positive, examined, How.WORDS) if examined and positive is not None and positive <= examined else None
+    return Count(start, match.end("examined"), positive, examined, How.WORDS) if positive is not None and (positive or examined) and examined is not None else None
 
 # %% ../../nbs/api/19_rules.node_lists.ipynb #299a880e
 _KINDS = {"n": NUMBER, "well": r"negative|uninvolved|benign|tumou?r[ -]free|reactive", "ill": r"positive|involved|metastatic", "and": r"\s?(?:and|,|&|;)\s{1,2}", "again": r"(?:\s?\(\d{1,3}\))?"}
@@ -180,4 +180,4 @@ def read_tally(lower: str,     # a folded report
     found = {name.rstrip("12345678"): read_number(value) for name, value in match.groupdict().items() if value and name[-1].isdigit()}
     positive = found.get("positive", 0)
     examined = found["examined"] if "examined" in found else positive + found["well"] if None not in (positive, found["well"]) else None
-    return Count(position, match.end(), positive, examined, How.STATUS) if examined and positive is not None and positive <= examined else None
+    return Count(position, match.end(), positive, examined, How.STATUS) if None not in (positive, examined) and (positive or examined) else None

@@ -254,24 +254,26 @@ def _judge_walk(document: Document,  # a prepared report
                 ) -> Count | None:
     "The count of `walk`, with its nodes judged healthy or diseased; None when it counts no nodes."
     lower, start, positive, examined = document.lower, *walk
-    if not examined or examined > MOST or (positive or 0) > examined:
+    if not (examined or positive) or examined > MOST:
         return None
     if _LEGEND.search(lower, max(0, start - 12), start) or _are_candidates(lower, walk, end) or OF_NODES.match(lower, end):
         return None
+    if (positive or 0) > examined:
+        return Count(start, end, positive, examined, How.WORDS)
     if positive is None:
         which = OF_WHICH.match(lower, end)
         if which and which["unknown"]:
             return None
         if which and which["among"]:
             total = read_number(which["total"])
-            return Count(start, which.end(), examined, total, How.WORDS) if total and examined <= total else None
+            return Count(start, which.end(), examined, total, How.WORDS) if total else None
         part = which and read_number(which["first"] or which["second"] or which["third"])
-        if part is not None and part <= examined:
+        if part is not None:
             return Count(start, which.end(), part, examined, How.WORDS)
         if _METASTASES.match(lower, end) or examined > 1 and _POSITIVE_NODES.search(lower, start, end):
             among = AMONG_ALL.match(lower, end, end + 45)
             total = read_number(among["examined"]) if among else None
-            if total and examined <= total:
+            if total:
                 return Count(start, among.end("examined"), examined, total, How.WORDS)
             return Count(start, end, examined, None, How.WORDS)  # 'six lymph node metastases' does not say how many were looked at
     diseased = is_diseased(document, start, end)
@@ -343,7 +345,7 @@ def _fraction_behind(lower: str, position: int) -> Count | None:
     "The count in `nodes: 2 of 8` at `position`."
     match = FRACTION_BEHIND.match(lower, position, position + 95)
     positive, examined = (read_count(match["positive"]), read_count(match["examined"])) if match else (None, None)
-    return Count(position, match.end(), positive, examined, How.WORDS) if None not in (positive, examined) and positive <= examined > 0 else None
+    return Count(position, match.end(), positive, examined, How.WORDS) if None not in (positive, examined) and (positive or examined) else None
 
 
 def _one_node(document: Document, position: int) -> Count | None:

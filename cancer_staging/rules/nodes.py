@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
@@ -81,6 +82,9 @@ def _stretch_second(first: Count, second: Count) -> Count:
     return Count(first.start, max(first.end, second.end), second.positive, second.examined, second.how)
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #4a11b407
+_is_possible = attrgetter("is_possible")
+
+
 class JoinRule(NamedTuple):
     "When two neighbouring counts tell of the same nodes."
     name: str
@@ -168,9 +172,9 @@ def without_few_cells(lower: str,           # a folded report
 def join_counts(document: Document,   # a prepared report
                 counts: list[Count],  # counts in any order
                 ) -> list[Count]:
-    "The counts in order, those that tell of the same nodes joined, those that don't tell whether nodes are positive left out, isolated tumour cells as negative."
+    "The counts in order, those that tell of the same nodes joined, those that can't be or don't tell whether nodes are positive left out, isolated tumour cells as negative."
     joined: list[Count] = []
-    for count in sorted(counts, key=lambda count: (count.start, count.end)):
+    for count in sorted(filter(_is_possible, counts), key=lambda count: (count.start, count.end)):
         rule = join_rule(document.lower, joined[-1], count) if joined else None
         if rule:
             joined[-1] = rule.joined(joined[-1], count)
@@ -365,6 +369,16 @@ class Totals(NamedTuple):
     positive: Total | None
     examined: Total | None
 
+    @property
+    def is_possible(self) -> bool:
+        "Whether no more nodes are positive than were examined."
+        return None in self or self.positive.value <= self.examined.value
+
+    @property
+    def pair(self) -> tuple[int | None, int | None]:
+        "Nodes positive and nodes examined."
+        return self.positive and self.positive.value, self.examined and self.examined.value
+
 
 def _is_partial(examined: Total, labelled: list[Count], in_parts: int) -> bool:
     "Whether the labels for nodes examined spoke of some specimens only: the counts of specimens add up to more."
@@ -376,7 +390,7 @@ def _is_partial(examined: Total, labelled: list[Count], in_parts: int) -> bool:
 def labelled_totals(document: Document,  # a prepared report
                     parts: list[Count],  # the counts of specimens
                     ) -> Totals:
-    "Positive and examined as labels give them, each None where they don't or where the parts show that they can't be the whole."
+    "Positive and examined as labels give them, possible or not, each None where they don't or where the parts show that they can't be the whole."
     labelled = find_labelled(document)
     if not labelled:
         return Totals(None, None)
@@ -384,10 +398,6 @@ def labelled_totals(document: Document,  # a prepared report
     if not examined:
         return Totals(positive, None)
     if _is_partial(examined, labelled, sum(count.examined or 0 for count in parts)):
-        return Totals(None, None)
-    if positive and positive.value > examined.value:  # the columns of a form have slipped
-        return Totals(None, None) if parts else Totals(examined, positive)
-    if not positive and sum(count.positive for count in parts) > examined.value:
         return Totals(None, None)
     return Totals(positive, examined)
 
@@ -403,14 +413,19 @@ def _is_earlier(document: Document, count: Count) -> bool:
     "Whether the count was made at an earlier operation: `Previous sentinel biopsy: 1/2`."
     return count.how is not How.CODE and EARLIER.search(document.lower, max(0, count.start - 75), count.start) is not None
 
+
+def _diagnosed(document: Document, counts: list[Count]) -> list[Count]:
+    "The counts from the diagnosis on, and of this operation."
+    return [count for count in counts if document.section(count.start) not in BEFORE_DIAGNOSIS and not _is_earlier(document, count)]
+
 # %% ../../nbs/api/19_rules.nodes.ipynb #d0f884bc
-def _find_counts(document: Document  # a prepared report
+def _find_counts(document: Document,      # a prepared report
+                 written: list[Count],    # the counts in figures
+                 diagnosed: list[Count],  # all counts from the diagnosis on
                  ) -> list[Count]:
     "All counts of specimens, joined; from earlier sections than the diagnosis only when there are none after them."
-    written = [*find_ratios(document), *find_roman(document)]
-    found = [*written, *find_worded(document)]
-    joined = join_counts(document, [count for count in found if document.section(count.start) not in BEFORE_DIAGNOSIS and not _is_earlier(document, count)])
-    if joined or not document.hits("node"):
+    joined = join_counts(document, diagnosed)
+    if joined or not document.hits("node") or not all(map(_is_possible, diagnosed)):
         return joined
     gross = [count for count in written if document.section(count.start) == "gross"] or list(find_worded(document, ("history", "frozen")))
     frozen = [count for count in written if document.section(count.start) == "frozen"]  # some diagnoses stand without a heading behind the frozen section
@@ -436,24 +451,49 @@ def _sum_of_parts(parts: list[Count], side: Side, kind: str) -> Total | None:
     "One of the two numbers over the counts of specimens; None when they don't tell it."
     return Total(sum(count.number(side) for count in parts), parts, kind) if parts and parts[0].number(side) is not None else None
 
+
+def _pair(totals: Totals) -> Count:
+    "Both numbers at the place of the first."
+    place = totals.positive.evidence[0]
+    return Count(place.start, place.end, *totals.pair, place.how)
+
+
+_EXAMINED_BEHIND = re.compile(r"\s(?:(?:were|are|was|is)\s)?(?:examined|evaluated|sampled|removed|retrieved|dissected|in\stotal)")
+
+
+def _more_than_examined(document: Document, diagnosed: list[Count], joined: list[Count]) -> Iterator[Count]:
+    "More diseased nodes than another sentence of the same entry says were examined: `Three lymph nodes were examined. Five lymph nodes are positive.`"
+    looked_at = [count for count in diagnosed if count.positive is None and count.examined is not None and _EXAMINED_BEHIND.match(document.lower, count.end)]
+    if len(looked_at) == len(joined) == 1 and joined[0].positive == joined[0].examined > looked_at[0].examined and _in_one_part(document.lower, *sorted((joined[0], looked_at[0]))):
+        yield Count(joined[0].start, joined[0].end, joined[0].positive, looked_at[0].examined, How.WORDS)
+
 # %% ../../nbs/api/19_rules.nodes.ipynb #74378d58
 def read_nodes(document: Document,            # a prepared report
                found: Mapping[str, Finding],  # what earlier rules found; none is needed
                ) -> Iterator[Finding]:
     "Nodes examined and nodes positive: labels first, then the count beside the N category, then the sum over specimens."
-    counts = _find_counts(document)
+    written = [*find_ratios(document), *find_roman(document)]
+    diagnosed = _diagnosed(document, [*written, *find_worded(document)])
+    counts, impossible = _find_counts(document, written, diagnosed), [count for count in diagnosed if not count.is_possible]
     codes = settle_codes(document, counts)
     parts = codes or choose_parts(document, counts)
     kind = "sum" if not codes and len(parts) > 1 else _EVIDENCE[parts[0].how] if parts else ""
     if only_few_cells(document):
         parts = [count._replace(positive=0) if count.positive else count for count in parts]
-    totals = [total or _sum_of_parts(parts, side, kind) for side, total in zip(Side, labelled_totals(document, parts))]
-    if all(totals) and totals[0].value > totals[1].value:
-        return  # one of them is of something else
+    summed = Totals(*(_sum_of_parts(parts, side, kind) for side in Side))
+    totals = Totals(*(label or total for label, total in zip(labelled_totals(document, parts), summed)))
+    if not totals.is_possible and all(summed):  # the columns of a form have slipped, or a label is of something else: the counts of specimens are surer
+        impossible, totals = [*impossible, _pair(totals)], summed
+    impossible += _more_than_examined(document, diagnosed, counts)
+    if not any(totals) and impossible:
+        first, *impossible = impossible
+        totals = Totals(*(Total(first.number(side), [first], "contradicted") for side in Side))
+    others = tuple((f"{count.positive}/{count.examined}", Span(count.start, count.end)) for count in impossible if count.pair != totals.pair)
     for side, total in zip(Side, totals):
         if total:
             spans = tuple(Span(count.start, count.end) for count in sorted(total.evidence, key=lambda count: count.start))
-            yield Finding(side.field, str(total.value), str(total.value), spans, f"nodes.{total.kind}", "stated" if len(spans) == 1 else "derived")
+            kind = total.kind if totals.is_possible else "contradicted"
+            yield Finding(side.field, str(total.value), str(total.value), spans, f"nodes.{kind}", "stated" if len(spans) == 1 else "derived", others)
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #bb76f3a4
-NODES = Rule("nodes", ("nodes_examined", "nodes_positive"), NODE_CUES, read_nodes, tuple(f"nodes.{kind}" for kind in sorted({*_EVIDENCE.values(), "label", "sum"})))
+NODES = Rule("nodes", ("nodes_examined", "nodes_positive"), NODE_CUES, read_nodes, tuple(f"nodes.{kind}" for kind in sorted({*_EVIDENCE.values(), "contradicted", "label", "sum"})))

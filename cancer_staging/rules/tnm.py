@@ -116,7 +116,7 @@ def _code_from_t(document: Document, place: CategoryPlace) -> tuple[Category, ..
     position = match.start()
     if prefix in ("a", "r", "y", "c") and (text[position] != "T" or not text[start].islower() or match["core"] not in "01234x"):
         return None  # "at 3 o'clock"
-    if match["core"] == "a" and not document.hits("urothel", "transitional", "bladder"):
+    if match["core"] == "a" and not document.has("urothel", "transitional", "bladder"):
         return None  # elsewhere "pTa" is "pT1a" with its number lost
     if match["joined"] and not ("p" in prefix or NAMES_STAGING.search(document.lower, max(0, start - 20), start)):
         return None  # "actin x10", node TLN1
@@ -264,7 +264,7 @@ def _tier(document: Document, category: Category, prefixes: str) -> int:
         past = None  # a recurrence is what rpT3 stages
     if category.prefix.endswith("c") or document.section(start) == "history" or past or PRIOR_LABEL.search(lower, max(0, start - 45), start):
         return 0
-    if document.hits("urothel", "transitional", "cystectomy", "cystoprostat") and _of_the_prostate(lower, start):
+    if document.has("urothel", "transitional", "cystectomy", "cystoprostat") and _of_the_prostate(lower, start):
         return 0
     if AMENDED_NOW.search(lower, max(0, start - 90), start) or (document.section(start) == "addendum" and AMENDS.search(lower, max(0, start - 300), start)):
         return 3
@@ -310,7 +310,8 @@ def _is_of_another_kind(lower: str, category: Category, alone: bool) -> bool:
 def _last_amended(lower: str, choices: list[Category]) -> list[Category]:
     "Of amended categories those of the last amendment."
     since = [max((match.start() for match in AMENDS.finditer(lower, max(0, category.start - 300), category.start)), default=0) for category in choices]
-    return [category for category, start in zip(choices, since) if start == max(since)]
+    last = max(since)
+    return [category for category, start in zip(choices, since) if start == last]
 
 
 _UNASSESSED = re.compile(r"\(p[tnm]\)\s{0,3}[:;.]?\s{0,3}(?:can\s?not be|not) assessed")

@@ -96,6 +96,11 @@ class Document:
             return sorted(chain.from_iterable(found))
         return found[0] if found else []
 
+    def has(self, *cues: str  # cues that the rule declared
+            ) -> bool:
+        "Whether one of the cues stands anywhere: what a rule may ask for every code without a list being made each time."
+        return any(cue in self._hits for cue in cues)
+
     @property
     def cues(self) -> Mapping[str, list[int]]:
         "All cues that were found, each with its start offsets, for rules that have too many cues to ask for each."
