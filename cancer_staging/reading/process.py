@@ -26,9 +26,10 @@ from .pictures import PictureFile
 from ..runs import ReadError
 
 # %% auto #0
-__all__ = ['LENGTHS', 'OVER_TIME', 'OVER_MEMORY', 'WATCH_SECONDS', 'MARGIN_MB', 'FILES', 'GRACE_SECONDS', 'KEPT_MB', 'START',
-           'WORDS', 'READERS', 'IDLE', 'send', 'receive', 'memory_in_use', 'limit_process', 'Watch', 'Server', 'serve',
-           'ReadingStopped', 'DamagedPage', 'PageReader', 'lent_reader', 'end_readers', 'forget_readers']
+__all__ = ['LENGTHS', 'OVER_TIME', 'OVER_MEMORY', 'WATCH_SECONDS', 'MARGIN_MB', 'FILES', 'GRACE_SECONDS', 'KEPT_MB',
+           'OUT_OF_TIME', 'OUT_OF_MEMORY', 'START', 'WORDS', 'READERS', 'IDLE', 'send', 'receive', 'memory_in_use',
+           'limit_process', 'Watch', 'Server', 'serve', 'ReadingStopped', 'DamagedPage', 'PageReader', 'lent_reader',
+           'end_readers', 'forget_readers']
 
 # %% ../../nbs/api/06_reading.process.ipynb #021599b3
 LENGTHS = struct.Struct(">IQ")
@@ -195,9 +196,11 @@ def serve() -> None:
             send(answers, *server.answer(*receive(questions)))
     os._exit(0)
 
-# %% ../../nbs/api/06_reading.process.ipynb #dfbea5e9
+# %% ../../nbs/api/06_reading.process.ipynb #4bcc65da
 GRACE_SECONDS = 5  # on the clock, beyond the CPU time that a document may take
 KEPT_MB = 100  # a process that holds more between two documents is replaced
+OUT_OF_TIME = {OVER_TIME} | {-getattr(signal, name) for name in ("SIGXCPU",) if hasattr(signal, name)}
+OUT_OF_MEMORY = {OVER_MEMORY} | {-getattr(signal, name) for name in ("SIGABRT", "SIGKILL") if hasattr(signal, name)}  # PDFium aborts when it is refused memory; the kernel kills
 START = "import sys; sys.path[:] = sys.argv[1:]; from cancer_staging.reading.process import serve; serve()"
 WORDS = {"pdf": ("the PDF", "print it to a new PDF"), "image": ("the image", "scan it at 300 dots per inch")}
 
@@ -262,9 +265,9 @@ class PageReader:
             self.process.kill()
             code = self.process.wait()
         what, remedy = WORDS[self.kind]
-        if self.overdue or code in (OVER_TIME, -getattr(signal, "SIGXCPU", 0)):
+        if self.overdue or code in OUT_OF_TIME:
             return f"{what} takes more than {self.limits.seconds} s to read: {remedy}, or raise the limit (--limit seconds=…)"
-        if code in (OVER_MEMORY, -getattr(signal, "SIGKILL", 0)):  # the kernel kills when the machine is out of memory
+        if code in OUT_OF_MEMORY:
             return f"{what} takes more than {self.limits.memory_mb} MB to read: {remedy}, or raise the limit (--limit memory_mb=…)"
         if code == 1:
             return "the process that opens PDFs and images did not start: check the installation with `cancer-staging doctor`"
