@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import chain
@@ -27,18 +28,25 @@ class Span(NamedTuple):
 # %% ../../nbs/api/12_text.document.ipynb #7a8e0c6c
 _PLAIN = {"\t": " ", "\r": " ", "\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u00ad": "-", "\u2010": "-", "\u2011": "-", "\u2012": "-",
           "\u2013": "-", "\u2014": "-", "\u2212": "-", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00d7": "x", "\u2215": "/",
-          "\u2264": "<", "\u2265": ">"}
+          "\u2264": "<", "\u2265": ">", "\x0b": " ", "\x0c": " ", "\x1c": " ", "\x1d": " ", "\x1e": " ", "\x1f": " "}
+_FOREIGN = re.compile(r"[^\S\n ]|[^\D0-9]")  # blanks and digits beyond ASCII
+
+
+def _plain(match: re.Match) -> str:
+    "The plain blank, line end or digit for a foreign one."
+    digit = unicodedata.decimal(match[0], None)
+    return ("\n" if match[0] in "\x85\u2028\u2029" else " ") if digit is None else str(digit)
 
 
 def fold(text: str  # a report
          ) -> str:
-    "`text` in lower case with plain dashes, quotes and spaces, of the same length."
+    "`text` in lower case with plain dashes, quotes, blanks and digits, of the same length."
     folded = text.lower()
     if len(folded) != len(text):  # a few letters have a lower case of two characters
         folded = "".join(low if len(low := char.lower()) == 1 else char for char in text)
     for char, plain in _PLAIN.items():  # replace is quick where there is nothing to replace; translate is not
         folded = folded.replace(char, plain)
-    return folded
+    return folded if folded.isascii() else _FOREIGN.sub(_plain, folded)
 
 # %% ../../nbs/api/12_text.document.ipynb #7423eba0
 SECTIONS: dict[str, str] = {
