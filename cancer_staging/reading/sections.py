@@ -14,7 +14,7 @@ from .tables import packaged_table
 
 # %% auto #0
 __all__ = ['HISTORY_HEADING', 'HISTORY_LINE', 'heading_of', 'stated_answer', 'labelled_line', 'ReportSection', 'compose',
-           'nested_section']
+           'nested_section', 'Said']
 
 # %% ../../nbs/api/09_reading.sections.ipynb #2f958393
 _NAME = 200  # characters of a name that are looked at
@@ -33,14 +33,14 @@ def heading_of(
 ) -> str | None:  # such as `FINAL DIAGNOSIS`; None for a section of no known kind
     "The heading under which the grammar knows a section, by its code, else by the words of its name."
     by_code, by_word = _headings()
-    folded = " ".join((name or "").lower().split())[:_NAME]
+    folded = _NOTES.sub("", " ".join((name or "")[:_NAME].lower().split()))
     named = list(dict.fromkeys(heading for word, heading in by_word if re.search(rf"(?<![a-z]){re.escape(word)}", folded)))
     coded = by_code.get((code or "").strip())
     return named[0] if named and (len(named) == 1 or not coded) else coded
 
 # %% ../../nbs/api/09_reading.sections.ipynb #6eda5052
 _SUFFIX = r"(?:\s?\((?:i|mol|sn|m|f|cls|cy|tis|is|s|dcis|paget|lcis|[0-9]{1,2})[+-]?\)){0,3}"
-_DEFINES = r"\s{0,3}(?:[:\u2013\u2014=;]|-\s|,\s|\(|(?<=\s)(?:tumou?r|carcinoma|cancer|inva[ds]|(?:micro)?metasta|isolated|regional|no\s(?:regional|evidence)))\s{0,3}\S"
+_DEFINES = r"\s{0,3}(?:[:\u2013\u2014=]|-\s|,\s|\(|(?<=\s)(?:tumou?r|carcinoma|cancer|inva[ds]|(?:micro)?metasta|isolated|regional|no\s(?:regional|evidence)))\s{0,3}\S"
 _CATEGORY = re.compile(rf"\s{{0,3}}([ycpramu]{{0,4}}\s?([TNM])(?:X|is|a|[0-4])(?:mi|[a-e][1-3]?|[1-3])?{_SUFFIX}){_DEFINES}", re.IGNORECASE)
 _OTHER_CATEGORY = {letter: re.compile(rf"\b[ycpr]{{0,3}}[{others}][0-4X](?![0-9])", re.IGNORECASE) for letter, others in (("t", "NM"), ("n", "TM"), ("m", "TN"))}
 _COMPARES = r"greater|larger|less|fewer|more\sthan|at\sleast|up\sto|exceed|approximately|[<>\u2264\u2265]"
@@ -54,15 +54,19 @@ _NOTES = re.compile(r"\s{0,3}\((?:see\s)?notes?\s[A-Z0-9]{1,2}(?:(?:,|\sand|\s&)
 
 def stated_answer(
     value: str,  # an answer as it was sent
+    unit: str | None = None,  # of a number
 ) -> str:
-    "The answer in one line, without a definition that was sent along."
-    value = " ".join(value.split())
-    if len(value) > _ANSWER:
+    "The answer in one line with its unit, without a definition that was sent along."
+    value, unit = " ".join(value.split()), " ".join((unit or "").split())
+    if len(value) <= _ANSWER:
+        defined = _CATEGORY.match(value)
+        if defined and not _OTHER_CATEGORY[defined[2].lower()].search(value, defined.end(1)):
+            value = defined[1].strip()
+        else:
+            value = _without(value, _NOTES, _LENGTHS, _SCORES, _THRESHOLDS, _WISHES)
+    if not unit or value.lower().endswith(unit.lower()):
         return value
-    defined = _CATEGORY.match(value)
-    if defined and not _OTHER_CATEGORY[defined[2].lower()].search(value, defined.end(1)):
-        return defined[1].strip()
-    return _without(value, _NOTES, _LENGTHS, _SCORES, _THRESHOLDS, _WISHES)
+    return f"{value}%" if unit == "%" else f"{value} {unit}"
 
 
 def _without(text: str, *patterns: re.Pattern) -> str:
@@ -78,10 +82,7 @@ def labelled_line(
     unit: str | None = None,  # of a number
 ) -> str:
     "`label: value unit` in one line; of a category that is sent with its definition, the category alone."
-    label, value = _without(" ".join(label.split()), _NOTES, _WISHES), stated_answer(value)
-    unit = " ".join((unit or "").split())
-    ended = value.lower().endswith(unit.lower()) and unit
-    return f"{label.rstrip(' :')}: {value}{'' if not unit or ended else unit if unit == '%' else f' {unit}'}"
+    return f"{_without(' '.join(label.split()), _NOTES, _WISHES).rstrip(' :')}: {stated_answer(value, unit)}"
 
 # %% ../../nbs/api/09_reading.sections.ipynb #502890f4
 @dataclass(frozen=True, slots=True)
@@ -164,3 +165,29 @@ def nested_section(
     if above is None:
         return ReportSection(name or None, text)
     return ReportSection(above, "\n".join(part for part in (name and f"{name.rstrip(' :')}:", text) if part) if text.strip() else "")
+
+# %% ../../nbs/api/09_reading.sections.ipynb #742876cd
+class Said:
+    "What a report says already."
+    def __init__(self):
+        self._texts: list[str] = []
+        self._looks = 1_000  # lines that are looked for at most
+
+    def add(self,
+            text: str,  # a part of the report
+            ) -> None:
+        "Remembers the words."
+        self._texts.append(_bare(text))
+
+    def holds(self,
+              text: str,  # a further part
+              ) -> bool:
+        "Whether its words stand there in this order, whatever their case and the marks at their ends."
+        self._looks -= 1
+        bare = _bare(text)
+        return self._looks >= 0 and any(bare in one for one in self._texts)
+
+
+def _bare(text: str) -> str:
+    words = (word.strip(".,;:*|") for word in text.lower().split())
+    return " ".join(["", *(word for word in words if word), ""])
