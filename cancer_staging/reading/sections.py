@@ -17,6 +17,7 @@ __all__ = ['HISTORY_HEADING', 'HISTORY_LINE', 'heading_of', 'stated_answer', 'la
            'nested_section', 'Said']
 
 # %% ../../nbs/api/09_reading.sections.ipynb #2f958393
+_NOTES = re.compile(r"\s{0,3}\((?:see\s)?notes?\s[A-Z0-9]{1,2}(?:(?:,|\sand|\s&)\s[A-Z0-9]{1,2}){0,4}\)", re.IGNORECASE)
 _NAME = 200  # characters of a name that are looked at
 
 
@@ -49,7 +50,6 @@ _SCORES = re.compile(r"\s{0,3}\((?:nottingham\s|total\s)?scores?\s(?:of\s)?[0-9]
 _THRESHOLDS = re.compile(rf"\s{{0,3}}\((?:(?:{_COMPARES})[a-z\s=]{{0,30}}(?:1|10)\s?%|1\s?%?\s?(?:-|to|\u2013)\s?10\s?%)[^()]{{0,200}}\)", re.IGNORECASE)
 _WISHES = re.compile(r"\s{0,3}(?:greater\sthan\s1\smm\s)?\((?:specify|explain|select|required|millimeters)[^()]{0,200}(?:\([^()]{0,60}\)[^()]{0,60})?\)", re.IGNORECASE)
 _ANSWER = 1_000  # characters; what is longer is a text, not an answer
-_NOTES = re.compile(r"\s{0,3}\((?:see\s)?notes?\s[A-Z0-9]{1,2}(?:(?:,|\sand|\s&)\s[A-Z0-9]{1,2}){0,4}\)", re.IGNORECASE)
 
 
 def stated_answer(
