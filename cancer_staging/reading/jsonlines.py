@@ -16,19 +16,19 @@ from .encodings import check_signature, CP1252_BYTES, text_encoding
 from .limits import Limits
 
 # %% auto #0
-__all__ = ['PIECE', 'LONGEST_LINE', 'STRING_STOP', 'cut_strings', 'json_lines', 'rest_of_line', 'jsonl_objects', 'jsonl_rows']
+__all__ = ['PIECE', 'LONGEST_LINE', 'STRING_PART', 'cut_strings', 'json_lines', 'rest_of_line', 'jsonl_objects', 'jsonl_rows']
 
 # %% ../../nbs/api/08_reading.jsonlines.ipynb #5680579d
 PIECE = 2**20  # characters; a longer line is read in pieces
 LONGEST_LINE = 2**25  # characters, its long strings cut; a longer line holds no report
-STRING_STOP = re.compile(r'["\\]')
+STRING_PART = re.compile(r'(?:[^"\\]{1,10000}|\\u[^"\\]{4}|\\[^u]){1,10000}', re.DOTALL)
 
 
 def cut_strings(
     pieces: Iterable[str],  # a line of JSON
     limit: int,  # characters of a string that are kept
 ) -> Iterator[str]:
-    "The line with the long strings in it cut, not within an escape."
+    "The line with the long strings in it cut, a bit behind the limit and not within an escape."
     room, rest = None, ""  # characters that are kept of the string that is open, and what of an escape the last piece held
     for piece in chain(pieces, [""]):
         last, piece = not piece, rest + piece
@@ -39,21 +39,18 @@ def cut_strings(
                 yield piece[at:end]
                 room, at = limit if piece[end - 1] == '"' else None, end
                 continue
-            found = STRING_STOP.search(piece, at)
-            stop = found.start() if found else len(piece)
-            yield piece[at : min(stop, at + room)]
-            room, at = max(0, room - (stop - at)), stop
-            if found and found[0] == '"':
+            if piece[at] == '"':
                 yield '"'
                 room, at = None, at + 1
-            elif found:
-                if len(piece) - at < 6 and not last:
-                    rest, at = piece[at:], len(piece)
-                    continue
-                size = 6 if piece[at + 1 : at + 2] == "u" else 2
-                if room:
-                    yield piece[at : at + size]
-                room, at = max(0, room - 1), at + size
+                continue
+            found = STRING_PART.match(piece, at)
+            if not found and not last and len(piece) - at < 6:
+                rest, at = piece[at:], len(piece)
+                continue
+            end = found.end() if found else at + 2  # no escape, and so no JSON
+            if room > 0:
+                yield piece[at:end]
+            room, at = room - (end - at), end
 
 
 def json_lines(
@@ -68,7 +65,7 @@ def json_lines(
         kept, size = [], 0
         for part in cut_strings(chain([piece], rest_of_line(handle)), limit):
             size += len(part)
-            if size <= max(LONGEST_LINE, 4 * limit):
+            if size <= max(LONGEST_LINE, 2 * limit):
                 kept.append(part)
             else:
                 kept.clear()
@@ -94,7 +91,7 @@ def jsonl_objects(
         head = handle.read(4096)
         check_signature(head)
     with open(path, encoding=text_encoding(head), errors=CP1252_BYTES, newline="\n") as handle:
-        for number, line in enumerate(json_lines(handle, 2 * limits.text_chars + 2), start=1):
+        for number, line in enumerate(json_lines(handle, 6 * limits.text_chars + 12), start=1):
             if line is not None and not line.strip():
                 continue
             try:

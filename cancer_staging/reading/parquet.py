@@ -14,8 +14,9 @@ from .limits import Limits
 from ..runs import ReadError
 
 # %% auto #0
-__all__ = ['DAMAGED', 'ROWS_A_BYTE', 'FEW_ROWS', 'PARQUET_BATCH', 'BATCH_BYTES', 'open_parquet', 'parquet_text_columns',
-           'holds_text', 'column_values', 'utf8_or_older', 'rows_a_batch', 'parquet_rows']
+__all__ = ['DAMAGED', 'ROWS_A_BYTE', 'FEW_ROWS', 'PARQUET_BATCH', 'BATCH_BYTES', 'PAGE_ROWS', 'PAGE_BYTES', 'open_parquet',
+           'parquet_text_columns', 'holds_text', 'column_values', 'utf8_or_older', 'bytes_a_row', 'told_rows',
+           'parquet_rows']
 
 # %% ../../nbs/api/08_reading.parquet.ipynb #7b30ae79
 DAMAGED = "the file is not a Parquet table, or damaged: get it again from its source"
@@ -65,20 +66,28 @@ def holds_text(
 # %% ../../nbs/api/08_reading.parquet.ipynb #fdaf8339
 PARQUET_BATCH = 128  # rows; half a megabyte of reports
 BATCH_BYTES = 2**25
+PAGE_ROWS, PAGE_BYTES = 1024, 2**29  # rows that a writer puts into a page before it looks at its size, and the size that is read
 
 
 def column_values(
     column,  # a `pyarrow.Array`
+    limit: int,  # bytes that are taken of a text
 ) -> list:
     "The column's values; text that is not UTF-8 is read as the older encoding it is in."
     import pyarrow
-    from pyarrow import types
+    from pyarrow import compute, types
 
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if not types.is_string(column.type) and not types.is_large_string(column.type):
+    if types.is_string_view(column.type):
+        column = column.cast(pyarrow.large_string())
+    is_text = types.is_string(column.type) or types.is_large_string(column.type)
+    if is_text:
+        column = column.cast(pyarrow.large_binary() if types.is_large_string(column.type) else pyarrow.binary())
+    if column.nbytes > limit and (types.is_binary(column.type) or types.is_large_binary(column.type)):
+        column = compute.binary_slice(column, 0, limit)
+    if not is_text:
         return column.to_pylist()
-    column = column.cast(pyarrow.large_binary() if types.is_large_string(column.type) else pyarrow.binary())
     return [None if value is None else utf8_or_older(value) for value in column.to_pylist()]
 
 
@@ -88,17 +97,26 @@ def utf8_or_older(
     "The bytes as text."
     try:
         return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return decode_text(value)
+    except UnicodeDecodeError as error:
+        return value[: error.start].decode("utf-8") if error.reason == "unexpected end of data" else decode_text(value)
 
 
-def rows_a_batch(
+def bytes_a_row(
     group,  # a `pyarrow.parquet.RowGroupMetaData`
-) -> int:
-    "Rows that make a batch of `BATCH_BYTES`, as far as the footer tells."
-    sizes = [group.column(number).total_uncompressed_size for number in range(group.num_columns)]
-    mean = sum(max(size, 0) for size in sizes) / max(group.num_rows, 1)
-    return int(min(PARQUET_BATCH, max(1, BATCH_BYTES // max(mean, 1))))
+    names: tuple[str, ...],  # of the columns that are read
+) -> float:
+    "What a row of the group takes, as far as the footer tells."
+    columns = (group.column(number) for number in range(group.num_columns))
+    return sum(max(column.total_uncompressed_size, 0) for column in columns if column.path_in_schema in names) / max(group.num_rows, 1)
+
+
+def told_rows(
+    first: int,  # number of a row
+    last: int,  # number of a row
+    what: str,  # is wrong with them, and what to do
+) -> Row:
+    "The row that stands for these."
+    return Row(first, None, "", f"row {last} is {what}" if first == last else f"rows {first} to {last} are {what}")
 
 
 def parquet_rows(
@@ -110,17 +128,24 @@ def parquet_rows(
     number = 0
     with open_parquet(path) as table:
         for group in range(table.num_row_groups):
-            stop = number + table.metadata.row_group(group).num_rows
-            batches = table.iter_batches(rows_a_batch(table.metadata.row_group(group)), row_groups=[group], columns=list(columns.names), use_threads=False)
+            rows = table.metadata.row_group(group).num_rows
+            size, stop = bytes_a_row(table.metadata.row_group(group), columns.names), number + rows
+            if min(rows, PAGE_ROWS) * size > PAGE_BYTES and rows > 1:
+                yield told_rows(number + 1, stop, "too long to be read together: write the table with row groups of one row and run again")
+                number = stop
+                continue
+            batches = table.iter_batches(int(min(PARQUET_BATCH, max(1, BATCH_BYTES // max(size, 1)))), row_groups=[group], columns=list(columns.names), use_threads=False)
             while number < stop:
                 try:
                     batch = next(batches)
-                    values = {name: column_values(batch.column(name)) for name in columns.names}
+                    values = {name: column_values(batch.column(name), 4 * limits.text_chars + 4) for name in columns.names}
                 except Exception:  # the group is damaged, or ends before its footer says
-                    told = f"row {stop} is" if number + 1 == stop else f"rows {number + 1} to {stop} are"
-                    yield Row(number + 1, None, "", f"{told} damaged: get the table again from its source")
+                    yield told_rows(number + 1, stop, "damaged: get the table again from its source")
                     number = stop
                     break
-                for at in range(min(batch.num_rows, stop - number)):
+                size = batch.num_rows
+                del batch  # while its rows are staged, and the next one is read
+                for at in range(min(size, stop - number)):
                     number += 1
                     yield table_row(number, columns, lambda name: values[name][at], limits)
+                values.clear()
