@@ -158,7 +158,7 @@ def test_more_pages_than_the_limit():
     data = three_pages(*(text_of(f"page {number}") for number in range(1, 6)))
     content = pdf_content(data, limits=Limits(pages=2))
     assert content.text == "page 1\n\npage 2"
-    assert content.note == "pages 3 to 5 of 5: not read, there are more than 2 pages: raise the limit (--limit pages=…)"
+    assert content.note == "pages 3 to 5 of 5: not read, there are more pages than the limit of 2: raise it (--limit pages=…)"
     assert pdf_content(data, limits=Limits(pages=5)).note is None
 
 
@@ -170,7 +170,7 @@ def test_more_frames_than_the_limit(monkeypatch):
     assert image_content(data).text == "tumor grade 1\n\ntumor grade 2\n\ntumor grade 3"
     content = image_content(data, limits=Limits(pages=2))
     assert content.text == "tumor grade 1\n\ntumor grade 2"
-    assert content.note == "pages 3 and later: not read, there are more than 2 pages: raise the limit (--limit pages=…)"
+    assert content.note == "pages 3 and later: not read, there are more pages than the limit of 2: raise it (--limit pages=…)"
 
 
 def test_more_characters_than_the_limit():

@@ -113,20 +113,21 @@ def read_pages(
                 if page is None:
                     break
                 if len(pages) == limits.pages:
-                    unread = f"not read, there are more than {limits.pages} pages: raise the limit (--limit pages=…)"
+                    unread = f"not read, there are more pages than the limit of {limits.pages}: raise it (--limit pages=…)"
                     break
                 pages.append(page)
             else:
-                unread = DAMAGED[kind]
-                del pages[len(pages) - damaged :]
+                raise DamagedPage
         except DamagedPage:
             unread = DAMAGED[kind]
+            del pages[len(pages) - damaged :]
+            total = total or len(pages) + 1  # a broken image has no pages after the break
         except ReadingStopped as stopped:
             if not any(page.text.strip() for page in pages):
                 raise
             unread = f"not read, {stopped}"
     if unread:
-        pages.append(Page("", "none", unread, 1 if unread == DAMAGED["image"] else total and total - len(pages)))
+        pages.append(Page("", "none", unread, None if total is None else total - len(pages)))
     return tuple(pages)
 
 # %% ../../nbs/api/07_reading.pdf.ipynb #8e1a0261

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .encodings import clean_text
 from .ocr import OCR_DOTS_PER_INCH, Piece, text_by_rows
@@ -84,7 +84,7 @@ def text_pieces(
 @dataclass(frozen=True, slots=True)
 class PageContent:
     "What a PDF page holds before any OCR."
-    layer: str  # its text layer, row by row
+    layer: str = field(repr=False)  # its text layer, row by row
     pictures: float  # share of its area under images, 0 to 1
     blank: bool  # whether there is nothing on it at all
     beyond: int = 0  # characters of the text layer that were too many to take
