@@ -462,7 +462,7 @@ def read_grade_of(document: Document,                          # a prepared repo
     organ = GradedOrgan.of(document)
     candidates = [*find_gleason(document)] if organ.prostate else []
     candidates = candidates or [*find_stated(document, organ.kidney), *find_codes(document), *find_scores(document), *find_words(document, organ.kidney, organ.glioma), *find_tiers(document, organ.glioma), *find_grade_groups(document)]
-    candidates = [candidate for candidate in candidates if not tells_of_earlier(document.lower, candidate.value.start)]
+    candidates = [candidate for candidate in candidates if not tells_of_earlier(document.lower, candidate.value.start) and not document.is_prior(candidate.value.start)]
     if not any(candidate.value.grade for candidate in candidates):
         candidates += find_in_situ(document)
     if not candidates:

@@ -157,7 +157,7 @@ def is_past(document: Document,  # the report
     "Whether the side is told with the patient's past, or is the other one."
     if PAST_BEFORE.search(document.lower[max(0, start - 75):start]):
         return True
-    return document.section(start) == "history" and PAST_AFTER.match(document.lower, end, end + 75) is not None
+    return document.section(start) == "history" and (PAST_AFTER.match(document.lower, end, end + 75) is not None or document.is_prior(start))
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #f49169f8
 class SideVotes(NamedTuple):

@@ -349,7 +349,8 @@ def read_receptors(document: Document,                          # a prepared rep
     untested = untested_markers(lower, groups) if any(result.in_situ for result in results) else ()
     of_marker: dict[str, list[MarkerResult]] = {"er": [], "pr": [], "her2": [], "ki67": []}
     for result in results:
-        if not (result.in_situ and result.marker in untested) and not _CONTROL_BEFORE.search(lower, max(0, result.spans[0].start - 40), result.spans[0].start):
+        start = result.spans[0].start
+        if not (result.in_situ and result.marker in untested) and not _CONTROL_BEFORE.search(lower, max(0, start - 40), start) and not document.is_prior(start):
             of_marker[result.marker].append(result)
     of_marker = {marker: of_largest_focus(lower, stated) for marker, stated in of_marker.items()}
     for marker in ("er", "pr", "ki67"):

@@ -280,8 +280,8 @@ def read_tnm(document: Document,             # a prepared report
     tiers: dict[Category, int] = {}
     for code in read_codes(document):
         prefixes = "".join(category.prefix for category in code)
-        if is_superseded(document.lower, code[0].start, code[-1].end):
-            continue
+        if is_superseded(document.lower, code[0].start, code[-1].end) or document.section(code[0].start) == "history" and (document.has_diagnosis or document.is_prior(code[0].start)):
+            continue  # taken back, or of an earlier tumour: this one's diagnosis has its own heading
         for category in code:
             if not _is_of_another_kind(document.lower, category, len(code) == 1) and not SUPPOSED.search(document.lower, max(0, category.start - 120), category.start) and not OTHER_TUMOUR.search(document.lower, max(0, category.start - 130), category.start):
                 (alone if len(code) == 1 else candidates)[category.axis].append(category)

@@ -279,7 +279,7 @@ def place_weight(document: Document,  # the report
     weight = SECTION_WEIGHTS[section]
     if section == "gross":   # it names every organ in the container, without telling where the tumour comes from
         return weight
-    if section == "history" and tells_another(lower, start):
+    if section == "history" and (tells_another(lower, start) or document.is_prior(start)):
         return weight * 0.1
     if (told := tells_origin(lower, start, end)) is not None:
         return weight * (ORIGIN_WEIGHT if told else 0.1)
@@ -303,7 +303,7 @@ def type_weight(document: Document,  # the report
     if before.endswith("& ") or is_denied(document.lower, start, end):   # "Synoptic: carcinoma & carcinosarcoma" is the title of a form
         return 0.0
     section = document.section(start)
-    if section == "history" and tells_another(document.lower, start):
+    if section == "history" and (tells_another(document.lower, start) or document.is_prior(start)):
         return 0.0
     weight = SECTION_WEIGHTS[section] * (1.25 if FAVOURED.search(before) else 1)
     return weight * 0.3 if WEAK_AFTER.match(document.lower, end, end + 18) or WEAK_BEFORE.search(before) else weight

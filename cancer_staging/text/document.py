@@ -68,6 +68,8 @@ SECTIONS: dict[str, str] = {
 
 
 HISTORY_LENGTH = 600  # characters
+SENTENCE = 300  # characters at most
+_PAST = re.compile(r"\b(?:19|20)\d\d\b|\bago\b|\bpast\b")
 _NEXT_LABEL = re.compile(r"\n(?=[ a-z/()]{3,30}:)")
 
 
@@ -129,6 +131,21 @@ class Document:
         "Whether the clause before `position` negates what stands there."
         return NEGATION.search(self.before(position, width)) is not None
 
+    def is_prior(self,
+                 position: int,  # a place in the text
+                 ) -> bool:
+        "Whether `position` tells of an earlier tumour or specimen: in a clinical history, in a sentence with a year or words such as 'previous'."
+        if self.section(position) != "history":
+            return False
+        start = max(self.lower.rfind(end, max(0, position - SENTENCE), position) for end in ("\n", ". "))
+        end = min((found for end in ("\n", ". ") if (found := self.lower.find(end, position, position + SENTENCE)) >= 0), default=position + SENTENCE)
+        return (_PAST.search(self.lower, max(0, start), end) or HISTORY.search(self.lower, max(0, start), end)) is not None
+
+    @property
+    def has_diagnosis(self) -> bool:
+        "Whether a part of the report is headed as its diagnosis or synopsis."
+        return any(section.name in ("diagnosis", "synoptic") for section in self.sections)
+
     def is_history(self,
                    position: int,  # a place in the text
                    ) -> bool:
@@ -181,7 +198,6 @@ class Document:
 
 # %% ../../nbs/api/12_text.document.ipynb #280ccc4c
 _END = re.compile(r"[.;]\s|\n")
-SENTENCE = 300  # characters at most
 
 
 def sentences(lower: str  # a report
