@@ -9,6 +9,7 @@ import html
 
 from .fields import FIELDS
 from .rules.grammar import Basis
+from .visible import visible
 
 # %% auto #0
 __all__ = ['COLOURS', 'STYLE', 'remark', 'report_html', 'marked_text']
@@ -18,6 +19,11 @@ COLOURS = ("#f2c14e", "#7fb7be", "#d98e73", "#9cc069", "#b79ad1", "#e39bb3", "#8
 STYLE = ("<style>.staged{font:14px/1.5 system-ui,sans-serif}.staged table{border-collapse:collapse;margin:0 0 .8em}.staged td,.staged th{padding:.15em .7em;text-align:left;border-bottom:1px solid #8884}"
          ".staged .report{white-space:pre-wrap;max-height:28em;overflow:auto;border:1px solid #8886;padding:.7em;font:13px/1.5 ui-monospace,monospace}"
          ".staged mark{color:#111;border-radius:3px;padding:0 .1em}</style>")
+
+
+def _escaped(text: str) -> str:
+    "The text as HTML on which every character can be seen."
+    return html.escape(visible(text, keep="\n\r\t"), quote=True)
 
 
 def remark(value  # a `StagedValue`
@@ -30,14 +36,14 @@ def remark(value  # a `StagedValue`
 
 def report_html(report  # a `StagedReport`
                 ) -> str:
-    "The values as a table, then the report with its evidence marked, as HTML. Everything from the report is escaped."
+    "The values as a table, then the report with its evidence marked, as HTML. Everything from the report is escaped, and what cannot be seen is shown as its code."
     colour = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(report.values)}
     rows = "".join(
-        f"<tr><td><mark style='background:{colour[name]}'>{html.escape(FIELDS[name].title)}</mark></td><td>{html.escape(value.label or '–')}</td><td>{html.escape(value.detail or remark(value))}</td>"
+        f"<tr><td><mark style='background:{colour[name]}'>{html.escape(FIELDS[name].title)}</mark></td><td>{_escaped(value.label or '–')}</td><td>{_escaped(value.detail or remark(value))}</td>"
         f"<td>{value.basis}</td><td>{'' if value.confidence is None else f'{value.confidence:.2f}'}</td></tr>" for name, value in report.values.items())
     table = f"<table><tr><th>Field</th><th>Value</th><th>As stated</th><th>Basis</th><th>Confidence</th></tr>{rows}</table>" if rows else "<p>Nothing stated.</p>"
-    status = "" if report.status == "ok" and not report.error else f"<p><b>{html.escape(report.status)}</b>: {html.escape(report.error or '')}</p>"
-    return f"{STYLE}<div class='staged'><b>{html.escape(report.report_id)}</b>{status}{table}<div class='report'>{marked_text(report, colour)}</div></div>"
+    status = "" if report.status == "ok" and not report.error else f"<p><b>{_escaped(report.status)}</b>: {_escaped(report.error or '')}</p>"
+    return f"{STYLE}<div class='staged'><b>{_escaped(report.report_id)}</b>{status}{table}<div class='report'>{marked_text(report, colour)}</div></div>"
 
 
 def marked_text(report,                    # a `StagedReport`
@@ -50,7 +56,7 @@ def marked_text(report,                    # a `StagedReport`
         start = max(start, last)  # where evidence of two fields overlaps, what is stated comes before what follows from it
         if end <= start:
             continue
-        title = html.escape(f"{FIELDS[name].title}: {report.values[name].label or 'not assessable'}", quote=True)
-        parts += [html.escape(report.text[last:start]), f"<mark style='background:{colour[name]}' title='{title}'>{html.escape(report.text[start:end])}</mark>"]
+        title = _escaped(f"{FIELDS[name].title}: {report.values[name].label or 'not assessable'}")
+        parts += [_escaped(report.text[last:start]), f"<mark style='background:{colour[name]}' title='{title}'>{_escaped(report.text[start:end])}</mark>"]
         last = end
-    return "".join(parts) + html.escape(report.text[last:])
+    return "".join(parts) + _escaped(report.text[last:])
