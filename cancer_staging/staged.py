@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -160,18 +161,30 @@ def write_table(batches: Iterable[pa.RecordBatch],  # staged batches
 def batch_jsonl(batch: pa.RecordBatch  # a staged batch
                 ) -> str:
     "The batch as JSON lines."
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())
+    return "".join(_json(row) + "\n" for row in batch.to_pylist())
+
+
+_UNSEEN = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # what JSON leaves as it is, and a terminal obeys
+
+
+def _json(value: object) -> str:
+    "The value as JSON on which no terminal acts."
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+_FORMULA = r"'*[=+\-@\t\r\n＝＋－＠]"  # how a cell begins that a spreadsheet runs, behind any number of quotes
 
 
 def batch_csv(batch: pa.RecordBatch  # a staged batch
               ) -> str:
-    "The batch as CSV rows without a header; probabilities and evidence are JSON in their cells."
+    "The batch as CSV rows without a header; probabilities and evidence are JSON in their cells, and words that a spreadsheet would run have a `'` in front."
     import polars as pl
 
     nested = [name for name, kind in staged_columns().items() if kind in ("probs", "evidence", "checks")]
+    words = [name for name, kind in staged_columns().items() if kind == "str"]
     frame = pl.from_arrow(batch)
-    frame = frame.with_columns(pl.Series(name, [None if value is None else json.dumps(value, ensure_ascii=False) for value in batch.column(name).to_pylist()], pl.String) for name in nested)
-    return frame.write_csv(include_header=False)
+    frame = frame.with_columns(pl.Series(name, [None if value is None else _json(value) for value in batch.column(name).to_pylist()], pl.String) for name in nested)
+    return frame.with_columns(pl.col(words).str.replace(f"^({_FORMULA})", "'${1}")).write_csv(include_header=False)
 
 # %% ../nbs/api/60_staged.ipynb #07246752
 def read_staged(path: str | Path,                                     # .parquet, .csv or .jsonl
@@ -194,6 +207,7 @@ def read_staged(path: str | Path,                                     # .parquet
     if missing:
         raise ValueError(f"{path} is no staged table: it has no column {missing[0]}; make one with 'cancer-staging stage'")
     if path.suffix.lower() == ".csv":
+        frame = frame.with_columns(pl.all().str.replace(f"^'({_FORMULA})", "${1}"))
         lists = [name for name in frame.columns if name.endswith(("_evidence", "_probs")) or name == "checks"]
         frame = frame.with_columns(pl.Series(name, [json.loads(value or "null") for value in frame[name]]) for name in lists)
         frame = frame.with_columns(pl.col("^.*_confidence$").cast(pl.Float32), pl.col("^reportable$").replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean))
