@@ -70,9 +70,9 @@ def answer_words(
         return value, is_number
     return (f"{value} ({read})", False) if value else (read, False)
 
-# %% ../../nbs/api/10_reading.coded.ipynb #2961244e
+# %% ../../nbs/api/10_reading.coded.ipynb #47654bf2
 STRUCK = ("entered-in-error", "cancelled")
-MOST_USES = 100  # reports of a file that use one Observation; what more do is an attack on time
+MOST_USES = 20  # reports of a file that use one Observation; what more do is an attack on time
 PARAGRAPH = 120  # characters; a longer answer is prose
 ANSWERS_HEADING = "SYNOPTIC REPORT"
 
@@ -108,10 +108,12 @@ def observation_findings(
     while waiting:
         found, above, group = waiting.pop()
         body = found.body
-        if id(body) in seen or uses[id(body)] >= MOST_USES or words_of(body.get("status")) in STRUCK:
+        if id(body) in seen or words_of(body.get("status")) in STRUCK:
             continue
         seen.add(id(body))
         uses[id(body)] += 1
+        if uses[id(body)] > MOST_USES:
+            continue
         name = short_words(concept_words(body.get("code"))) or ""
         heading, code = code_heading(body.get("code"), name)
         members, _ = found.find_all(body.get("hasMember"), "Observation")

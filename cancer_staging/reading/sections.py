@@ -14,7 +14,7 @@ from .tables import packaged_table
 
 # %% auto #0
 __all__ = ['HISTORY_HEADING', 'HISTORY_LINE', 'heading_of', 'stated_answer', 'labelled_line', 'ReportSection', 'compose',
-           'nested_section', 'Said']
+           'nested_section', 'SaidWords']
 
 # %% ../../nbs/api/09_reading.sections.ipynb #2f958393
 _NOTES = re.compile(r"\s{0,3}\((?:see\s)?notes?\s[A-Z0-9]{1,2}(?:(?:,|\sand|\s&)\s[A-Z0-9]{1,2}){0,4}\)", re.IGNORECASE)
@@ -22,10 +22,11 @@ _NAME = 200  # characters of a name that are looked at
 
 
 @cache
-def _headings() -> tuple[Mapping[str, str], tuple[tuple[str, str], ...]]:
+def _headings() -> tuple[Mapping[str, str], tuple[tuple[re.Pattern[str], str], ...]]:
     "Headings by code, and by the words of a name."
     rows = packaged_table("lexicons/report_sections.csv", ("code", "heading", "words", "source"))
-    return {row["code"]: row["heading"] for row in rows}, tuple((word, row["heading"]) for row in rows for word in row["words"].split("|") if word)
+    named = [(row["heading"], "|".join(map(re.escape, row["words"].split("|")))) for row in rows if row["words"]]
+    return {row["code"]: row["heading"] for row in rows}, tuple((re.compile(f"(?<![a-z])(?:{words})"), heading) for heading, words in named)
 
 
 def heading_of(
@@ -35,7 +36,7 @@ def heading_of(
     "The heading under which the grammar knows a section, by its code, else by the words of its name."
     by_code, by_word = _headings()
     folded = _NOTES.sub("", " ".join((name or "")[:_NAME].lower().split()))
-    named = list(dict.fromkeys(heading for word, heading in by_word if re.search(rf"(?<![a-z]){re.escape(word)}", folded)))
+    named = list(dict.fromkeys(heading for words, heading in by_word if words.search(folded)))
     coded = by_code.get((code or "").strip())
     return named[0] if named and (len(named) == 1 or not coded) else coded
 
@@ -167,7 +168,7 @@ def nested_section(
     return ReportSection(above, "\n".join(part for part in (name and f"{name.rstrip(' :')}:", text) if part) if text.strip() else "")
 
 # %% ../../nbs/api/09_reading.sections.ipynb #742876cd
-class Said:
+class SaidWords:
     "What a report says already."
     def __init__(self):
         self._texts: list[str] = []
