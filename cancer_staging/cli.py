@@ -17,6 +17,7 @@ from .commands.generate import generate
 from .commands.staging import show, stage
 from .commands.train import train
 from .runs import Terminated
+from .visible import visible
 
 # %% auto #0
 __all__ = ['app', 'print_version', 'main_options', 'doctor', 'terminated', 'main']
@@ -45,7 +46,7 @@ def doctor() -> None:
     from cancer_staging.doctor import diagnose
 
     for check in diagnose():
-        typer.echo(f"{'yes' if check.ready else 'no ':<4}{check.name:<24}{check.found}")
+        typer.echo(f"{'yes' if check.ready else 'no ':<4}{check.name:<24}{visible(check.found)}")
 
 
 app.add_typer(corpus_app, name="corpus")

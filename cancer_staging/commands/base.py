@@ -15,16 +15,23 @@ from pathlib import Path
 import typer
 
 from ..runs import code_of_break, Interrupted, reason_of_break
+from ..visible import visible
 
 # %% auto #0
-__all__ = ['say', 'reported', 'tell_skipped', 'end_run', 'print_view', 'ProgressBar', 'TrainingBar', 'first_process',
+__all__ = ['tell', 'say', 'reported', 'tell_skipped', 'end_run', 'print_view', 'ProgressBar', 'TrainingBar', 'first_process',
            'quiet_libraries']
 
 # %% ../../nbs/api/90_commands.base.ipynb #a931252c
+def tell(text: object  # of one line or more
+         ) -> None:
+    "Says it on stderr, where whatever stands in it steers no terminal."
+    typer.echo(visible(text, keep="\n"), err=True)
+
+
 def say(message: object  # made one line
         ) -> None:
-    "Says it on stderr."
-    typer.echo(f"cancer-staging: {' '.join(str(message).split())}", err=True)
+    "Says it on stderr, with the name of the program."
+    tell(f"cancer-staging: {' '.join(str(message).split())}")
 
 
 @contextmanager
@@ -51,7 +58,7 @@ def reported(*also: type[Exception],   # errors that are the caller's, beside th
 def tell_skipped(plan, quiet: bool) -> None:
     "Names the files of other kinds that a plan leaves out."
     if plan.skipped and not quiet:
-        typer.echo(f"left out, of other kinds: {', '.join(plan.skipped[:5])}{' …' if len(plan.skipped) > 5 else ''}", err=True)
+        tell(f"left out, of other kinds: {', '.join(plan.skipped[:5])}{' …' if len(plan.skipped) > 5 else ''}")
 
 
 def end_run(summary,              # of the run: `rows`, `failed`, `journal` and `describe`
@@ -60,7 +67,7 @@ def end_run(summary,              # of the run: `rows`, `failed`, `journal` and 
             ) -> None:
     "Says what a run did, and ends the command."
     if not quiet:
-        typer.echo(summary.describe() + (f"\nwritten to {out}" if out else ""), err=True)
+        tell(summary.describe() + (f"\nwritten to {out}" if out else ""))
     elif summary.journal:
         say(summary.journal)
     raise typer.Exit(1 if summary.failed else 0)
@@ -68,10 +75,10 @@ def end_run(summary,              # of the run: `rows`, `failed`, `journal` and 
 # %% ../../nbs/api/90_commands.base.ipynb #0d06b5c9
 def print_view(view  # a table of rich
                ) -> None:
-    "Prints the table on stdout; where that is no terminal, in lines of 200 characters."
+    "Prints the table on stdout, its cells as they are; where that is no terminal, in lines of 200 characters."
     from rich.console import Console
 
-    (Console(force_jupyter=False) if sys.stdout.isatty() else Console(width=200, force_jupyter=False)).print(view)
+    Console(width=None if sys.stdout.isatty() else 200, force_jupyter=False, markup=False, emoji=False).print(view)
 
 # %% ../../nbs/api/90_commands.base.ipynb #e70ce067
 class ProgressBar:
@@ -119,7 +126,7 @@ class TrainingBar:
         if self._bar:
             self._bar.update(self._task, completed=at.step, total=at.steps, news=news)
         elif at.evaluated:
-            typer.echo(f"step {at.step} of {at.steps}: {news}", err=True)
+            tell(f"step {at.step} of {at.steps}: {news}")
 
     def __exit__(self, *_) -> None:
         if self._bar:

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import reported
+from .base import reported, tell
 
 corpus_app = typer.Typer(help="Build a corpus frame from published downloads.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def corpus_tcga(reports: Annotated[Path, typer.Option(help="TCGA_Reports.csv, or
         check_output(out, overwrite)
         corpus = build_tcga(reports, metadata, seed=seed)
         dropped = save_corpus(corpus, out)
-    typer.echo(f"{corpus!r}\nwritten to {out}; what was dropped, and why, to {dropped}", err=True)
+    tell(f"{corpus!r}\nwritten to {out}; what was dropped, and why, to {dropped}")
 
 # %% ../../nbs/api/92_commands.corpus.ipynb #71de01f2
 def write_examples(make,                # makes the examples
@@ -51,7 +51,7 @@ def write_examples(make,                # makes the examples
         with replace_file(out) as fresh:
             {".parquet": rows.write_parquet, ".csv": rows.write_csv, ".jsonl": rows.write_ndjson}[suffix](fresh)
     counts = rows.group_by("split", "made_by").len().sort("split", "made_by")
-    typer.echo(f"{rows.height:,} examples ({', '.join(f'{split} {count:,} by {maker}' for split, maker, count in counts.iter_rows())})\nwritten to {out}", err=True)
+    tell(f"{rows.height:,} examples ({', '.join(f'{split} {count:,} by {maker}' for split, maker, count in counts.iter_rows())})\nwritten to {out}")
 
 # %% ../../nbs/api/92_commands.corpus.ipynb #6ca46048
 @corpus_app.command("questions")

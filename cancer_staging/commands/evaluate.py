@@ -11,7 +11,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import print_view, reported
+from .base import print_view, reported, tell
+from ..visible import visible
 
 # %% auto #0
 __all__ = ['By', 'evaluate', 'check_scores_file', 'read_corpus', 'without_notation', 'write_scores', 'print_scores']
@@ -39,7 +40,7 @@ def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, 
     "Score models and staged tables on a corpus: macro-F1, accuracy, AUROC and calibration, with 95 % intervals."
     def note(message: str) -> None:
         if not quiet:
-            typer.echo(message, err=True)
+            tell(message)
 
     with reported():
         from cancer_staging.corpora.splits import check_leakage, split_fields
@@ -152,6 +153,6 @@ def print_scores(scores) -> None:
 
     for row in scores.iter_rows(named=True):
         field = FIELDS[row["field"]].title if row["field"] in FIELDS else "T, N, M"
-        view.add_row(row["system"], *([row["group"]] if grouped else []), field, row["subset"], f"{row['total']:,}", f"{row['answered']:,}",
+        view.add_row(visible(row["system"]), *([visible(row["group"])] if grouped else []), field, visible(row["subset"]), f"{row['total']:,}", f"{row['answered']:,}",
                      *(number(row, name) for name in ("accuracy", "macro_f1", "auroc", "ece")))
     print_view(view)

@@ -12,7 +12,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import end_run, print_view, ProgressBar, reported, tell_skipped
+from .base import end_run, print_view, ProgressBar, reported, tell, tell_skipped
+from ..visible import visible
 
 # %% auto #0
 __all__ = ['SHOWN', 'OCR', 'Edition', 'stage', 'print_staged', 'show', 'read_table', 'values_view', 'cell', 'evidence_view']
@@ -100,7 +101,7 @@ def show(table: Annotated[Path, typer.Argument(help="A table made by `cancer-sta
     shown = frame.head(rows).to_dicts()
     print_view(evidence_view(shown, names) if evidence else values_view(shown, names))
     if frame.height > rows:
-        typer.echo(f"{frame.height - rows} more rows: use --rows", err=True)
+        tell(f"{frame.height - rows} more rows: use --rows")
 
 # %% ../../nbs/api/91_commands.staging.ipynb #df59cf8d
 def read_table(table: Path):
@@ -121,7 +122,7 @@ def values_view(rows: list[dict],   # of a staged table
 
     view = Table(Column("report", no_wrap=True), *(FIELDS[name].title for name in names), "status")
     for row in rows:
-        view.add_row(row["report_id"], *(cell(row, name) for name in names), row["status"] + (f": {row['error']}" if row["error"] else ""))
+        view.add_row(*map(visible, (row["report_id"], *(cell(row, name) for name in names), row["status"] + (f": {row['error']}" if row["error"] else ""))))
     return view
 
 
@@ -147,5 +148,6 @@ def evidence_view(rows: list[dict],   # of a staged table
             if row[name] is not None or row[f"{name}_detail"] is not None:
                 confidence = row[f"{name}_confidence"]
                 words = " … ".join(" ".join(piece["text"].split()) for piece in row[f"{name}_evidence"]) or "no sentence alone carries it"
-                view.add_row(row["report_id"], FIELDS[name].title, row[name] or "–", row[f"{name}_detail"] or "", row[f"{name}_basis"], "" if confidence is None else f"{confidence:.2f}", words)
+                cells = (row["report_id"], FIELDS[name].title, row[name] or "–", row[f"{name}_detail"] or "", row[f"{name}_basis"] or "", "" if confidence is None else f"{confidence:.2f}", words)
+                view.add_row(*map(visible, cells))
     return view

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import first_process, quiet_libraries, reported, TrainingBar
+from .base import first_process, quiet_libraries, reported, tell, TrainingBar
 
 # %% auto #0
 __all__ = ['INTERRUPTED', 'train', 'check_misplaced', 'train_network', 'train_writer', 'train_default', 'rows_to_learn']
@@ -81,7 +81,7 @@ def train_network(recipe: str, data: Path, out: Path, quiet: bool, misplaced: di
         with TrainingBar(quiet or not first) as progress:
             run = run_training(recipe, data, out, progress=progress, **settings)
     if first and not quiet:
-        typer.echo(f"{run.describe()}\nwritten to {out}", err=True)
+        tell(f"{run.describe()}\nwritten to {out}")
 
 # %% ../../nbs/api/92_commands.train.ipynb #fbcf3d54
 def train_writer(recipe: str, data: Path, out: Path, quiet: bool, misplaced: dict[str, object], **settings) -> None:
@@ -95,7 +95,7 @@ def train_writer(recipe: str, data: Path, out: Path, quiet: bool, misplaced: dic
         with TrainingBar(quiet or not first) as progress:
             run = tune(recipe, data, out, progress=progress, **settings)
     if first and not quiet:
-        typer.echo(f"{run.describe()}\nwritten to {out}", err=True)
+        tell(f"{run.describe()}\nwritten to {out}")
 
 # %% ../../nbs/api/92_commands.train.ipynb #0f8fca87
 def train_default(data: Path, out: Path, fields: str | None, seed: int, where: tuple[str, ...], limit: int | None, text_column: str | None, quiet: bool, misplaced: dict[str, object]) -> None:
@@ -113,12 +113,12 @@ def train_default(data: Path, out: Path, fields: str | None, seed: int, where: t
             raise ValueError(f"{out} exists already: give another --out")
         names = parse_fields(fields) or LEARNED_FIELDS
         rows = rows_to_learn(data, names, seed, where, limit, text_column, quiet)
-        model = fit_learned(rows, names, seed=seed, progress=None if quiet else lambda message: typer.echo(message, err=True))
+        model = fit_learned(rows, names, seed=seed, progress=None if quiet else tell)
         Stager(None, LearnedJudge(model)).save_pretrained(out)
         (out / "README.md").write_text(model_card(model), encoding="utf-8")
     if not quiet:
         scores = ", ".join(f"{name} {of_field['macro_f1']:.3f}" for name, of_field in model.about["scores_on_folds"].items())
-        typer.echo(f"{rows.height:,} reports; macro-F1 on folds: {scores}\nwritten to {out}", err=True)
+        tell(f"{rows.height:,} reports; macro-F1 on folds: {scores}\nwritten to {out}")
 
 
 def rows_to_learn(data: Path, names: tuple[str, ...], seed: int, where: tuple[str, ...], limit: int | None, text_column: str | None, quiet: bool):
@@ -134,5 +134,5 @@ def rows_to_learn(data: Path, names: tuple[str, ...], seed: int, where: tuple[st
         clear = clear_of(rows, held, among=table)
         left_out["text stands in the test split"], rows = rows.height - clear.height, clear
     if left_out and not quiet:
-        typer.echo(f"left out: {', '.join(f'{count:,} rows ({reason})' for reason, count in left_out.items())}", err=True)
+        tell(f"left out: {', '.join(f'{count:,} rows ({reason})' for reason, count in left_out.items())}")
     return rows
