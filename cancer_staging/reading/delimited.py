@@ -229,10 +229,13 @@ class Records:
         if broken:
             lines.put_back(held)
             return self._broken(record, first, opened)
+        cells = record.finish()
         if record.sloppy and not self._row_follows():
             self._skip(opened)
             return self._broken(record, first, opened)
-        return CsvRecord(record.finish(), None, record.count)
+        if record.sloppy and record.count < self.width:
+            return self._broken(record, first, opened)
+        return CsvRecord(cells, None, record.count)
 
     def _begins_row(self, line: str, opened: int | None) -> bool:
         "Whether the line is a record by itself, or the first line of one that opens a quote in that column."

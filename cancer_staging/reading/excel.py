@@ -146,7 +146,7 @@ def convert() -> None:
         sheet = open_sheet(asked["path"], asked["text_column"], limits, watch)
         answer = {"header": sheet.header, "count": sheet.cells.height}
         if asked["target"]:
-            write_sheet(sheet, asked["columns"], asked["target"])
+            write_sheet(sheet, asked["columns"], asked["target"], 2 * limits.text_chars + 2)
     except (ReadError, OSError) as error:
         answer = {"refused": str(error) if isinstance(error, ReadError) else f"the file cannot be read ({error.strerror}): check it and run again"}
     except MemoryError:
@@ -160,11 +160,13 @@ def write_sheet(
     sheet: Sheet,  # what was found
     columns: list[str],  # names of those that are read
     target: str,  # file to write
+    limit: int,  # characters that are kept of a cell
 ) -> None:
     "The columns, as an Arrow file of small batches."
+    import polars as pl
     from pyarrow import ipc, OSFile
 
-    cells = sheet.cells.select([str(sheet.header.index(name)) for name in columns]).to_arrow()
+    cells = sheet.cells.select(pl.col([str(sheet.header.index(name)) for name in columns]).str.head(limit)).to_arrow()
     step = max(1, min(BATCH_ROWS, BATCH_BYTES * max(cells.num_rows, 1) // max(cells.nbytes, 1)))
     with OSFile(target, "wb") as file, ipc.new_file(file, cells.schema) as writer:
         for start in range(0, cells.num_rows, step):
