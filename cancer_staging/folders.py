@@ -15,7 +15,7 @@ from pathlib import Path
 
 # %% auto #0
 __all__ = ['PICKLES', 'HUB', 'PACKAGED', 'ADAPTER', 'read_settings', 'stored_tensors', 'check_folder', 'offline', 'opening',
-           'model_folder', 'base_of', 'base_folder', 'adapter_chain', 'with_hub']
+           'model_folder', 'base_of', 'base_folder', 'adapter_chain', 'with_hub', 'staging_settings']
 
 # %% ../nbs/api/04_folders.ipynb #49804376
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -234,10 +234,10 @@ def base_folder(base: str,            # as the folder names it
     raise ValueError(f"{folder} needs its base model {base!r}, and there is no such folder: put it there, or train the adapter again")
 
 
-def adapter_chain(name: str | Path  # a folder, or a name in `PACKAGED`
+def adapter_chain(name: str | Path  # a folder, `hf://owner/model`, or a name in `PACKAGED`
                   ) -> tuple[list[Path], str]:
     "The adapters to add, the one trained first in front, and the model that they rest on. Raises ValueError for adapters that rest on each other."
-    chain, at = [], str(name)
+    chain, at = [], str(name) if str(name) in PACKAGED else str(model_folder(name, tuple(PACKAGED)))
     while at not in PACKAGED and (Path(at) / ADAPTER).is_file():
         if any(Path(at).samefile(other) for other in chain):
             raise ValueError(f"{name} is an adapter that rests on itself: take a fresh copy of it")
@@ -248,10 +248,19 @@ def adapter_chain(name: str | Path  # a folder, or a name in `PACKAGED`
 
 def with_hub(name: str  # as given on the command line
              ) -> str:
-    "What `--hub` makes of a name: a plain `owner/model` becomes `hf://owner/model`; of a folder, the base that it rests on is fetched."
-    if Path(name).is_dir():
-        base = base_of(name)
-        if base is not None and base not in PACKAGED and not Path(base).is_dir():
-            _fetched(base.removeprefix(HUB))
-        return name
-    return HUB + name if _HUB_NAME.fullmatch(name) else name
+    "What `--hub` makes of a name: a plain `owner/model` becomes `hf://owner/model`. What it needs from the hub is fetched, the base of an adapter too."
+    named = HUB + name if _HUB_NAME.fullmatch(name) and not Path(name).exists() else name
+    folder = model_folder(named) if named.startswith(HUB) else Path(name)
+    base = base_of(folder) if folder.is_dir() else None
+    if base is not None and base not in PACKAGED and not Path(base).is_dir():
+        _fetched(base.removeprefix(HUB))
+    return named
+
+# %% ../nbs/api/04_folders.ipynb #05f2d07d
+def staging_settings(folder: str | Path  # of a trained model
+                     ) -> dict[str, object]:
+    "Its settings. Raises ValueError for a model that is none of this package."
+    settings = read_settings(Path(folder) / "config.json")
+    if settings.get("model_type") != "cancer_staging":
+        raise ValueError(f"{folder} is a model of type {settings.get('model_type')}, but not one of this package: train one with 'cancer-staging train'")
+    return settings

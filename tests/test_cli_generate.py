@@ -49,7 +49,7 @@ def arguments(place, task, inputs, *more, model="chat", out="new.jsonl"):
     ("soap", "absent", {}, (), "absent"),
     ("soap", "visits", {"out": "new.xlsx"}, (), "new.xlsx"),
     ("soap", "visits", {"model": "visits"}, (), "holds no model"),
-    ("soap", "visits", {"model": "no/such/model"}, (), "there is no folder"),
+    ("soap", "visits", {"model": "no/such/model"}, (), "no folder or model"),
     ("soap", "visits", {"model": "encoder"}, (), "does not write text"),
     ("soap", "visits", {}, ("--max-new-tokens", "3000"), "leave no room for a prompt"),
     ("soap", "visits", {}, ("--engine", "vllm"), "needs the package vllm and a GPU"),

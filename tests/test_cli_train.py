@@ -47,7 +47,8 @@ def arguments(place, *more, data="corpus.parquet", out="new", recipe="llatmu-tas
     ({}, ("--where", "organ=breast"), "organ"),
     ({}, ("--where", "project=LUAD"), "no row has project=LUAD"),
     ({}, ("--learning-rate", "0"), "learning_rate"),
-    ({}, ("--backbone", "{place}/no_such_backbone"), "no_such_backbone' can't be loaded"),
+    ({}, ("--backbone", "owner/model"), "write hf://owner/model or add --hub"),
+    ({}, ("--backbone", "{place}/no_such_backbone"), "no_such_backbone': give minilm, smollm2 or a folder"),
 ])
 def test_bad_input_is_one_line_and_code_2(place, options, more, message):
     done = CliRunner().invoke(app, arguments(place, *(word.format(place=place) for word in more), **options))

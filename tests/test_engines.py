@@ -1,4 +1,5 @@
 """The engines that run a language model: the same in any batch, held to a form, stopped where they should be."""
+import json
 import re
 import sys
 import types
@@ -157,7 +158,7 @@ def test_models_that_can_not_write_or_be_had_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     (tmp_path / "empty").mkdir()
     save_encoder(tmp_path / "encoder")
-    for name, message in ((tmp_path / "empty", "holds no model"), (tmp_path / "encoder", "does not write text"), (tmp_path / "no" / "such" / "folder", "there is no folder"), ("nobody/nothing", "not on the hub or not to be had")):
+    for name, message in ((tmp_path / "empty", "holds no model"), (tmp_path / "encoder", "does not write text"), (tmp_path / "no" / "such" / "folder", "no folder or model"), ("nobody/nothing", "write hf://nobody/nothing or add --hub"), ("hf://nobody/nothing", "can't be fetched")):
         with pytest.raises(ValueError, match=message):
             load_generator(name)
     from transformers import AutoModel, AutoTokenizer
@@ -167,12 +168,14 @@ def test_models_that_can_not_write_or_be_had_are_named(tmp_path, monkeypatch):
 
 
 def test_a_gated_model_says_how_to_get_it(monkeypatch):
-    def gated(*_):
-        raise OSError("You are trying to access a gated repo.\n401 Client Error")
+    from huggingface_hub.errors import GatedRepoError
 
-    monkeypatch.setattr("cancer_staging.models.backbones.load_causal", gated)
-    with pytest.raises(ValueError, match="owner/model is a gated model: accept its licence"):
-        load_generator("owner/model")
+    def gated(*_, **__):
+        raise GatedRepoError("401 Client Error", response=types.SimpleNamespace(headers={}, request=None))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", gated)
+    with pytest.raises(ValueError, match="hf://owner/model is a gated model: accept its licence"):
+        load_generator("hf://owner/model")
 
 
 class FakeLLM:
@@ -205,9 +208,10 @@ def fake_vllm(monkeypatch):
     FakeLLM.made = []
 
 
-def test_vllm_gets_the_same_prompts_and_settings(fake_vllm, writer):
-    engine = open_engine("owner/model")
-    assert isinstance(engine, VllmEngine) and FakeLLM.made == [{"model": "owner/model", "trust_remote_code": False}] and engine.context == 300
+def test_vllm_gets_the_same_prompts_and_settings(fake_vllm, writer, tmp_path):
+    base = save_writer(tmp_path / "base")
+    engine = open_engine(base)
+    assert isinstance(engine, VllmEngine) and FakeLLM.made == [{"model": str(base), "trust_remote_code": False, "load_format": "safetensors"}] and engine.context == 300
     settings = writing.writing_settings("icd10", constrained=True, temperature=0.1, seed=4)
     answers = answer_rows(engine, "icd10", [*REPORTS[:2], {"text": "breast " * 900}, {"text": ""}], settings)
     (prompts, params, lora), = engine._llm.calls
@@ -221,18 +225,25 @@ def test_vllm_gets_the_same_prompts_and_settings(fake_vllm, writer):
 
 def test_vllm_serves_an_adapter_on_its_base(fake_vllm, tmp_path):
     (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "owner/base", "r": 64}')
+    with pytest.raises(ValueError, match="'owner/base', which is no folder here"):
+        open_engine(tmp_path)
+    base = save_writer(tmp_path / "base")
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base), "r": 64}))
+    with pytest.raises(ValueError, match="no adapter_model.safetensors"):
+        open_engine(tmp_path)
+    (tmp_path / "adapter_model.safetensors").hardlink_to(base / "model.safetensors")
     engine = open_engine(tmp_path)
-    assert FakeLLM.made == [{"model": "owner/base", "trust_remote_code": False, "enable_lora": True, "max_lora_rank": 64}]
+    assert FakeLLM.made == [{"model": str(base), "trust_remote_code": False, "load_format": "safetensors", "enable_lora": True, "max_lora_rank": 64}]
     answer_rows(engine, "icd10", REPORTS[:1], writing.writing_settings("icd10"))
     assert engine._llm.calls[0][2] == ("adapter", 1, str(tmp_path))
 
 
-def test_the_engine_is_chosen_by_what_there_is(fake_vllm, writer, monkeypatch):
+def test_the_engine_is_chosen_by_what_there_is(fake_vllm, writer, tmp_path, monkeypatch):
     assert type(open_engine(writer)) is TransformersEngine
-    for model, engine, message in ((writer, "vllm", "folders and hub names"), ("smollm2", "vllm", "folders and hub names"), ("owner/model", "fast", "no engine 'fast'")):
+    for model, engine, message in ((writer, "vllm", "folders and models of the hub"), ("smollm2", "vllm", "folders and models of the hub"), ("owner/model", "fast", "no engine 'fast'")):
         with pytest.raises(ValueError, match=message):
             open_engine(model, engine)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="needs the package vllm and a GPU"):
-        open_engine("owner/model", "vllm")
+        open_engine(tmp_path, "vllm")
     assert FakeLLM.made == []

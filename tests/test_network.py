@@ -179,7 +179,7 @@ def test_temperature_divides_logits(tokenizer):
 @pytest.mark.parametrize("settings, message", [
     ({"fields": []}, "at least one field"), ({"fields": ["size"]}, "no field 'size'"), ({"fields": ["site"]}, "'site' has no labels"), ({"fields": ["t", "t"]}, "named twice"),
     ({"pooling": "max"}, "pooling 'max' is none of"), ({"tuning": "prefix"}, "tuning 'prefix'"), ({"quantization": "fp4"}, "quantization 'fp4'"), ({"loss": "hinge"}, "loss 'hinge'"),
-    ({"dropout": 1.0}, "dropout must be in"), ({"max_length": 0}, "max_length must be above 0"), ({"window": 16, "stride": 16}, "cannot share 16"), ({"colour": 1}, "no setting 'colour'"),
+    ({"dropout": 1.0}, "dropout must be in"), ({"max_length": 0}, "max_length must be in"), ({"window": 16, "stride": 16}, "cannot share 16"), ({"colour": 1}, "no setting 'colour'"),
     ({"class_weights": {"m": [1, 1]}}, "'m'"), ({"labels": {"t": ["T1", "T9"]}}, "'T9' is no label of field 't'"), ({"label_smoothing": 0.1, "loss": "focal"}, "label_smoothing belongs"),
 ])
 def test_settings_that_cannot_be(settings, message):

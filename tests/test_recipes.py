@@ -10,13 +10,13 @@ from cancer_staging.models.recipes import get_recipe, NOT_STATED, parse_fields, 
 def test_llatmu_is_as_published():
     recipe = get_recipe("llatmu-task6")
     assert (recipe.backbone, recipe.max_length, recipe.dropout, recipe.fields, recipe.tuning, recipe.loss) == (
-        "thomas-sounack/BioClinical-ModernBERT-large", 4096, 0.1, ("t", "n", "m"), "full", "cross_entropy")
+        "hf://thomas-sounack/BioClinical-ModernBERT-large", 4096, 0.1, ("t", "n", "m"), "full", "cross_entropy")
     assert not recipe.class_weights and not recipe.label_smoothing and recipe.window is None
 
 
 def test_shao_is_as_published():
     multi, single = get_recipe("shao-multitask"), get_recipe("shao-single-task")
-    assert multi.backbone == "meta-llama/Meta-Llama-3-8B-Instruct" and multi.tuning == "lora" and "2604.13328" in multi.source
+    assert multi.backbone == "hf://meta-llama/Meta-Llama-3-8B-Instruct" and multi.tuning == "lora" and "2604.13328" in multi.source
     assert multi.fields == ("t", "n", "m", "grade", "er", "pr", "her2") == single.fields
     assert single.single_task and not multi.single_task and single.one_field("er").fields == ("er",) and not single.one_field("er").single_task
 

@@ -322,7 +322,7 @@ def test_a_run_loads_its_model_once(tmp_path, monkeypatch):
 
 
 def test_an_unknown_model_is_refused_before_any_report_is_read():
-    with pytest.raises(ValueError, match="no model 'resnet'"):
+    with pytest.raises(ValueError, match="no folder or model 'resnet': give default, rules or a folder"):
         stage_reports((1 / 0 for _ in range(1)), "resnet")
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import print_view, reported, tell
+from .base import HubOption, print_view, reported, tell
 from ..visible import visible
 
 # %% auto #0
@@ -25,7 +25,7 @@ class By(str, Enum):
     source = "source"
 
 
-def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, a model's folder, or a staged table (.parquet, .csv, .jsonl).", metavar="MODEL_OR_TABLE...")],
+def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, a model's folder, hf://owner/model, or a staged table (.parquet, .csv, .jsonl).", metavar="MODEL_OR_TABLE...")],
              data: Annotated[Path, typer.Option(help="The corpus with registry labels: .parquet, .csv, .tsv, or a zip of one.")],
              split: Annotated[str, typer.Option(help="The rows to score on, by the corpus's column split; all: every row.")] = "test",
              fields: Annotated[str, typer.Option(help="Fields to score, with commas.")] = "t,n,m",
@@ -36,6 +36,7 @@ def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, 
              out: Annotated[Optional[Path], typer.Option(help="Also write all scores: .json or .csv.")] = None,
              overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
              samples: Annotated[int, typer.Option(min=10, help="Draws of the bootstrap behind the intervals.")] = 1000,
+             hub: HubOption = False,
              quiet: Annotated[bool, typer.Option("--quiet", help="No notes on stderr.")] = False) -> None:
     "Score models and staged tables on a corpus: macro-F1, accuracy, AUROC and calibration, with 95 % intervals."
     def note(message: str) -> None:
@@ -47,11 +48,12 @@ def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, 
         from cancer_staging.evaluate.leaderboard import open_system, score_groups, score_systems
         from cancer_staging.evaluate.registry import stated_values
         from cancer_staging.evaluate.systems import RulesSystem
+        from cancer_staging.folders import with_hub
 
         check_scores_file(out, overwrite)
         corpus, test = read_corpus(data, split, note)
         names = split_fields(test, tuple(name.strip() for name in fields.split(",") if name.strip()))
-        opened = [open_system(name) for name in systems]
+        opened = [open_system(with_hub(name) if hub else name) for name in systems]
         if train is not None:
             learnt, learnt_rows = read_corpus(train, "train", note)
             check_leakage(learnt_rows, test, names, among=corpus if train.resolve() == data.resolve() else None)

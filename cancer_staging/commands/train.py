@@ -10,16 +10,18 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import first_process, quiet_libraries, reported, tell, TrainingBar
+from .base import first_process, HubOption, quiet_libraries, reported, tell, TrainingBar
 
 # %% auto #0
-__all__ = ['INTERRUPTED', 'train', 'check_misplaced', 'train_network', 'train_writer', 'train_default', 'rows_to_learn']
+__all__ = ['INTERRUPTED', 'train', 'backbone_of', 'check_misplaced', 'train_network', 'train_writer', 'train_default',
+           'rows_to_learn']
 
 # %% ../../nbs/api/92_commands.train.ipynb #14981442
 def train(recipe: Annotated[str, typer.Option(help="default (the model that comes with the package, on CPU), llatmu-task6, shao-multitask, shao-single-task, minilm, smollm2-lora, smollm2-qlora or smollm2-single-task; to write: cancerllm-pretrain, cancerllm-instruct, llatmu-task4, smollm2-continue, smollm2-instruct or smollm2-notes.")],
           data: Annotated[Path, typer.Option(help="A corpus, or any .csv or .parquet with a text column and label columns as the registry writes them. To write: examples made by `cancer-staging corpus`, a table with instruction, context and response, or with dialogue and note.")],
           out: Annotated[Path, typer.Option(help="The folder for the model; a new one, unless --resume.")],
-          backbone: Annotated[Optional[str], typer.Option(help="Another backbone: minilm, smollm2, a folder or a hub name.")] = None,
+          backbone: Annotated[Optional[str], typer.Option(help="Another backbone: minilm, smollm2, a folder or hf://owner/model.")] = None,
+          hub: HubOption = False,
           fields: Annotated[Optional[str], typer.Option(help="Fields to learn, with commas: t,n,m.")] = None,
           max_length: Annotated[Optional[int], typer.Option(help="Tokens read of a report.")] = None,
           epochs: Annotated[Optional[float], typer.Option(help="At most so many passes over the reports.")] = None,
@@ -40,10 +42,12 @@ def train(recipe: Annotated[str, typer.Option(help="default (the model that come
     chosen = {"where": tuple(where or ()), "limit": limit, "text_column": text_column}
     if recipe == "default":
         of_networks = {"--backbone": backbone, "--max-length": max_length, "--epochs": epochs, "--learning-rate": learning_rate, "--batch": batch, "--batch-tokens": batch_tokens,
-                       "--validation": validation, "--checkpoint-every": checkpoint_every, "--task": task, "--tuning": tuning, "--resume": resume or None}
+                       "--validation": validation, "--checkpoint-every": checkpoint_every, "--task": task, "--tuning": tuning, "--resume": resume or None, "--hub": hub or None}
         return train_default(data, out, fields, seed or 0, quiet=quiet, misplaced=of_networks, **chosen)
     from cancer_staging.models.recipes import WRITING_RECIPES
 
+    with reported(speaks=first_process()):
+        backbone = backbone_of(recipe, backbone, hub)
     settings = {"max_length": max_length, "epochs": epochs, "learning_rate": learning_rate, "batch": batch, "seed": seed, "tuning": tuning}
     if recipe in WRITING_RECIPES:
         of_heads = {"--fields": fields, "--batch-tokens": batch_tokens, "--validation": validation, "--checkpoint-every": checkpoint_every}
@@ -53,6 +57,20 @@ def train(recipe: Annotated[str, typer.Option(help="default (the model that come
 
 # %% ../../nbs/api/92_commands.train.ipynb #41d93b3f
 INTERRUPTED = "; go on with --resume"
+
+
+def backbone_of(recipe: str,             # its name
+                backbone: str | None,    # asked for in place of its own
+                hub: bool,               # whether the hub may be asked
+                ) -> str | None:
+    "The backbone to train in place of the recipe's. Raises ValueError where that is on the hub and nobody asked for the hub."
+    from cancer_staging.folders import HUB, with_hub
+    from cancer_staging.models.recipes import get_recipe
+
+    name = backbone or get_recipe(recipe).backbone
+    if backbone is None and name.startswith(HUB) and not hub:
+        raise ValueError(f"recipe {recipe!r} trains {name}: add --hub to fetch it from the Hugging Face hub, or give another one with --backbone, such as a folder, minilm or smollm2")
+    return with_hub(name) if hub else backbone
 
 
 def check_misplaced(recipe: str,                     # its name

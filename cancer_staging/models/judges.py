@@ -91,6 +91,8 @@ class NetworkJudge:
         except ImportError as error:
             raise ImportError(f"{folder} is a neural model, and that needs more packages ({error}): pip install 'cancer-staging[learn]'") from error
         self.model = StagingModel.from_pretrained(folder)
+        if self.model.tokenizer is None or not self.model.config.fields:
+            raise ValueError(f"{folder} has no {'fields' if self.model.tokenizer else 'tokenizer'}: save the model with its tokenizer, for the fields it answers")
         self._calibration, self._batch_tokens = calibration, batch_tokens
 
     def _probabilities(self, texts: Sequence[str]) -> dict[str, np.ndarray]:

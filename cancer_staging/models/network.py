@@ -5,6 +5,7 @@
 # %% ../../nbs/api/48_models.network.ipynb #12ec4cbe
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..fields import get_field
+from ..folders import base_folder, check_folder, model_folder, opening, PACKAGED, staging_settings
 from .adapters import add_adapter, merge_lora
-from .backbones import (architecture, backbone_digest, bare_backbone, load_backbone, load_tokenizer, longest_window, PACKAGED, quantization_settings, quantize)
+from .backbones import (architecture, backbone_digest, bare_backbone, check_finite, load_backbone, load_tokenizer, longest_window, quantization_settings, quantize)
 from .configuration import StagingConfig
 from .encoding import batch_reports, encode, pad_windows
 from .losses import logits_to_probabilities, n_logits, PartialLabelLoss
@@ -103,13 +106,19 @@ def _while_loading(config: StagingConfig):
     return quantization_settings(config) if config.tuning == "qlora" and config.backbone not in PACKAGED else None
 
 
-def _fit(config: StagingConfig, backbone: PreTrainedModel, tokenizer) -> None:
-    "Takes from the backbone what the configuration must know, and refuses what it cannot do."
+def _check_fit(config: StagingConfig, backbone: PreTrainedModel, tokenizer) -> int | None:
+    "The longest window that the backbone can read; raises ValueError where it is too short, or has no vector for each token."
     if tokenizer is not None and len(tokenizer) > backbone.config.vocab_size:
         raise ValueError(f"the tokenizer has {len(tokenizer)} tokens, the backbone only {backbone.config.vocab_size}: they do not belong together")
     limit = longest_window(backbone)
     if config.window is not None and limit is not None and config.window > limit:
         raise ValueError(f"a window of {config.window} tokens is more than the {limit} that the backbone has positions for")
+    return limit
+
+
+def _fit(config: StagingConfig, backbone: PreTrainedModel, tokenizer) -> None:
+    "Takes from the backbone what the configuration must know, and refuses what it cannot do."
+    limit = _check_fit(config, backbone, tokenizer)
     lengths = [length for length in (config.window, limit, config.max_length) if length is not None]
     config.window = min(lengths) if lengths else None
     if config.window is not None and config.stride is None:
@@ -122,24 +131,36 @@ def _fit(config: StagingConfig, backbone: PreTrainedModel, tokenizer) -> None:
 
 def _empty_backbone(config: StagingConfig) -> PreTrainedModel:
     "A backbone of the saved architecture."
-    return bare_backbone(AutoModel.from_config(architecture(config.backbone_config), attn_implementation=config.attention, dtype=getattr(torch, config.backbone_dtype)))
+    return bare_backbone(AutoModel.from_config(architecture(config.backbone_config), attn_implementation=config.attention, dtype=getattr(torch, config.backbone_dtype), trust_remote_code=False))
 
 # %% ../../nbs/api/48_models.network.ipynb #8a983845
-def _local_folder(name: str | Path) -> Path:
-    "A folder, or a copy of a hub repository."
-    if Path(name).is_dir():
-        return Path(name)
-    from huggingface_hub import snapshot_download
-    return Path(snapshot_download(str(name)))
+def _check_settings(config: StagingConfig, stored: Mapping[str, tuple[str, tuple[int, ...]]], folder: Path) -> None:
+    "Raises ValueError for labels of another version, and for settings that ask for more than the folder's tensors: what it would take is counted, not made."
+    for name, labels in config.labels.items():
+        if tuple(labels) != get_field(name).trained:
+            raise ValueError(f"{folder}: its labels of {name!r} are {', '.join(labels)}; this version has {', '.join(get_field(name).trained)}: train it again")
+    ranks = {shape[0] for name, (_, shape) in stored.items() if "lora_A" in name and shape}
+    if config.tuning != "full" and ranks != {config.lora_rank}:
+        raise ValueError(f"{folder} says that its adapter has rank {config.lora_rank}, and its tensors have {sorted(ranks)}: take a fresh copy of it")
+    if not config.needs_base:
+        with torch.device("meta"):
+            asked = sum(weight.numel() for weight in _empty_backbone(config).parameters())
+        there = sum(math.prod(shape) for _, shape in stored.values())
+        if asked > 2 * there:  # two weights of four bits fill a byte
+            raise ValueError(f"{folder} asks for {asked:,} weights, and its files hold {there:,}: take a fresh copy of it")
 
 
 def load_weights(model: StagingModel, folder: Path) -> None:
-    "Puts the saved weights into the model. Raises ValueError naming what is missing or left over."
+    "Puts the saved weights into the model. Raises ValueError naming what is missing, left over, of another type or shape, or no number."
     from safetensors.torch import load_file
+    check_folder(folder)
     state = {name: value for file in sorted(folder.glob("model*.safetensors")) for name, value in load_file(file).items()}
-    if not state:
-        raise FileNotFoundError(f"{folder} has no model.safetensors: it was not saved to the end")
+    check_finite(state.items(), folder)
     restored = _restore_4bit(model, state)
+    own = model.state_dict()
+    for name in sorted(state.keys() & own.keys()):
+        if (state[name].dtype, state[name].shape) != (own[name].dtype, own[name].shape):
+            raise ValueError(f"{folder} does not fit its configuration: {name!r} is {state[name].dtype} {tuple(state[name].shape)}, and should be {own[name].dtype} {tuple(own[name].shape)}")
     result = model.load_state_dict(state, strict=False)
     of_base = {name for name in result.missing_keys if model.config.needs_base and name.startswith("backbone.") and "lora_" not in name}
     missing = sorted(set(result.missing_keys) - restored - of_base)
@@ -190,7 +211,7 @@ class StagingModel(PreTrainedModel):
 
     @classmethod
     def from_backbone(cls,
-                      backbone: str | PreTrainedConfig | PreTrainedModel,  # hub name, folder, `minilm`, `smollm2`; a configuration (random weights); or a loaded model
+                      backbone: str | PreTrainedConfig | PreTrainedModel,  # folder, `hf://owner/model`, `minilm`, `smollm2`; a configuration (random weights); or a loaded model
                       fields: Sequence[str],                               # fields with a head, in the order of the label matrix
                       tokenizer: object = None,                            # needed where `backbone` is no name
                       dtype: str = "float32",                              # of the base weights of a name or configuration
@@ -294,26 +315,31 @@ class StagingModel(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls,
-                        pretrained_model_name_or_path: str | Path,  # a folder made by `save_pretrained`, or a hub name
+                        pretrained_model_name_or_path: str | Path,  # a folder made by `save_pretrained`, or `hf://owner/model`
                         backbone: str | None = None,                # where the base is now, for an adapter whose base has moved
                         **ignored,                                  # what loaders add
                         ) -> StagingModel:
-        "The saved model in evaluation mode, with its tokenizer as `.tokenizer`: logits the same to the bit. Raises ValueError when the base is not the one that the adapter was trained on."
-        folder = _local_folder(pretrained_model_name_or_path)
-        if not (folder / "config.json").is_file():
-            raise FileNotFoundError(f"{folder} has no config.json: it is no staging model, or was not saved to the end")
-        config = StagingConfig.from_pretrained(folder)
-        config.backbone = backbone if backbone is not None and config.needs_base else config.backbone
-        if config.attention.startswith("flash") and not torch.cuda.is_available():
-            config.attention = "sdpa"
+        "The saved model in evaluation mode, with its tokenizer as `.tokenizer`: logits the same to the bit. Raises ValueError when a setting, tensor or name in the folder can't be, or when the base is not the one that the adapter was trained on."
+        folder = model_folder(pretrained_model_name_or_path)
+        staging_settings(folder)
+        stored = check_folder(folder)
+        with opening(folder):
+            config = StagingConfig.from_pretrained(folder, local_files_only=True)
+            config.backbone = backbone if backbone is not None and config.needs_base else config.backbone
+            if config.attention.startswith("flash") and not torch.cuda.is_available():
+                config.attention = "sdpa"
+            _check_settings(config, stored, folder)
         base = None
         if config.needs_base:
-            base = bare_backbone(load_backbone(config.backbone, config.backbone_dtype, config.attention, _while_loading(config)))
+            base = bare_backbone(load_backbone(backbone or base_folder(config.backbone, folder), config.backbone_dtype, config.attention, _while_loading(config)))
             if (digest := backbone_digest(base)) != config.backbone_digest:
                 raise ValueError(f"{config.backbone!r} ({digest}) is not the base that {folder} was trained on ({config.backbone_digest}): give the right one as backbone=")
-        with no_init_weights():
-            model = cls(config, base, AutoTokenizer.from_pretrained(folder) if (folder / "tokenizer_config.json").exists() else None)
-        load_weights(model, folder)
+        with opening(folder):
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False) if (folder / "tokenizer_config.json").exists() else None
+            with no_init_weights():
+                model = cls(config, base, tokenizer)
+            _check_fit(config, model.backbone, tokenizer)
+            load_weights(model, folder)
         return model.eval()
 
 # %% ../../nbs/api/48_models.network.ipynb #e1f84c72

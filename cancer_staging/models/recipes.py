@@ -67,7 +67,7 @@ class Recipe(Declaration):
     "Everything that decides a training run, except the reports. Raises ValueError when it contradicts itself."
     name: str                            # how it is asked for
     source: str                          # the paper or page
-    backbone: str                        # hub name, folder, `minilm` or `smollm2`
+    backbone: str                        # folder, `hf://owner/model`, `minilm` or `smollm2`
     fields: tuple[str, ...]              # fields with a head each, in order
     stated: tuple[str, ...] = ()         # settings that the source states; all others are ours
     single_task: bool = False            # one model per field in place of one model for all
@@ -116,14 +116,14 @@ class Recipe(Declaration):
 # %% ../../nbs/api/49_models.recipes.ipynb #29d943bb
 _LLATMU = Recipe(
     "llatmu-task6", "LLATMU, SMM4H-HeaRD 2026 task 6 (task overview: Acitores Cortina et al. 2026, aclanthology 2026.smm4h-1.50)",
-    "thomas-sounack/BioClinical-ModernBERT-large", ("t", "n", "m"), stated=("backbone", "fields", "single_task", "tuning", "max_length", "dropout", "loss"),
+    "hf://thomas-sounack/BioClinical-ModernBERT-large", ("t", "n", "m"), stated=("backbone", "fields", "single_task", "tuning", "max_length", "dropout", "loss"),
     pooling="cls", max_length=4096, dropout=0.1, epochs=5, learning_rate=2e-5, batch=16, gradient_checkpointing=True)
 
 # %% ../../nbs/api/49_models.recipes.ipynb #d188170e
 _BREAST = ("t", "n", "m", "grade", "er", "pr", "her2")
 _SHAO = Recipe(
     "shao-multitask", "Shao et al. 2026, Multi-Task LLM with LoRA Fine-Tuning for Automated Cancer Staging and Biomarker Extraction, arXiv 2604.13328",
-    "meta-llama/Meta-Llama-3-8B-Instruct", _BREAST, stated=("backbone", "fields", "single_task", "tuning"), tuning="lora", pooling="last", max_length=4096,
+    "hf://meta-llama/Meta-Llama-3-8B-Instruct", _BREAST, stated=("backbone", "fields", "single_task", "tuning"), tuning="lora", pooling="last", max_length=4096,
     epochs=3, learning_rate=1e-4, batch=16, warmup=0.05, gradient_checkpointing=True, batch_tokens=8192)
 _SHAO_SINGLE = replace(_SHAO, name="shao-single-task", single_task=True)
 
@@ -137,7 +137,7 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (_LLATMU, _SHAO,
 
 # %% ../../nbs/api/49_models.recipes.ipynb #d0aede1d
 WRITING_CHOICES = {"objective": ("continue", "instruct"), "tuning": ("full", "lora", "qlora"), "lora_targets": ("attention", "query_value", "all")}
-TASK4_BACKBONES = {"ministral-3b": "mistralai/Ministral-3-3B-Instruct-2512", "gemma-3-1b": "google/gemma-3-1b-it", "medgemma-1.5-4b": "google/medgemma-1.5-4b-it", "llama-3.2-1b": "meta-llama/Llama-3.2-1B-Instruct"}
+TASK4_BACKBONES = {"ministral-3b": "hf://mistralai/Ministral-3-3B-Instruct-2512", "gemma-3-1b": "hf://google/gemma-3-1b-it", "medgemma-1.5-4b": "hf://google/medgemma-1.5-4b-it", "llama-3.2-1b": "hf://meta-llama/Llama-3.2-1B-Instruct"}
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class WritingRecipe(Declaration):
     "Everything that decides how a language model is trained to write, except the texts. Raises ValueError when it contradicts itself."
     name: str                          # how it is asked for
     source: str                        # the paper or page
-    backbone: str                      # hub name, folder, or `smollm2`
+    backbone: str                      # folder, `hf://owner/model`, or `smollm2`
     objective: str                     # `continue`: next token of packed reports; `instruct`: the answer to a prompt alone
     stated: tuple[str, ...] = ()       # settings that the source states; all others are ours
     tuning: str = "lora"               # `lora`, `qlora`, or `full`: all weights
@@ -170,8 +170,8 @@ class WritingRecipe(Declaration):
 # %% ../../nbs/api/49_models.recipes.ipynb #a3026ca6
 _CANCERLLM = "Li et al. 2024, CancerLLM: A Large Language Model in Cancer Domain, arXiv 2406.10459"
 _LORA = ("backbone", "objective", "tuning", "lora_rank", "lora_alpha", "lora_dropout", "learning_rate", "epochs")
-_PRETRAIN = WritingRecipe("cancerllm-pretrain", _CANCERLLM, "mistralai/Mistral-7B-v0.1", "continue", _LORA, lora_rank=8, lora_alpha=16, lora_dropout=0.05, learning_rate=2e-4, epochs=1, gradient_checkpointing=True)
-_INSTRUCT = WritingRecipe("cancerllm-instruct", _CANCERLLM, "mistralai/Mistral-7B-v0.1", "instruct", ("objective", "tuning", "lora_rank", "lora_alpha"), lora_rank=64, lora_alpha=16, epochs=3, gradient_checkpointing=True)
+_PRETRAIN = WritingRecipe("cancerllm-pretrain", _CANCERLLM, "hf://mistralai/Mistral-7B-v0.1", "continue", _LORA, lora_rank=8, lora_alpha=16, lora_dropout=0.05, learning_rate=2e-4, epochs=1, gradient_checkpointing=True)
+_INSTRUCT = WritingRecipe("cancerllm-instruct", _CANCERLLM, "hf://mistralai/Mistral-7B-v0.1", "instruct", ("objective", "tuning", "lora_rank", "lora_alpha"), lora_rank=64, lora_alpha=16, epochs=3, gradient_checkpointing=True)
 _TASK4 = WritingRecipe("llatmu-task4", "LLATMU, SMM4H-HeaRD 2026 task 4", TASK4_BACKBONES["llama-3.2-1b"], "instruct", ("backbone", "objective", "tuning"), lora_rank=16, lora_alpha=32, epochs=3, max_length=4096, gradient_checkpointing=True)
 _SMALL = "ours, after CancerLLM (arXiv 2406.10459); backbone of Ben Allal et al. 2025, arXiv 2502.02737"
 _SMALL_PRETRAIN = WritingRecipe("smollm2-continue", _SMALL, "smollm2", "continue", lora_rank=8, lora_alpha=16, lora_targets="query_value", learning_rate=1e-3, max_length=512, batch=8)

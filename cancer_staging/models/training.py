@@ -165,13 +165,10 @@ def build_model(recipe: Recipe,      # the settings
     "The recipe's backbone with new heads, and an adapter where it asks for one; its tokenizer is `.tokenizer`. Raises ValueError when the backbone can't be had."
     weights = {name: class_weights(torch.from_numpy(labels[:, column]), len(get_field(name).trained)).tolist() for column, name in enumerate(recipe.fields)} if recipe.class_weights else None
     half = recipe.tuning != "full" and recipe.bf16 and torch.cuda.is_available() and torch.cuda.is_bf16_supported()  # a frozen base needs no float32 copy
-    try:
-        return StagingModel.from_backbone(
-            recipe.backbone, recipe.fields, dtype="bfloat16" if half else "float32", pooling=recipe.pooling, dropout=recipe.dropout, max_length=recipe.max_length, window=recipe.window,
-            loss=recipe.loss, label_smoothing=recipe.label_smoothing, focal_gamma=recipe.focal_gamma, class_weights=weights, task_weights=recipe.task_weights,
-            tuning=recipe.tuning, lora_rank=recipe.lora_rank, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout)
-    except OSError as error:  # no such folder, no network, a gated model
-        raise ValueError(f"backbone {recipe.backbone!r} can't be loaded: {first_line(error)} Give a folder or another one with --backbone, such as minilm or smollm2") from error
+    return StagingModel.from_backbone(
+        recipe.backbone, recipe.fields, dtype="bfloat16" if half else "float32", pooling=recipe.pooling, dropout=recipe.dropout, max_length=recipe.max_length, window=recipe.window,
+        loss=recipe.loss, label_smoothing=recipe.label_smoothing, focal_gamma=recipe.focal_gamma, class_weights=weights, task_weights=recipe.task_weights,
+        tuning=recipe.tuning, lora_rank=recipe.lora_rank, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout)
 
 
 def peak_memory_mb() -> float:
@@ -247,7 +244,7 @@ def plot_history(history: Sequence[Mapping[str, float]],  # the Trainer's log
 def train(recipe: str | Recipe,                      # a name, or a recipe of your own
           data: pl.DataFrame | str | Path,           # a corpus frame, or a csv or parquet file with a text column and label columns
           out: str | Path,                           # the folder for the model; must not exist, unless `resume`
-          backbone: str | None = None,               # hub name, folder, `minilm` or `smollm2`; the recipe's by default
+          backbone: str | None = None,               # folder, `hf://owner/model`, `minilm` or `smollm2`; the recipe's by default
           resume: bool = False,                      # go on where the run was broken off
           where: Sequence[str] = (),                 # conditions `column=value` that rows must meet
           limit: int | None = None,                  # at most so many rows, drawn at random

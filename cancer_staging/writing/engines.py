@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from ..folders import ADAPTER, adapter_chain, check_folder, PACKAGED, read_settings
 from ..models.prompts import token_index
 from ..optional import optional_module
 from .loops import looping, number_tokens
@@ -228,16 +229,20 @@ class VllmEngine:
     "Writes with vLLM."
     chunk = 1024  # it makes its own batches, and wants many rows to choose from
 
-    def __init__(self, name: str  # a folder with a model or a peft adapter, or a hub name
+    def __init__(self, name: str  # a folder with a model or a peft adapter, or `hf://owner/model`
                  ):
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # else it tells its makers how it is used
         vllm = optional_module("vllm", "vllm")
-        self.name, self._lora, adapter = name, None, Path(name) / "adapter_config.json"
-        options: dict[str, object] = {}
-        if adapter.is_file():
-            told = json.loads(adapter.read_text(encoding="utf-8"))
-            name, options = told["base_model_name_or_path"], {"enable_lora": True, "max_lora_rank": told["r"]}
-            self._lora = optional_module("vllm.lora.request", "vllm").LoRARequest("adapter", 1, str(Path(self.name)))
-        self._llm = vllm.LLM(model=name, trust_remote_code=False, **options)
+        chain, base = adapter_chain(name)
+        if len(chain) > 1:
+            raise ValueError(f"{name} is an adapter on an adapter, which vLLM can't serve: use the engine transformers")
+        self.name, self._lora, options = name, None, {}
+        check_folder(base)
+        for adapter in chain:
+            check_folder(adapter, "adapter_model")
+            options = {"enable_lora": True, "max_lora_rank": read_settings(adapter / ADAPTER)["r"]}
+            self._lora = optional_module("vllm.lora.request", "vllm").LoRARequest("adapter", 1, str(adapter))
+        self._llm = vllm.LLM(model=base, trust_remote_code=False, load_format="safetensors", **options)
         self.tokenizer, self.context = self._llm.get_tokenizer(), self._llm.llm_engine.model_config.max_model_len
         self.ends = end_tokens(None, self.tokenizer)
 
@@ -268,36 +273,17 @@ def vllm_ready() -> bool:
     return optional_module("torch", "generate").cuda.is_available()
 
 # %% ../../nbs/api/80_writing.engines.ipynb #a5306d7f
-def load_generator(name: str | Path,                    # `smollm2`, a folder with a model or a peft adapter, or a hub name
+def load_generator(name: str | Path,                    # `smollm2`, a folder with a model or a peft adapter, or `hf://owner/model`
                    dtype: str | None = None,            # of the weights, such as `float32`; None: the fastest here
                    ) -> tuple[object, object]:
-    "The model and its tokenizer; an adapter is merged into its base. Raises ValueError saying what is wrong with the name."
+    "The model and its tokenizer; an adapter is merged into its base. Raises ValueError saying what is wrong with the name or the folder."
     torch = optional_module("torch", "generate")
     from cancer_staging.models.backbones import load_causal
 
     folder = Path(name)
-    if folder.is_dir() and not ((folder / "config.json").is_file() or (folder / "adapter_config.json").is_file()):
-        raise ValueError(f"the folder {folder} holds no model: it needs a config.json, or the adapter_config.json of an adapter")
-    if not folder.exists() and len(folder.parts) > 2:
-        raise ValueError(f"there is no folder {folder}")
-    try:
-        return load_causal(str(name), None if dtype is None else getattr(torch, dtype))
-    except (OSError, KeyError) as error:
-        raise ValueError(_unloadable(folder, error)) from error
-
-
-def _unloadable(folder: Path, error: Exception) -> str:
-    "Why a model can't be loaded, and what to do."
-    told = " ".join(str(error).split())
-    adapter = folder / "adapter_config.json"
-    if adapter.is_file():
-        base = json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path")
-        return f"the adapter {folder} needs its base model {base!r}, which can't be loaded: {told[:300]}"
-    if folder.exists():
-        return f"the model in {folder} can't be loaded: {told[:300]}"
-    if "gated" in told or "401" in told or "403" in told:
-        return f"{folder} is a gated model: accept its licence on huggingface.co and log in with `hf auth login`, or give a folder that holds it"
-    return f"no model {str(folder)!r}: it is not smollm2, no folder, and not on the hub or not to be had from here; download it where there is a network, and give its folder"
+    if folder.is_dir() and not ((folder / "config.json").is_file() or (folder / ADAPTER).is_file()):
+        raise ValueError(f"the folder {folder} holds no model: it needs a config.json, or the {ADAPTER} of an adapter")
+    return load_causal(str(name), None if dtype is None else getattr(torch, dtype))
 
 # %% ../../nbs/api/80_writing.engines.ipynb #31237ee2
 ENGINES = ("auto", "transformers", "vllm")
@@ -313,17 +299,11 @@ def open_engine(model: str | Path | tuple[object, object],  # a name for `load_g
     if isinstance(model, (TransformersEngine, VllmEngine)):
         return model
     named = isinstance(model, (str, Path))
-    packaged = named and _base(model) in optional_module("cancer_staging.models.backbones", "generate").PACKAGED
+    packaged = named and adapter_chain(model)[1] in PACKAGED
     if engine == "vllm" and (not named or packaged):
-        raise ValueError("vLLM serves folders and hub names: save the model with save_pretrained and give the folder, or use the engine transformers")
+        raise ValueError("vLLM serves folders and models of the hub: save the model with save_pretrained and give the folder, or use the engine transformers")
     if engine == "vllm" and not vllm_ready():
         raise ValueError("the engine vllm needs the package vllm and a GPU: pip install vllm, or use the engine transformers")
     if named and not packaged and (engine == "vllm" or engine == "auto" and vllm_ready()):
         return VllmEngine(str(model))
     return TransformersEngine(*(load_generator(model, dtype) if named else model))
-
-
-def _base(name: str | Path) -> str:
-    "The base of an adapter's folder; else the name itself."
-    adapter = Path(name) / "adapter_config.json"
-    return json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"] if adapter.is_file() else str(name)

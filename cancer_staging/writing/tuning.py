@@ -21,6 +21,7 @@ import polars as pl
 from ..corpora.labelled import read_data, select_rows
 from ..corpora.tcga import standard_name
 from ..evaluate.intervals import bootstrap_interval, Interval
+from ..folders import offline
 from ..models.recipes import get_recipe, WritingRecipe
 from ..optional import optional_module
 from ..runs import peak_memory, replace_file
@@ -287,7 +288,8 @@ def write_run(trainer, tokenizer, run: WritingRun, out: Path) -> None:
         return
     for settings in getattr(trainer.model, "peft_config", {}).values():
         settings.base_model_name_or_path = base_name(run.recipe["backbone"])
-    trainer.model.save_pretrained(out)
+    with offline():
+        trainer.model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)  # peft's empty card
     (out / "history.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n", encoding="utf-8")
@@ -299,7 +301,7 @@ def write_run(trainer, tokenizer, run: WritingRun, out: Path) -> None:
 def tune(recipe: str | WritingRecipe,              # a name, or a recipe of your own
          data: pl.DataFrame | str | Path,          # examples (`instruct`), or a table with a column text (`continue`); rows of split train where it has that column
          out: str | Path,                          # the folder for the adapter; must not exist, unless `resume`
-         backbone: str | None = None,              # hub name, folder (also of an adapter), or `smollm2`; the recipe's by default
+         backbone: str | None = None,              # folder (also of an adapter), `hf://owner/model`, or `smollm2`; the recipe's by default
          task: str | Task | None = None,           # the task of all rows; None: the column `task`
          resume: bool = False,                     # go on where the run was broken off
          where: Sequence[str] = (),                # conditions `column=value` that rows must meet
@@ -333,7 +335,7 @@ def tune(recipe: str | WritingRecipe,              # a name, or a recipe of your
         data_collator=partial(collate, pad=tokenizer.pad_token_id), callbacks=[step_report(progress)] if progress else None)
     trainer.remove_callback(optional_module("transformers", "generate").PrinterCallback)
     began = time.monotonic()
-    with peak_memory() as peak:
+    with peak_memory() as peak, offline():  # peft looks at the hub whether the base's vocabulary grew
         trainer.train(resume_from_checkpoint=last_checkpoint(out / "checkpoints") if resume else None)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     weights = list(trainer.model.parameters())
