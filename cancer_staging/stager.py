@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -18,14 +17,15 @@ from typing import NamedTuple, TYPE_CHECKING
 from . import __version__
 from .checks import failed_checks
 from .fields import FIELDS
+from .folders import model_folder
 from .models.answers import Answering, group_evidence, is_of_table, LocatedValue, not_assessed, StagedRow
 from .models.judges import Judge, LearnedJudge, NetworkJudge
 from .models.learned import SHOWN_ACCURACY
-from .models.learned_files import LEARNED_NAME, load_learned, save_learned, shipped_learned
+from .models.learned_files import LEARNED_NAME, load_learned, save_learned, shipped_learned, WEIGHTS_NAME
 from .reading.encodings import clean_text, LONE_SURROGATE
 from .reading.limits import cut_text, Limits
 from .reading.reports import flag_duplicates, InputPlan, plan_inputs, read_reports, Report, Status
-from .reading.tables import choose_column, ID_COLUMNS, report_id_of, shown_columns, TEXT_COLUMNS, text_of
+from .reading.columns import choose_column, ID_COLUMNS, report_id_of, shown_columns, TEXT_COLUMNS, text_of
 from .rules.assembly import GRAMMAR
 from .rules.behavior import is_reportable
 from .rules.calibration import RuleCalibration
@@ -44,7 +44,6 @@ __all__ = ['CONFIG_NAME', 'BATCH', 'SMALL_RUN', 'Thresholds', 'Stager', 'reports
 # %% ../nbs/api/61_stager.ipynb #bec18f30
 CONFIG_NAME = "stager.json"
 _MODELS = ("default", "rules")
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class Thresholds(NamedTuple):
@@ -74,24 +73,25 @@ class Stager:
 
     @classmethod
     def from_pretrained(cls,
-                        name_or_path: str | Path | None = None,   # `default`, `rules`, a folder made by `save_pretrained` or `cancer-staging train`, or a hub name
+                        name_or_path: str | Path | None = None,   # `default`, `rules`, a folder made by `save_pretrained` or `cancer-staging train`, or `hf://owner/model`
                         min_confidence: float | None = None,      # a less certain label is left out; None: an inferred one is shown from the confidence at which nine in ten were right, a stated one always
                         target_accuracy: float | None = None,     # in place of it: answer only where answers were right this often on calibration reports
                         edition: str | None = None,               # of the AJCC manual, 6 to 9, for all reports; None: the one that a report names, else 8
                         ) -> Stager:
-        "A stager by name or from a folder. Raises ValueError when there is none of that name."
+        "A stager by name or from a folder. Raises ValueError when there is none of that name, or when something in the folder can't be."
         settings = {"min_confidence": min_confidence, "target_accuracy": target_accuracy, "edition": edition}
         name = "default" if name_or_path is None else str(name_or_path)
         if name == "rules":
             return cls(**settings)
         if name == "default":
             return cls(None, LearnedJudge(shipped_learned()), **settings)
-        folder = Path(name)
+        folder = model_folder(name, _MODELS)
         if (folder / CONFIG_NAME).is_file():
-            return cls(RuleCalibration.load(folder / CONFIG_NAME), LearnedJudge(load_learned(folder)) if (folder / LEARNED_NAME).is_file() else None, **settings)
-        if (folder / "config.json").is_file() or (not folder.exists() and _HUB_NAME.fullmatch(name)):
-            return cls(None, NetworkJudge(name, RuleCalibration.shipped()), **settings)
-        raise ValueError(f"no model {name!r}: name one of {', '.join(_MODELS)}, a folder that holds {CONFIG_NAME} or a trained model, or a hub name such as 'owner/model'")
+            learned = any((folder / part).exists() for part in (LEARNED_NAME, WEIGHTS_NAME))  # of which neither works without the other
+            return cls(RuleCalibration.load(folder / CONFIG_NAME), LearnedJudge(load_learned(folder)) if learned else None, **settings)
+        if (folder / "config.json").is_file():
+            return cls(None, NetworkJudge(folder, RuleCalibration.shipped()), **settings)
+        raise ValueError(f"{folder} holds no model: it needs the {CONFIG_NAME} of a saved stager, or the config.json of a trained model")
 
     def save_pretrained(self, folder: str | Path  # made when it does not exist
                         ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -18,8 +19,8 @@ from ..runs import code_of_break, Interrupted, reason_of_break
 from ..visible import visible
 
 # %% auto #0
-__all__ = ['tell', 'say', 'reported', 'tell_skipped', 'end_run', 'print_view', 'ProgressBar', 'TrainingBar', 'first_process',
-           'quiet_libraries']
+__all__ = ['HubOption', 'tell', 'say', 'reported', 'tell_skipped', 'end_run', 'print_view', 'ProgressBar', 'TrainingBar',
+           'first_process', 'quiet_libraries']
 
 # %% ../../nbs/api/90_commands.base.ipynb #a931252c
 def tell(text: object  # of one line or more
@@ -147,3 +148,6 @@ def quiet_libraries() -> None:
 
     disable_progress_bar()
     set_verbosity_error()
+
+# %% ../../nbs/api/90_commands.base.ipynb #adf5723f
+HubOption = Annotated[bool, typer.Option("--hub", help="Ask the Hugging Face hub: owner/model is then a model there. Without it, only a name that begins with hf:// touches the network.")]

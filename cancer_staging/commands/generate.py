@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import end_run, ProgressBar, quiet_libraries, reported, tell_skipped
+from .base import end_run, HubOption, ProgressBar, quiet_libraries, reported, tell_skipped
 
 # %% auto #0
 __all__ = ['Engine', 'generate', 'question_values', 'solved_examples']
@@ -29,7 +29,8 @@ def generate(task: Annotated[str, typer.Argument(help="soap or section_note (fro
              inputs: Annotated[list[str], typer.Argument(help="A table (csv, parquet, jsonl) with the task's columns: dialogue; section and dialogue; question and context; reason_for_visit, treatment_site, subjective, "
                                                               "nursing_review_of_systems, objective, laboratory; text. Or files, folders or globs of txt, md, pdf, one row each.", metavar="INPUT...")],
              out: Annotated[Path, typer.Option(help="The table to write: .parquet, .csv or .jsonl.")],
-             model: Annotated[str, typer.Option(help="smollm2, a folder with a model or an adapter made by `cancer-staging train`, or a hub name.")] = "smollm2",
+             model: Annotated[str, typer.Option(help="smollm2, a folder with a model or an adapter made by `cancer-staging train`, or hf://owner/model.")] = "smollm2",
+             hub: HubOption = False,
              question: Annotated[Optional[str], typer.Option(help="Phenotype: the question for all rows: tumor_size, histology, receptors_mentioned, receptor_type, laterality, stage, location or grade.")] = None,
              text_column: Annotated[Optional[str], typer.Option(help="Column of a table that holds the dialogue or report, where it is called otherwise.")] = None,
              id_column: Annotated[Optional[str], typer.Option(help="Column of a table that holds the id; guessed when obvious.")] = None,
@@ -40,7 +41,7 @@ def generate(task: Annotated[str, typer.Argument(help="soap or section_note (fro
              constrained: Annotated[bool, typer.Option("--constrained", help="Hold answers to the task's form (icd10).")] = False,
              examples: Annotated[Optional[Path], typer.Option(help="Table of solved rows (example_id, group, split train, the task's columns, response) to take examples from.")] = None,
              k: Annotated[Optional[int], typer.Option("-k", min=1, help="Examples before each question; default 3. Needs --examples.")] = None,
-             retriever: Annotated[Optional[str], typer.Option(help="How examples are chosen: bm25 (default), random, minilm, medcpt, contriever, sgpt or specter2. Needs --examples.")] = None,
+             retriever: Annotated[Optional[str], typer.Option(help="How examples are chosen: bm25 (default), random or minilm; with --hub also medcpt, contriever, sgpt or specter2. Needs --examples.")] = None,
              batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens computed at once; lower it when memory runs out.")] = 16384,
              engine: Annotated[Engine, typer.Option(help="auto: vLLM where it is installed and there is a GPU.")] = Engine.auto,
              limit: Annotated[Optional[int], typer.Option(min=1, help="At most so many rows, from the first.")] = None,
@@ -52,13 +53,15 @@ def generate(task: Annotated[str, typer.Argument(help="soap or section_note (fro
         from cancer_staging.runs import check_output
 
         check_output(out, overwrite, resume)  # before anything is loaded
+        from cancer_staging.folders import with_hub
         from cancer_staging.writing.generate import generate_files, plan_task, writing_settings
         from cancer_staging.writing.tasks import get_task
 
         settings = {"constrained": constrained, "max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed, "batch_tokens": batch_tokens}
         writing_settings(task, **settings)
         plan = plan_task(inputs, get_task(task), question_values(task, question), text_column, id_column)
-        solved, examples_from = solved_examples(task, examples, k, retriever, seed)
+        model = with_hub(model) if hub else model
+        solved, examples_from = solved_examples(task, examples, k, retriever, seed, hub)
         quiet_libraries()
         total = plan.count if limit is None or plan.count is None else min(limit, plan.count)
         tell_skipped(plan, quiet)
@@ -81,7 +84,7 @@ def question_values(task: str, question: str | None) -> dict[str, str]:
     return {"question": QUESTIONS[question]}
 
 
-def solved_examples(task: str, examples: Path | None, k: int | None, retriever: str | None, seed: int):
+def solved_examples(task: str, examples: Path | None, k: int | None, retriever: str | None, seed: int, hub: bool):
     "What gives solved rows for rows, and a word on it; raises ValueError when the examples can't be used."
     if examples is None:
         if k is not None or retriever is not None:
@@ -90,8 +93,12 @@ def solved_examples(task: str, examples: Path | None, k: int | None, retriever: 
     from functools import partial
 
     from cancer_staging.corpora.labelled import read_data
-    from cancer_staging.writing.retrieval import open_retriever
+    from cancer_staging.folders import HUB
+    from cancer_staging.writing.retrieval import ENCODERS, open_retriever
 
-    name, count, frame = retriever or "bm25", k or 3, read_data(examples)
+    name, count = retriever or "bm25", k or 3
+    if not hub and name in ENCODERS and ENCODERS[name].query.startswith(HUB):
+        raise ValueError(f"--retriever {name} reads with {ENCODERS[name].query}: add --hub to fetch it from the Hugging Face hub, or use bm25 or minilm")
+    frame = read_data(examples)
     opened = open_retriever(name, frame, task, seed=seed, same="question" if task == "phenotype" else None)
     return partial(opened.examples, k=count), repr((name, count, seed, str(frame.hash_rows(seed=0).sum())))

@@ -12,7 +12,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import end_run, print_view, ProgressBar, reported, tell, tell_skipped
+from .base import end_run, HubOption, print_view, ProgressBar, reported, tell, tell_skipped
 from ..visible import visible
 
 # %% auto #0
@@ -38,7 +38,8 @@ class Edition(str, Enum):
 
 def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or globs: txt, md, pdf, png, jpg, tif, csv, parquet, jsonl.", metavar="INPUT...")],
           out: Annotated[Optional[Path], typer.Option(help="The table to write: .parquet, .csv or .jsonl; a new one only you may read. Without it, JSON lines go to stdout.")] = None,
-          model: Annotated[str, typer.Option(help="default, rules, a folder (a saved stager or a trained model), or a hub name.")] = "default",
+          model: Annotated[str, typer.Option(help="default, rules, a folder (a saved stager or a trained model), or hf://owner/model.")] = "default",
+          hub: HubOption = False,
           min_confidence: Annotated[Optional[float], typer.Option(min=0, max=1, help="Leave out labels that are less certain; 0 shows all. Without it, inferred labels are shown from the confidence at which nine in ten were right.")] = None,
           target_accuracy: Annotated[Optional[float], typer.Option(min=0, max=1, help="Answer only where answers were right this often on calibration reports, such as 0.95.")] = None,
           edition: Annotated[Optional[Edition], typer.Option(help="Edition of the AJCC manual for all reports. Without it, the one that a report names, else 8.")] = None,
@@ -52,6 +53,7 @@ def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or gl
     "Stage reports into a table, one row a report, in input order."
     with reported():
         from cancer_staging.reading.reports import plan_inputs
+        from cancer_staging.folders import with_hub
         from cancer_staging.runs import check_output
         from cancer_staging.stager import stage_files
 
@@ -59,6 +61,7 @@ def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or gl
             check_output(out, overwrite, resume)  # before the inputs are looked at
         plan = plan_inputs(inputs, text_column, id_column, ocr.value)
         tell_skipped(plan, quiet)
+        model = with_hub(model) if hub else model
         how = {"workers": workers, "min_confidence": min_confidence, "target_accuracy": target_accuracy, "edition": edition and edition.value}
         with ProgressBar(plan.count, quiet) as advance:
             summary = print_staged(plan, model, advance, **how) if out is None else stage_files(plan, out, model, overwrite=overwrite, resume=resume, progress=advance, **how)
