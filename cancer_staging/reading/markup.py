@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['SHORT_LINE', 'BLANKS', 'SEEN_AS', 'UNSEEN', 'UNSEEN_STYLE', 'WRITTEN_INPUTS', 'CHECKED', 'UNCHECKED', 'BLOCKS',
            'AS_IS', 'WHITE_SPACE', 'DEEPEST_TABLE', 'MOST_MARKS', 'DECLARED_ENCODING', 'TEXT_CODEC', 'PIECE',
-           'MOST_STEPS', 'row_text', 'Lines', 'is_unseen', 'input_text', 'VisibleText', 'element_text',
+           'MOST_STEPS', 'row_text', 'TextLines', 'is_unseen', 'input_text', 'VisibleText', 'element_text',
            'refuse_declarations', 'parse_xml', 'markup_text', 'html_text']
 
 # %% ../../nbs/api/07_reading.markup.ipynb #c2cba774
@@ -46,12 +46,12 @@ def _joined(cells: list[str]) -> str:
     is_label = len(cells[0]) <= SHORT_LINE and (cells[0][-1].isalnum() or cells[0][-1] == ")")
     return f"{cells[0]}: {cells[1]}" if is_label else f"{cells[0]} {cells[1]}"
 
-# %% ../../nbs/api/07_reading.markup.ipynb #07bae617
+# %% ../../nbs/api/07_reading.markup.ipynb #18488ac7
 BLANKS = re.compile("[ \t\n\r\f]+")
 SEEN_AS = {0xA0: " ", 0xAD: None, 0x200B: None, 0x2060: None, 0xFEFF: None, 0x2011: "-"}  # blank, soft hyphen, zero widths, a hyphen that does not break
 
 
-class Lines:
+class TextLines:
     "Text as it is laid out in lines."
 
     def __init__(self):
@@ -124,7 +124,7 @@ def input_text(
         return f" {CHECKED if 'checked' in attributes else UNCHECKED} "
     return attributes.get("value") or "" if kind in WRITTEN_INPUTS else ""
 
-# %% ../../nbs/api/07_reading.markup.ipynb #a8e4bf5d
+# %% ../../nbs/api/07_reading.markup.ipynb #8a05c785
 BLOCKS = frozenset((
     "address article aside blockquote body caption center dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr legend li main nav ol option p pre "
     "section select summary table tbody td tfoot th thead tr ul list item paragraph"
@@ -138,12 +138,12 @@ class VisibleText:
     "Writes what is seen of elements as they begin and end; `close` gives it."
 
     def __init__(self):
-        self.lines = Lines()
+        self.lines = TextLines()
         self.depth = 0  # of the open element
         self.unseen_at = 0  # depth of the element that hides what is in it; 0: none does
         self.as_is: list[tuple[int, bool]] = [(0, False)]  # depths from which on blanks stand as they are, or do not
         self.rows: list[tuple[int, list[str]]] = []  # depths and cells of the open rows
-        self.cells: list[tuple[int, Lines]] = []  # depths of the open cells, and the lines that each interrupts
+        self.cells: list[tuple[int, TextLines]] = []  # depths of the open cells, and the lines that each interrupts
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         "An element begins."
@@ -162,7 +162,7 @@ class VisibleText:
             self.rows.append((self.depth, []))
         elif name in ("td", "th") and self.rows and len(self.cells) < DEEPEST_TABLE:
             self.cells.append((self.depth, self.lines))
-            self.lines = Lines()
+            self.lines = TextLines()
         elif name == "input":
             self.lines.write(input_text(attributes))
         self._set_blanks(name, attributes)
@@ -241,8 +241,8 @@ def _is_label(element: _Element) -> bool:
     parent = element.getparent()
     return isinstance(element.tag, str) and element.tag.endswith("}caption") and parent is not None and not parent.tag.endswith("}table")
 
-# %% ../../nbs/api/07_reading.markup.ipynb #82123469
-MOST_MARKS = 4_000_000  # elements count twice, attributes once; the tree of these takes a few hundred megabytes
+# %% ../../nbs/api/07_reading.markup.ipynb #f0eca94a
+MOST_MARKS = 2_000_000  # elements count twice, attributes once; a tree of these takes up to half a gigabyte
 
 
 def refuse_declarations(
