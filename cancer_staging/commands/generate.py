@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import end_run, HubOption, ProgressBar, quiet_libraries, reported, tell_skipped
+from .base import end_run, HubOption, ProgressBar, quiet_libraries, reported
 
 # %% auto #0
 __all__ = ['Engine', 'generate', 'question_values', 'solved_examples']
@@ -64,7 +64,6 @@ def generate(task: Annotated[str, typer.Argument(help="soap or section_note (fro
         solved, examples_from = solved_examples(task, examples, k, retriever, seed, hub)
         quiet_libraries()
         total = plan.count if limit is None or plan.count is None else min(limit, plan.count)
-        tell_skipped(plan, quiet)
         with ProgressBar(total, quiet, "writing") as advance:
             summary = generate_files(plan, task, model, out, examples=solved, examples_from=examples_from, engine=engine.value, max_input_tokens=max_input_tokens, limit=limit, overwrite=overwrite,
                                      resume=resume, progress=advance, **settings)

@@ -12,11 +12,12 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import end_run, HubOption, print_view, ProgressBar, reported, tell, tell_skipped
+from .base import end_run, HubOption, print_view, ProgressBar, reported, tell
 from ..visible import visible
 
 # %% auto #0
-__all__ = ['SHOWN', 'OCR', 'Edition', 'stage', 'print_staged', 'show', 'read_table', 'values_view', 'cell', 'evidence_view']
+__all__ = ['SHOWN', 'OCR', 'Edition', 'Join', 'stage', 'print_staged', 'show', 'read_table', 'values_view', 'cell',
+           'evidence_view']
 
 # %% ../../nbs/api/91_commands.staging.ipynb #14679ed5
 class OCR(str, Enum):
@@ -36,6 +37,11 @@ class Edition(str, Enum):
     nine = "9"
 
 
+class Join(str, Enum):
+    "What makes several inputs one report."
+    accession = "accession"
+
+
 def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or globs: txt, md, pdf, png, jpg, tif, csv, parquet, jsonl.", metavar="INPUT...")],
           out: Annotated[Optional[Path], typer.Option(help="The table to write: .parquet, .csv or .jsonl; a new one only you may read. Without it, JSON lines go to stdout.")] = None,
           model: Annotated[str, typer.Option(help="default, rules, a folder (a saved stager or a trained model), or hf://owner/model.")] = "default",
@@ -46,25 +52,30 @@ def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or gl
           text_column: Annotated[Optional[str], typer.Option(help="Column of a table that holds the report; guessed when obvious.")] = None,
           id_column: Annotated[Optional[str], typer.Option(help="Column of a table that holds the id; guessed when obvious.")] = None,
           ocr: Annotated[OCR, typer.Option(help="OCR of pages without a text layer.")] = OCR.auto,
+          join: Annotated[Optional[Join], typer.Option(help="Take the parts of one case, such as addenda, as one report; the later amends the earlier.")] = None,
+          keep_text: Annotated[bool, typer.Option("--keep-text", help="Also write the texts that evidence points into, beside --out, as NAME.texts.parquet.")] = False,
+          limit: Annotated[Optional[list[str]], typer.Option(help="A bound on what one file may cost, such as pages=50; may be given several times.", metavar="NAME=NUMBER")] = None,
           overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
           resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
           workers: Annotated[Optional[int], typer.Option(min=1, help="Processes; default: one a core.")] = None,
           quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar and no summary.")] = False) -> None:
     "Stage reports into a table, one row a report, in input order."
     with reported():
-        from cancer_staging.reading.reports import plan_inputs
+        from cancer_staging.reading.plan import plan_inputs
+        from cancer_staging.reading.limits import parse_limits
         from cancer_staging.folders import with_hub
         from cancer_staging.runs import check_output
         from cancer_staging.stager import stage_files
 
         if out is not None:
             check_output(out, overwrite, resume)  # before the inputs are looked at
-        plan = plan_inputs(inputs, text_column, id_column, ocr.value)
-        tell_skipped(plan, quiet)
+        elif keep_text:
+            raise ValueError("--keep-text writes beside the table: give --out, too")
+        plan = plan_inputs(inputs, text_column, id_column, ocr.value, join and join.value, parse_limits(limit or ()))
         model = with_hub(model) if hub else model
         how = {"workers": workers, "min_confidence": min_confidence, "target_accuracy": target_accuracy, "edition": edition and edition.value}
         with ProgressBar(plan.count, quiet) as advance:
-            summary = print_staged(plan, model, advance, **how) if out is None else stage_files(plan, out, model, overwrite=overwrite, resume=resume, progress=advance, **how)
+            summary = print_staged(plan, model, advance, **how) if out is None else stage_files(plan, out, model, keep_text=keep_text, overwrite=overwrite, resume=resume, progress=advance, **how)
     end_run(summary, out, quiet)
 
 
@@ -79,7 +90,7 @@ def print_staged(plan,         # from `plan_inputs`
     from cancer_staging.stager import stage_reports
 
     sys.stdout.reconfigure(encoding="utf-8")  # whatever the terminal's, JSON lines are UTF-8
-    summary = Summary()
+    summary = Summary(skipped=plan.skipped_by_kind)
     for batch in stage_reports(read_reports(plan), model, **how):
         sys.stdout.write(batch_jsonl(batch))
         summary.add(batch)

@@ -22,7 +22,8 @@ import polars as pl
 
 from .. import __version__
 from ..reading.columns import choose_column, ID_COLUMNS, shown_columns, TEXT_COLUMNS
-from ..reading.reports import input_files, InputPart, InputPlan, KINDS, plan_inputs, read_reports
+from ..reading.plan import file_kind, input_files, InputPart, InputPlan, plan_inputs, skipped_lines
+from ..reading.reports import read_reports
 from ..reading.tables import table_columns, TABLE_ROWS
 from ..runs import batched, claimed_output, digest, InputError, Journal, peak_memory, ReadError, RowCounts
 from .engines import open_engine, TransformersEngine, WritingSettings, Written
@@ -239,9 +240,9 @@ class TaskInputs:
         return next(iter(self.plans.values())).parts
 
     @property
-    def skipped(self) -> tuple[str, ...]:
-        "Files of other kinds, found in folders and by globs."
-        return next(iter(self.plans.values())).skipped
+    def skipped(self) -> Mapping[str, Sequence[str]]:
+        "What was passed over in folders: kind to paths."
+        return next(iter(self.plans.values())).skipped_by_kind
 
     def rows(self, skip: int = 0  # rows at the start to pass over
              ) -> Iterator[TaskRow]:
@@ -293,7 +294,7 @@ def plan_task(inputs: str | Path | Sequence[str | Path],     # tables (csv, parq
 
 def _table_columns(inputs: Sequence[str | Path]) -> list[str] | None:
     "The columns with text that all tables have; None where the inputs are files of one row each. Raises InputError for both at once."
-    files = [(path, KINDS.get(Path(path).suffix.lower())) for one in inputs for path in input_files(os.fspath(one))[0]]
+    files = [(file.path, file_kind(file.path)) for one in inputs for file in input_files(os.fspath(one))[0] if not (file.skipped or file.problem)]
     tables = [(path, kind) for path, kind in files if kind in TABLE_ROWS]
     if not tables:
         return None
@@ -313,11 +314,12 @@ class GenerationSummary(RowCounts):
     "What a run wrote."
     flags: Counter = field(default_factory=Counter)      # flag → rows
     new_tokens: int = 0
+    skipped: Mapping[str, Sequence[str]] = field(default_factory=dict)  # kind of file → those that were passed over
 
     def describe(self) -> str:
         "The summary in words."
         return "\n".join([f"{self.rows:,} rows: {self.kinds}; {self.new_tokens:,} tokens written", *(f"  {flag:<18}{self.flags[flag]:>8,}" for flag in FLAGS if self.flags[flag]),
-                          *([self.journal] if self.journal else [])])
+                          *skipped_lines(self.skipped), *([self.journal] if self.journal else [])])
 
     def add(self, batch: pa.RecordBatch) -> None:
         "Counts a chunk of answers."
@@ -387,7 +389,7 @@ def generate_files(inputs: TaskInputs | str | Path | Sequence[str | Path],  # ta
         plan = inputs if isinstance(inputs, TaskInputs) else plan_task(inputs, task, values, text_column, id_column, ocr)
         if path.exists() and any(os.path.samefile(path, part.path) for part in plan.parts):
             raise InputError(f"{path} is one of the inputs: give --out another name")
-        writer, summary = open_engine(model, engine), GenerationSummary()
+        writer, summary = open_engine(model, engine), GenerationSummary(skipped=plan.skipped)
         input_limit(writer, how, max_input_tokens)
         with Journal(path, answer_schema(), run_of(plan, writer, (how, max_input_tokens, examples_from)), resume, summary.add) as journal:
             summary.journal = journal.note
