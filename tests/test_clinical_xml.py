@@ -247,6 +247,11 @@ def test_memory_is_flat(unit):
     assert number == 9_999 and pages[1] - pages[0] < 8 * 2**20  # the tree of these would take 70 MB
 
 
+def test_what_stands_at_a_patient_is_not_copied_to_each_tumor():
+    sent = b"<NaaccrData><Patient><Item naaccrId='patientIdNumber'>7</Item>" + b"<Item naaccrId='textRemarks'>x</Item>" * 9 + b"<Tumor/><Tumor/></Patient></NaaccrData>"
+    assert [(one.text, one.origin.patient_id) for one in naaccr_reports(sent, Limits())] == [("", "7")] * 2
+
+
 def test_the_sample_of_the_standard_has_ten_tumors_without_text(test_bed):
     path = test_bed.parent / "standards" / "naaccr-sample-v250-incidence-10.xml.gz"
     if not path.exists():

@@ -221,7 +221,7 @@ def naaccr_report(
     text = compose(sections)
     return Content(text, note=None if text else note, origin=origin)
 
-# %% ../../nbs/api/10_reading.clinical_xml.ipynb #533f7833
+# %% ../../nbs/api/10_reading.clinical_xml.ipynb #b36717bf
 def naaccr_reports(
     data: bytes,  # a NAACCR XML file
     limits: Limits,  # what it may cost
@@ -251,17 +251,19 @@ def _tumors(data: bytes) -> Iterator[dict[str, list[str]]]:
 
     safe = {"resolve_entities": False, "load_dtd": False, "no_network": True, "huge_tree": True, "remove_comments": True, "remove_pis": True}
     wanted = {*naaccr_items(), *_PATIENT_ITEMS, *_ACCESSION_ITEMS, *_DATE_ITEMS}
-    patient, tumor = defaultdict(list), defaultdict(list)
+    patient, tumor = {}, defaultdict(list)
     for event, element in etree.iterparse(io.BytesIO(data), events=("start", "end"), **safe):
         name, parent = _name(element), element.getparent()
         if event == "start":
-            patient = defaultdict(list) if name == "Patient" else patient
+            patient = {} if name == "Patient" else patient
             tumor = defaultdict(list) if name == "Tumor" else tumor
             continue
         within = _name(parent) if parent is not None else ""
         item = element.get("naaccrId") or ""
-        if name == "Item" and within in ("Patient", "Tumor") and (item in wanted or item.startswith("textPath")):
-            (patient if within == "Patient" else tumor)[item].append("".join([element.text or "", *(child.tail or "" for child in element)]))
+        if name == "Item" and within == "Patient" and item in _PATIENT_ITEMS:
+            patient[item] = [element.text or ""]
+        elif name == "Item" and within == "Tumor" and (item in wanted or item.startswith("textPath")):
+            tumor[item].append("".join([element.text or "", *(child.tail or "" for child in element)]))
         elif name == "Tumor":
             yield {**patient, **tumor}
         element.clear()

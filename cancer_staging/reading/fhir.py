@@ -69,7 +69,7 @@ def resource_origin(
     days = [body.get("effectiveDateTime"), *(one.get(end) for one in periods for end in ("start", "end")), body.get("issued"), body.get("date")]
     return Origin(next((day for one in days if (day := iso_date(short_words(one) or ""))), None), number, accession)
 
-# %% ../../nbs/api/10_reading.fhir.ipynb #2311ebc3
+# %% ../../nbs/api/10_reading.fhir.ipynb #0d4a5e68
 _PLAINEST = ("text/plain", "text/markdown", "html", "hl7", "xml", "rtf", "word", "pdf")
 MOST_BINARY_USES = 10  # reports of a file that use one Binary
 
@@ -113,7 +113,7 @@ class AttachmentReader:
              holder: Resource,         # the resource that they are of
              ) -> tuple[str, str | None]:  # text, and what was wrong with forms where none could be read
         "The words of the plainest form that has some."
-        forms = sorted(((_plainness(one), number, one) for number, one in enumerate(attachments[:100])), key=lambda form: form[:2])
+        forms = sorted(((_plainness(one), number, one) for number, one in enumerate(attachments)), key=lambda form: form[:2])
         texts, said, problems, taken = [], SaidWords(), [], None
         for rank, _, form in forms:
             kind = (rank, words_of(form.get("language")))
@@ -282,7 +282,7 @@ class FhirFile:
             sections.insert(0, specimen)
         return _content(report, sections, [problem, *left_out] if problem else left_out)
 
-# %% ../../nbs/api/10_reading.fhir.ipynb #0143b986
+# %% ../../nbs/api/10_reading.fhir.ipynb #83963f65
 _REPLACES = ("amended", "corrected")
 _EARLY = {"registered": "the report is only registered: the finished one will follow", "partial": "the report is partial: more will follow",
           "preliminary": "the report is preliminary: a final one may say otherwise", "superseded": "another document has taken the place of this one"}
@@ -297,7 +297,7 @@ def _struck(report: Resource) -> bool:
 
 
 def _document_forms(document: Resource) -> list[dict]:
-    return [form for one in objects(document.body.get("content"))[:100] for form in objects(one.get("attachment"))[:1]]
+    return [form for one in objects(document.body.get("content")) for form in objects(one.get("attachment"))[:1]]
 
 
 def _is_pathology(body: dict) -> bool:
