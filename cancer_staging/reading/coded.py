@@ -15,7 +15,7 @@ from .resources import concept_codes, concept_words, objects, Resource, short_wo
 from .sections import heading_of, HISTORY_HEADING, labelled_line, nested_section, ReportSection
 
 # %% auto #0
-__all__ = ['STRUCK', 'MOST_USES', 'PARAGRAPH', 'ANSWERS_HEADING', 'quantity_words', 'value_words', 'answer_words', 'Finding',
+__all__ = ['STRUCK', 'MOST_USES', 'PARAGRAPH', 'ANSWERS_HEADING', 'quantity_words', 'value_words', 'answer_words', 'CodedPart',
            'code_heading', 'observation_findings', 'joined_sections']
 
 # %% ../../nbs/api/10_reading.coded.ipynb #717ee0ad
@@ -70,7 +70,7 @@ def answer_words(
         return value, is_number
     return (f"{value} ({read})", False) if value else (read, False)
 
-# %% ../../nbs/api/10_reading.coded.ipynb #47654bf2
+# %% ../../nbs/api/10_reading.coded.ipynb #efa588e6
 STRUCK = ("entered-in-error", "cancelled")
 MOST_USES = 20  # reports of a file that use one Observation; what more do is an attack on time
 PARAGRAPH = 120  # characters; a longer answer is prose
@@ -78,7 +78,7 @@ ANSWERS_HEADING = "SYNOPTIC REPORT"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CodedPart:
     "A part of a report that comes from an Observation."
     section: ReportSection
     is_line: bool  # else a paragraph
@@ -101,7 +101,7 @@ def observation_findings(
     results: Iterable[Resource],  # Observations
     uses: Counter[int],  # how often each Observation of the file was used; grows
     above: str | None = None,  # heading of the section that they are in
-) -> Iterator[Finding]:
+) -> Iterator[CodedPart]:
     "What the Observations say, and their members, in order."
     waiting = [(one, above, "") for one in results][::-1]
     seen = set()
@@ -124,16 +124,16 @@ def observation_findings(
             below = "" if heading and inside == heading or parts else ", ".join(part for part in (group, name) if part)[:200]
             waiting += [(one, inside, below) for one in reversed(members)]
 
-# %% ../../nbs/api/10_reading.coded.ipynb #9f6f5c6e
-def _own_findings(body: dict, above: str | None, group: str, name: str, heading: str | None, code: str | None) -> Iterator[Finding]:
+# %% ../../nbs/api/10_reading.coded.ipynb #fb77d730
+def _own_findings(body: dict, above: str | None, group: str, name: str, heading: str | None, code: str | None) -> Iterator[CodedPart]:
     "What an Observation says itself: its value, its components, its notes."
     label = name or "Result"
     answer, is_number = answer_words(body)
     if answer and (code or heading == HISTORY_HEADING or "\n" in answer or len(answer) > PARAGRAPH):
         title = name if not group or heading else f"{group}, {label}"
-        yield Finding(nested_section(above, code, title, answer), False)
+        yield CodedPart(nested_section(above, code, title, answer), False)
     elif answer:
-        yield Finding(ReportSection(above or ANSWERS_HEADING, labelled_line(f"{group}, {label}" if group else label, answer)), True, is_number)
+        yield CodedPart(ReportSection(above or ANSWERS_HEADING, labelled_line(f"{group}, {label}" if group else label, answer)), True, is_number)
     outer = "" if heading or re.search("panel", name, re.IGNORECASE) else name
     for component in objects(body.get("component")):
         answer, is_number = answer_words(component)
@@ -141,15 +141,15 @@ def _own_findings(body: dict, above: str | None, group: str, name: str, heading:
             asked = short_words(concept_words(component.get("code"))) or "Result"
             question = ", ".join(part for part in (group, "" if outer.lower() in asked.lower() else outer, asked) if part)
             under = HISTORY_HEADING if HISTORY_HEADING in (above, heading) else heading or above or ANSWERS_HEADING
-            yield Finding(ReportSection(under, labelled_line(question, answer)), True, is_number)
+            yield CodedPart(ReportSection(under, labelled_line(question, answer)), True, is_number)
     for note in objects(body.get("note")):
         if words := words_of(note.get("text")):
             under = HISTORY_HEADING if HISTORY_HEADING in (above, heading) else above or ANSWERS_HEADING
-            yield Finding(ReportSection(under, f"{label}, comment: {words}"), True)
+            yield CodedPart(ReportSection(under, f"{label}, comment: {words}"), True)
 
-# %% ../../nbs/api/10_reading.coded.ipynb #5aebec89
+# %% ../../nbs/api/10_reading.coded.ipynb #ec4e45fa
 def joined_sections(
-    findings: Iterable[Finding],  # in order
+    findings: Iterable[CodedPart],  # in order
 ) -> list[ReportSection]:
     "The findings as sections."
     sections, lines, under = [], [], None
