@@ -23,7 +23,7 @@ __all__ = ['TAKEN_BACK', 'NOT_YET', 'PRELIMINARY', 'FORM_CODES', 'FORM_NAME', 'S
            'RESULTS_HEADING', 'WITHOUT_RESULTS', 'RESULTS', 'Observation', 'Order', 'read_orders', 'standing',
            'report_sections', 'message_reports']
 
-# %% ../../nbs/api/10_reading.messages.ipynb #b0e301ed
+# %% ../../nbs/api/10_reading.messages.ipynb #7a40bd43
 @dataclass(slots=True)
 class Observation:
     "One OBX segment."
@@ -40,7 +40,8 @@ class Observation:
 class Order:
     "One OBR segment with what belongs to it."
     question: Question = Question()
-    numbers: tuple[str, ...] = ("", "", "", "")  # of the filler: OBR-3, OBR-20, ORC-3; of the placer: OBR-2
+    numbers: tuple[str, ...] = ()  # of the laboratory: OBR-3, OBR-20, ORC-3
+    placer: str = ""  # OBR-2, the number of who ordered
     dates: tuple[str, str] = ("", "")  # OBR-22, OBR-7
     status: str = ""  # OBR-25
     source: str = ""  # OBR-15 in words
@@ -51,9 +52,8 @@ class Order:
 
     @property
     def number(self) -> str:
-        "Under which the laboratory files the case."
-        filler, *_, placer = self.numbers
-        return next((number for number in (*self.numbers[:-1], *[specimen[0] for specimen in self.specimens], placer) if number), "")
+        "Under which the laboratory, else who ordered, files the case."
+        return next((number for number in (*self.numbers, *(specimen[0] for specimen in self.specimens), self.placer) if number), "")
 
 
 def read_orders(
@@ -97,8 +97,8 @@ def _patient_id(fields: tuple[str, ...], delimiters: Delimiters) -> str | None:
 
 def _order(fields: tuple[str, ...], filler: str, patient_id: str | None, delimiters: Delimiters) -> Order:
     "The order without what follows it."
-    numbers = (component(fields[3], delimiters, 1), component(fields[20], delimiters, 1), filler, component(fields[2], delimiters, 1))
-    return Order(question_of(fields[4], delimiters), numbers, (fields[22], fields[7]), fields[25].strip().upper(), _source(fields[15], delimiters), patient_id)
+    numbers = (component(fields[3], delimiters, 1), component(fields[20], delimiters, 1), filler)
+    return Order(question_of(fields[4], delimiters), numbers, component(fields[2], delimiters, 1), (fields[22], fields[7]), fields[25].strip().upper(), _source(fields[15], delimiters), patient_id)
 
 
 _SYSTEM = re.compile(r"HL7\d{2,5}|L|LN|SCT|SNM3?|99[A-Z]{2,9}")
@@ -107,10 +107,16 @@ _SYSTEM = re.compile(r"HL7\d{2,5}|L|LN|SCT|SNM3?|99[A-Z]{2,9}")
 def _source(sent: str, delimiters: Delimiters) -> str:
     "OBR-15 in words: the words of codes, and free text."
     parts = next(iter(components(sent, delimiters)), ())
-    words = [max(part.split(delimiters.subcomponent)[:2], key=len) for part in parts]
+    words = [_words(part, delimiters) for part in parts]
     if len(words) > 2 and _SYSTEM.fullmatch(words[2]):
         words = words[1:2] or words[:1]  # a plain code, not a specimen source
     return ", ".join(dict.fromkeys(word for word in words if word and not _SYSTEM.fullmatch(word)))
+
+
+def _words(part: str, delimiters: Delimiters) -> str:
+    "The words of a code within a component, `ARM&Left arm&L`; a text with an `&` in it stays whole."
+    code, _, rest = part.partition(delimiters.subcomponent)
+    return part if rest.startswith(" ") else rest.split(delimiters.subcomponent)[0] or code
 
 
 def _specimen(fields: tuple[str, ...], delimiters: Delimiters) -> tuple[str, str, str]:
@@ -253,7 +259,7 @@ def _plain_unit(unit: str) -> str:
     plain = re.sub(r"\{[^{}]{0,60}\}|^1$", "", unit).strip()
     return "%" if plain.lower() in ("percent", "pct") else plain
 
-# %% ../../nbs/api/10_reading.messages.ipynb #87b12e75
+# %% ../../nbs/api/10_reading.messages.ipynb #1eeddc07
 WITHOUT_RESULTS = ("ACK", "ADT", "BAR", "DFT", "SIU", "MFN", "MFK", "QRY", "QCK", "ORR", "VXU", "RDE", "RAS", "SRM", "PPR")
 RESULTS = ("ORU", "OUL", "MDM", "ORF", "")
 
@@ -308,17 +314,27 @@ def _message_reports(message: str, attached: Callable[[bytes, str], str], limits
         if kind in RESULTS:
             raise ReadError("the message breaks off before its results (there is no OBX segment): get it again")
         return
-    reports: dict[tuple, list[Order]] = {}
-    last: tuple | None = None
-    for order in orders:
-        same = order.number or (last[1] if last and last[0] == order.patient_id else "")
-        last = (order.patient_id, same)
-        reports.setdefault(last, []).append(order)
-    for (patient_id, number), its_orders in reports.items():
+    for (patient_id, number), its_orders in _by_number(orders).items():
         dates = [date for place in (0, 1) for order in its_orders for date in order.dates[place : place + 1]]
         dates += [specimen[2] for order in its_orders for specimen in order.specimens] + [header[6]]
         day = next((day for date in dates if (day := iso_date(date.strip()))), None)
         yield _content(its_orders, Origin(day, patient_id, number or None), attached, delimiters, limits)
+
+
+def _by_number(orders: list[Order]) -> dict[tuple[str | None, str], list[Order]]:
+    "The orders of each report, by patient and number."
+    reports: dict[tuple[str | None, str], list[Order]] = {}
+    placed: dict[tuple[str | None, str], str] = {}  # the number under which a placer's order stands
+    last = (None, "")
+    for order in orders:
+        number, patient = order.number, order.patient_id
+        if number == order.placer:
+            number = placed.get((patient, order.placer)) or number or (last[1] if last[0] == patient else "")
+        if order.placer:
+            placed[patient, order.placer] = number
+        last = (patient, number)
+        reports.setdefault(last, []).append(order)
+    return reports
 
 
 def _content(orders: list[Order], origin: Origin, attached: Callable[[bytes, str], str], delimiters: Delimiters, limits: Limits) -> Content:

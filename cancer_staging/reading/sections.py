@@ -83,7 +83,7 @@ def labelled_line(
     unit: str | None = None,  # of a number
 ) -> str:
     "`label: value unit` in one line; of a category that is sent with its definition, the category alone."
-    return f"{_without(' '.join(label.split()), _NOTES, _WISHES).rstrip(' :')}: {stated_answer(value, unit)}"
+    return f"{_without(' '.join(label.split()), _NOTES, _WISHES, _LENGTHS).rstrip(' :')}: {stated_answer(value, unit)}"
 
 # %% ../../nbs/api/09_reading.sections.ipynb #502890f4
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ def _from_hexadecimal(digits: str) -> str:
     text = bytes.fromhex(digits).decode("utf-8", errors=CP1252_BYTES).replace("\r\n", "\n").replace("\r", "\n")
     return "".join(sign if sign >= " " or sign in "\n\t" else " " for sign in text)
 
-# %% ../../nbs/api/09_reading.segments.ipynb #855df991
+# %% ../../nbs/api/09_reading.segments.ipynb #e52fcb10
 _FIELD_LENGTH = 100_000  # characters of a structured field that are read
 
 
@@ -169,6 +169,8 @@ def components(
     field = field.replace("\r", "\n").strip()[:_FIELD_LENGTH]
     if not field:
         return ()
+    if not any(sign in field for sign in (delimiters.component, delimiters.repetition, delimiters.subcomponent, delimiters.escape, delimiters.field)):
+        return ((field,),)
     parsed = hl7.parse(f"{delimiters.header}\rOBX{delimiters.field}{field.replace(delimiters.field, ' ')}")[1][1]
     return tuple(tuple(unescaped(str(part), delimiters).strip() for part in (repetition if isinstance(repetition, hl7.Repetition) else [repetition])) for repetition in parsed)
 
