@@ -16,7 +16,8 @@ from .encodings import check_signature, CP1252_BYTES, text_encoding
 from .limits import Limits
 
 # %% auto #0
-__all__ = ['PIECE', 'LONGEST_LINE', 'STRING_PART', 'cut_strings', 'json_lines', 'rest_of_line', 'jsonl_objects', 'jsonl_rows']
+__all__ = ['PIECE', 'LONGEST_LINE', 'STRING_PART', 'cut_strings', 'json_lines', 'joined', 'rest_of_line', 'jsonl_objects',
+           'jsonl_rows']
 
 # %% ../../nbs/api/08_reading.jsonlines.ipynb #5680579d
 PIECE = 2**20  # characters; a longer line is read in pieces
@@ -69,7 +70,16 @@ def json_lines(
                 kept.append(part)
             else:
                 kept.clear()
-        yield "".join(kept) if kept else None
+        yield joined(kept) if kept else None
+
+
+def joined(
+    parts: list[str],  # of a line; let go
+) -> str:
+    "The whole line, which stands in memory once."
+    line = "".join(parts)
+    parts.clear()
+    return line
 
 
 def rest_of_line(
@@ -98,7 +108,9 @@ def jsonl_objects(
                 found = json.loads(line.strip().strip("\0\ufeff"), strict=False) if line is not None else None
             except (ValueError, RecursionError):
                 found = None
+            line = None  # not held while the next is read
             yield number, found if isinstance(found, dict) else None
+            found = None
 
 
 def jsonl_rows(
@@ -111,4 +123,6 @@ def jsonl_rows(
         if found is None:
             yield Row(number, None, "", f"line {number} is not a JSON object: correct it and run again")
         else:
-            yield table_row(number, columns, found.get, limits)
+            row = table_row(number, columns, found.get, limits)
+            found = None
+            yield row

@@ -20,7 +20,7 @@ __all__ = ['DAMAGED', 'ROWS_A_BYTE', 'FEW_ROWS', 'PARQUET_BATCH', 'BATCH_BYTES',
 
 # %% ../../nbs/api/08_reading.parquet.ipynb #7b30ae79
 DAMAGED = "the file is not a Parquet table, or damaged: get it again from its source"
-ROWS_A_BYTE = 1_000  # a column of one value takes next to nothing; no table of reports comes near
+ROWS_A_BYTE = 100  # a column of one value takes next to nothing; no table of reports comes near
 FEW_ROWS = 1_000_000  # that a file of any size may hold
 
 
@@ -33,13 +33,14 @@ def open_parquet(
     size = os.path.getsize(path)
     try:
         table = ParquetFile(path, buffer_size=2**20, pre_buffer=False, page_checksum_verification=True)
+        rows = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
+        table.schema_arrow.names
     except OSError as error:
         if error.errno is not None:  # the system's refusal, not the format's
             raise
         raise ReadError(DAMAGED) from None
     except Exception:  # pyarrow raises many kinds on a damaged footer
         raise ReadError(DAMAGED) from None
-    rows = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
     if sum(rows) != table.metadata.num_rows or min(rows, default=0) < 0 or sum(rows) > max(FEW_ROWS, ROWS_A_BYTE * size):
         table.close()
         raise ReadError(DAMAGED)
@@ -138,7 +139,7 @@ def parquet_rows(
             while number < stop:
                 try:
                     batch = next(batches)
-                    values = {name: column_values(batch.column(name), 4 * limits.text_chars + 4) for name in columns.names}
+                    values = {name: column_values(batch.column(batch.schema.get_all_field_indices(name)[0]), 4 * limits.text_chars + 4) for name in columns.names}
                 except Exception:  # the group is damaged, or ends before its footer says
                     yield told_rows(number + 1, stop, "damaged: get the table again from its source")
                     number = stop

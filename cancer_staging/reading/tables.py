@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from typing import NamedTuple
 
-from .columns import choose_column, ID_COLUMNS, report_id_of, Row, shown_columns, TableColumns, TEXT_COLUMNS
+from .columns import Row, TableColumns
 from .delimited import csv_header, csv_rows
 from .excel import excel_header, excel_rows
 from .jsonlines import jsonl_objects, jsonl_rows
