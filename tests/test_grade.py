@@ -2,6 +2,7 @@
 
 import pytest
 
+from cancer_staging import Stager
 from cancer_staging.rules.differentiation import grade_group, GROUP_GRADES, NOTTINGHAM_GRADES
 from cancer_staging.rules.grade import GRADE
 from cancer_staging.rules.grammar import Grammar
@@ -193,3 +194,11 @@ def test_hostile_text_is_read(piece):
     report = piece * (300_000 // len(piece)) + "\nNottingham grade 2"
     finding = GRAMMAR.read(report).get("grade")
     assert finding is not None and all(0 <= start < end <= len(report) for start, end in finding.evidence)
+
+
+@pytest.mark.parametrize("text", ["Breast carcinoma.\nHistologic grade | 3\n", "Breast carcinoma.\n| Nottingham grade | G2 |"])
+def test_the_bar_of_a_table_is_no_stroke(text):
+    "A bar read as I made grade 3 a G1 that says `stated`."
+    grade = Stager.from_pretrained("rules").stage(text).values.get("grade")
+    assert grade is None or grade.detail == text.strip(" |\n")[-1:].join(("G", ""))
+    assert Stager.from_pretrained("rules").stage("Breast carcinoma. Grade | of III")["grade"].label == "G1"

@@ -1,6 +1,7 @@
 "T, N and M as hospitals and OCR print them; the right answers are read off the page, not off the code."
 import pytest
 
+from cancer_staging import Stager
 from cancer_staging.rules.grammar import Grammar
 from cancer_staging.rules.tnm import TNM
 from cancer_staging.text.masking import remove_notation
@@ -75,3 +76,11 @@ def test_an_earlier_or_a_supposed_stage_is_not_this_one(text, t, n):
     found = GRAMMAR.read(text)
     assert found["t"].detail == t and found["t"].rule == "tnm.pathologic"
     assert n is None or found["n"].detail == n
+
+
+@pytest.mark.parametrize("text", ["Breast carcinoma.\npT | 2\npN | 1a", "Breast carcinoma.\n| pT | 2 |\n| pM | 0 |"])
+def test_the_bar_of_a_table_is_no_one(text):
+    "`pT |` is how OCR prints pT1, but not where the next cell holds the category."
+    staged = Stager.from_pretrained("rules").stage(text)
+    assert all(name not in staged or staged[name].detail in right for name, right in {"t": ("pT2",), "n": ("pN1a",), "m": ("pM0", "M0")}.items())
+    assert Stager.from_pretrained("rules").stage("Breast carcinoma. pT| N0")["t"].detail == "pT1"

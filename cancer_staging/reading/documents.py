@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from .clinical_xml import cda_reports, naaccr_reports
-from .content import Content, Origin
+from .content import Content
 from .encodings import decode_text
 from .fhir import fhir_reports
 from .limits import Limits

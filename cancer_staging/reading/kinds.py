@@ -5,7 +5,6 @@
 # %% ../../nbs/api/11_reading.kinds.ipynb #386f0c24
 from __future__ import annotations
 
-import io
 import os
 import zipfile
 from collections.abc import Mapping

@@ -21,7 +21,7 @@ from .columns import report_id_of, TableColumns
 from .content import Content, Report, Status
 from .documents import attachment_reader, read_several, read_single, SINGLE_KINDS, SLOW_KINDS
 from .joined import join_reports
-from .kinds import kind_of, not_read, TABLE_KINDS
+from .kinds import kind_of, TABLE_KINDS
 from .limits import cut_text, Limits
 from .plan import InputPart, InputPlan, plan_file, plan_inputs, unreadable
 from .tables import TABLE_ROWS

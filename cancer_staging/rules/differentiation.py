@@ -55,7 +55,7 @@ def grade_between(lowest: int,   # of several grades that are given together
     return GradeValue(highest, start, end, f"G{lowest}-{highest}" if highest > lowest else f"G{highest}")
 
 # %% ../../nbs/api/14_rules.differentiation.ipynb #f6100d0a
-NUMERAL = r"(?:i\s?v|1v|lv|[il](?:\s?[il]){1,2}|[il1!|]{1,3}|[234])"  # for patterns that continue
+NUMERAL = r"(?:i\s?v|1v|lv|[il](?:\s?[il]){1,2}|(?!\|\s{1,6}(?!of\b)[a-z0-9])[il1!|]{1,3}|[234])"  # for patterns that continue; a bar before the next cell is no stroke
 
 
 def read_numeral(numeral: str  # `2`, `ii`, `ll`, `1v`
