@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -344,8 +345,10 @@ def dicom_pdf(
     if DEFLATED in data[:4096]:
         raise ReadError("the DICOM file is compressed as a whole: export its report as PDF")
     try:
-        found = pydicom.dcmread(io.BytesIO(data), specific_tags=["MIMETypeOfEncapsulatedDocument", "EncapsulatedDocument", "EncapsulatedDocumentLength"])
-        document = bytes(found.get("EncapsulatedDocument") or b"")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they quote the file
+            found = pydicom.dcmread(io.BytesIO(data), specific_tags=["MIMETypeOfEncapsulatedDocument", "EncapsulatedDocument", "EncapsulatedDocumentLength"])
+            document = bytes(found.get("EncapsulatedDocument") or b"")
     except MemoryError:
         raise
     except Exception:  # whatever a damaged file makes the library stumble over

@@ -205,6 +205,8 @@ def read_item(
         content = Content(problem=str(error))
     except OSError as error:
         content = Content(problem=unreadable(error))
+    except ImportError as error:  # the library of an extra
+        content = Content(problem=str(error))
     except MemoryError:
         content = Content(problem="the report does not fit into memory: split it and run again")
     except Exception as error:
