@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from heapq import nlargest
 
 from .node_counts import Count, How, NODE_STATION
 from ..text.document import Document
@@ -69,7 +71,8 @@ def without_extension(document: Document,  # a prepared report
                       group: list[Count],  # the counts of one part of the report
                       ) -> list[Count]:
     "The counts without those of diseased nodes that the tumour has broken out of, where all diseased ones are counted too."
-    def all_counted(count: Count) -> bool:
-        return any(other is not count and other.examined == count.examined and (other.positive or 0) >= (count.positive or 0) for other in group)
-
-    return [count for count in group if not (EXTENSION_BEHIND.match(document.lower, count.end) and all_counted(count))]
+    positives: dict[int | None, list[int]] = defaultdict(list)  # of all counts of as many nodes
+    for count in group:
+        positives[count.examined].append(count.positive or 0)
+    second = {examined: nlargest(2, numbers)[-1] if len(numbers) > 1 else -1 for examined, numbers in positives.items()}  # a count with no more has another beside it
+    return [count for count in group if not (EXTENSION_BEHIND.match(document.lower, count.end) and (count.positive or 0) <= second[count.examined])]

@@ -266,11 +266,14 @@ def without_repeats(group: list[Count]  # the counts of one part of the report
         if len(set(pairs[:half])) > 1 and pairs[:half] == pairs[half:]:
             group = group[:half]  # the whole diagnosis is printed twice
     unique: list[Count] = []
+    examined, pairs = set(), set()
     for count in group:
         least = 1 if count.how is How.AGAIN else 2 if count.how is How.ROMAN and count.positive else _LEAST_TOLD_AGAIN
-        told = any(count.examined == other.examined and (count.how is How.AGAIN or count.positive == other.positive) for other in unique)
+        told = count.examined in examined if count.how is How.AGAIN else count.pair in pairs
         if count.examined is not None and (count.examined < least or not told):
             unique.append(count)
+            examined.add(count.examined)
+            pairs.add(count.pair)
     return unique
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #cbce37f1
