@@ -322,6 +322,12 @@ def test_a_document_that_adds_nothing_is_left_out_and_one_that_fails_is_a_note()
     assert alone.text == "" and "no reader for it" in alone.problem
 
 
+def test_no_more_than_a_hundred_documents_of_a_report_are_read():
+    given = []
+    content = only(order(), dx("pT1"), *[obx("PDF", "^AP^PDF^Base64^JVBERi0x", kind="ED")] * 150, attached=lambda data, media: given.append(data) or "pT1")
+    assert (content.text, len(given)) == ("FINAL DIAGNOSIS:\npT1", 100) and "has 150 attached documents, only the first 100 were read" in content.note
+
+
 # Staged
 
 

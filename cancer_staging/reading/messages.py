@@ -20,8 +20,8 @@ from ..runs import ReadError
 
 # %% auto #0
 __all__ = ['TAKEN_BACK', 'NOT_YET', 'PRELIMINARY', 'FORM_CODES', 'FORM_NAME', 'SPECIMEN_CODE', 'SYNOPTIC_HEADING',
-           'RESULTS_HEADING', 'WITHOUT_RESULTS', 'RESULTS', 'Observation', 'Order', 'read_orders', 'standing',
-           'report_sections', 'message_reports']
+           'RESULTS_HEADING', 'WITHOUT_RESULTS', 'RESULTS', 'DOCUMENTS', 'Observation', 'Order', 'read_orders',
+           'standing', 'report_sections', 'message_reports']
 
 # %% ../../nbs/api/10_reading.messages.ipynb #7a40bd43
 @dataclass(slots=True)
@@ -259,7 +259,7 @@ def _plain_unit(unit: str) -> str:
     plain = re.sub(r"\{[^{}]{0,60}\}|^1$", "", unit).strip()
     return "%" if plain.lower() in ("percent", "pct") else plain
 
-# %% ../../nbs/api/10_reading.messages.ipynb #1eeddc07
+# %% ../../nbs/api/10_reading.messages.ipynb #986061d1
 WITHOUT_RESULTS = ("ACK", "ADT", "BAR", "DFT", "SIU", "MFN", "MFK", "QRY", "QCK", "ORR", "VXU", "RDE", "RAS", "SRM", "PPR")
 RESULTS = ("ORU", "OUL", "MDM", "ORF", "")
 
@@ -355,12 +355,18 @@ def _content(orders: list[Order], origin: Origin, attached: Callable[[bytes, str
     return Content(note=f"there is no text in the message, {told}", origin=origin, corrected=corrected)
 
 
+DOCUMENTS = 100  # of one report that are read
+
+
 def _documents(found: list[Observation], known: str, attached: Callable[[bytes, str], str], delimiters: Delimiters, limits: Limits) -> tuple[list[ReportSection], list[str]]:
     "Attached documents as sections, and what is to be said of those that could not be read."
     sections: list[ReportSection] = []
     notes: list[str] = []
     size = len(known)
-    for one in found:
+    for place, one in enumerate(found):
+        if place == DOCUMENTS:
+            notes.append(f"the report has {len(found):,} attached documents, only the first {DOCUMENTS} were read: send the others in messages of their own")
+            break
         if one.kind == "RP":
             notes.append("a document that the message points to was not read: give it as a file")
         elif size < limits.text_chars:

@@ -43,7 +43,8 @@ def heading_of(
 # %% ../../nbs/api/09_reading.sections.ipynb #6eda5052
 _SUFFIX = r"(?:\s?\((?:i|mol|sn|m|f|cls|cy|tis|is|s|dcis|paget|lcis|[0-9]{1,2})[+-]?\)){0,3}"
 _DEFINES = r"\s{0,3}(?:[:\u2013\u2014=]|-\s|,\s|\(|(?<=\s)(?:tumou?r|carcinoma|cancer|inva[ds]|(?:micro)?metasta|isolated|regional|no\s(?:regional|evidence)))\s{0,3}\S"
-_CATEGORY = re.compile(rf"\s{{0,3}}([ycpramu]{{0,4}}\s?([TNM])(?:X|is|a|[0-4])(?:mi|[a-e][1-3]?|[1-3])?{_SUFFIX}){_DEFINES}", re.IGNORECASE)
+_MEASURED = r"(?!\s{0,3}[:,(-]?\s{0,3}\d{1,3}(?:[.,]\d{1,2})?\s?(?:mm\b|cm\b|/\s?\d|of\s\d))"
+_CATEGORY = re.compile(rf"\s{{0,3}}([ycpramu]{{0,4}}\s?([TNM])(?:X|is|a|[0-4])(?:mi|[a-e][1-3]?|[1-3])?{_SUFFIX}){_MEASURED}{_DEFINES}", re.IGNORECASE)
 _OTHER_CATEGORY = {letter: re.compile(rf"\b[ycpr]{{0,3}}[{others}][0-4X](?![0-9])", re.IGNORECASE) for letter, others in (("t", "NM"), ("n", "TM"), ("m", "TN"))}
 _COMPARES = r"greater|larger|less|fewer|more\sthan|at\sleast|up\sto|exceed|approximately|[<>\u2264\u2265]"
 _LENGTHS = re.compile(rf"\s{{0,3}}\((?=[^()]{{0,200}}(?:{_COMPARES}))[^()]{{0,200}}\d\s?(?:mm|cm|mitos|cells|/|hpf|per\s)[^()]{{0,200}}\)", re.IGNORECASE)
