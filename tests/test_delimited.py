@@ -108,6 +108,12 @@ def test_a_quote_that_is_opened_costs_its_row_and_at_most_its_neighbour(tmp_path
     assert len(problems) <= 2 and all(text == texts[int(name[5:])] or int(name[5:]) == where for name, text in kept.items())
 
 
+def test_rows_of_many_lines_survive_a_quote_that_opens_in_another_column(tmp_path):
+    body = '"1,"head one","one\nmore"\n"2","head two","two\nmore"\n3,"head three,"three\nmore"\n4,"head four","four\nmore"\n'
+    found, problems = read(tmp_path, "id,head,text\n" + body)
+    assert [row for row in found if row[1]] == [("2", "two\nmore"), ("4", "four\nmore")] and len(problems) == 2
+
+
 def hostile(rows):
     "A table in which each second line opens quotes that no strict reader and no end of line closes."
     return "id,text,note\n" + '1,"a","\n2,b,c\n' * rows

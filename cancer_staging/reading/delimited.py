@@ -198,6 +198,7 @@ class Records:
     ):
         self.lines, self.delimiter, self.width, self.limit = lines, delimiter, len(header), limit
         self.blanks = any(name.startswith(" ") for name in header[1:])
+        self.opening: set[int] = set()  # cells in which a sound record went on in the next line
 
     def __iter__(self) -> Iterator[CsvRecord]:
         while (line := self.lines.next()) is not None:
@@ -230,6 +231,8 @@ class Records:
             lines.put_back(held)
             return self._broken(record, first, opened)
         cells = record.finish()
+        if lines.number > first and not record.sloppy and record.count == self.width and opened is not None:
+            self.opening.add(opened)
         if record.sloppy and not self._row_follows():
             self._skip(opened)
             return self._broken(record, first, opened)
@@ -238,8 +241,8 @@ class Records:
         return CsvRecord(cells, None, record.count)
 
     def _begins_row(self, line: str, opened: int | None) -> bool:
-        "Whether the line is a record by itself, or the first line of one that opens a quote in that column."
-        if len(line) == PIECE or line.count(self.delimiter) < min(self.width - 1, opened or 0):
+        "Whether the line is a record by itself, or the first line of one that opens a quote in that column or a usual one."
+        if len(line) == PIECE or line.count(self.delimiter) < min(self.width - 1, opened or 0, *(self.opening or [1])):
             return False
         if '"' not in line:
             return line.count(self.delimiter) + 1 == self.width > 1 and (self.blanks or self.delimiter + " " not in line)
@@ -247,7 +250,7 @@ class Records:
         if alone.sloppy or (not self.blanks and " " in alone.cells[1:]):
             return False
         if alone.is_open:
-            return alone.opened == opened
+            return alone.opened == opened or (alone.opened in self.opening if self.opening else alone.opened > 0)
         return " " not in alone.finish()[1:] and alone.count == self.width and (self.width > 1 or line.startswith('"'))
 
     def _row_follows(self) -> bool:
