@@ -29,13 +29,17 @@ class Span(NamedTuple):
 _PLAIN = {"\t": " ", "\r": " ", "\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u00ad": "-", "\u2010": "-", "\u2011": "-", "\u2012": "-",
           "\u2013": "-", "\u2014": "-", "\u2212": "-", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00d7": "x", "\u2215": "/",
           "\u2264": "<", "\u2265": ">", "\x0b": " ", "\x0c": " ", "\x1c": " ", "\x1d": " ", "\x1e": " ", "\x1f": " "}
-_FOREIGN = re.compile(r"[^\S\n ]|[^\D0-9]")  # blanks and digits beyond ASCII
+_FOREIGN = re.compile(r"[^\S\n ]|[^\D0-9]|[\uff01-\uff5e\u066a\u066b]")  # blanks and digits beyond ASCII, signs of full width, Arabic percent and decimal point
+_SIGNS = {"\x85": "\n", "\u2028": "\n", "\u2029": "\n", "\u066a": "%", "\u066b": "."}
 
 
 def _plain(match: re.Match) -> str:
-    "The plain blank, line end or digit for a foreign one."
-    digit = unicodedata.decimal(match[0], None)
-    return ("\n" if match[0] in "\x85\u2028\u2029" else " ") if digit is None else str(digit)
+    "The plain blank, line end, digit or sign for a foreign one."
+    char = match[0]
+    if "\uff01" <= char <= "\uff5e":
+        return chr(ord(char) - 0xFEE0)
+    digit = unicodedata.decimal(char, None)
+    return _SIGNS.get(char, " ") if digit is None else str(digit)
 
 
 def fold(text: str  # a report
