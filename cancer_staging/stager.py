@@ -232,11 +232,11 @@ def batches_of(reports: Iterable[Report]  # read as they are asked for
     "The reports in lists to stage together."
     batch, chars = [], 0
     for report in reports:
-        if batch and (len(batch) == BATCH or chars + len(report.text) > BATCH_CHARS):
-            yield batch
-            batch, chars = [], 0
         batch.append(report)
         chars += len(report.text)
+        if len(batch) == BATCH or chars >= BATCH_CHARS:
+            yield batch
+            batch, chars = [], 0
     if batch:
         yield batch
 

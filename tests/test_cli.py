@@ -121,7 +121,22 @@ def test_the_edition_is_asked_for_and_written_down(tmp_path):
 
 @pytest.mark.slow
 def test_the_doctor_names_the_extra_of_what_is_missing():
-    hide = "import importlib.util as util, sys\nfound = util.find_spec\nutil.find_spec = lambda name, *more: None if name in ('torch', 'peft', 'bitsandbytes', 'sklearn') else found(name, *more)\nfrom cancer_staging.cli import main\nsys.argv = ['cancer-staging', 'doctor']\nmain()"
+    hide = """
+import importlib.util as util, sys
+from importlib import metadata
+found, version = util.find_spec, metadata.version
+util.find_spec = lambda name, *more: None if name in ("torch", "pydicom") else found(name, *more)
+def told(name):
+    if name in ("torch", "bitsandbytes", "scikit-learn"):
+        raise metadata.PackageNotFoundError(name)
+    return version(name)
+metadata.version = told
+from cancer_staging.cli import main
+sys.argv = ["cancer-staging", "doctor"]
+main()
+"""
     done = subprocess.run([sys.executable, "-c", hide], capture_output=True, text=True)
-    lines = {line[4:].split()[0]: line for line in done.stdout.splitlines() if line.startswith("no ")}
-    assert "[learn]" in lines["torch"] and "[learn]" in lines["peft"] and "[qlora]" in lines["bitsandbytes"] and "[metrics]" in lines["sklearn"] and "cuda" in lines
+    lines = {" ".join(line[4:].split()[:2]): line for line in done.stdout.splitlines()}
+    assert {name: lines[name][:3].strip() for name in ("model default", "model rules", "reads pdf", "reads docx", "reads hl7", "extra plots")} == dict.fromkeys(("model default", "model rules", "reads pdf", "reads docx", "reads hl7", "extra plots"), "yes")
+    assert "missing torch: pip install 'cancer-staging[learn]'" in lines["extra learn"] and "missing bitsandbytes" in lines["extra qlora"] and "missing scikit-learn" in lines["extra metrics"]
+    assert "[dicom]" in lines["reads dcm"] and all(lines[name].startswith("no ") for name in ("extra learn", "extra qlora", "extra metrics", "reads dcm"))

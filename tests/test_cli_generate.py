@@ -25,7 +25,7 @@ def place(tmp_path_factory):
     (folder / "visits").mkdir()
     for number in range(3):
         (folder / "visits" / f"visit-{number}.txt").write_text(f"Doctor: Hello.\nPatient: My knee hurts since day {number}.")
-    (folder / "visits" / "list.xlsx").write_bytes(b"other")
+    (folder / "visits" / "Thumbs.db").write_bytes(b"other")
     pl.DataFrame({"patient_id": ["A", "B", "C"], "text": ["Left breast, carcinoma.", " ", "Colon, adenocarcinoma."]}).write_csv(folder / "reports.csv")
     pl.DataFrame({"id": ["a", "b"], "question": [QUESTIONS["grade"], QUESTIONS["stage"]], "context": ["Grade 2.", "pT2 N0."]}).write_parquet(folder / "questions.parquet")
     solved = pl.DataFrame({"example_id": ["1", "2", "3"], "group": ["P", "Q", "A"], "split": ["train"] * 3, "text": ["Right breast, lobular carcinoma.", "Colon, carcinoma.", "Left breast, papilloma."], "response": ["C50.1", "C18.9", "D24"]})
@@ -69,7 +69,7 @@ def test_bad_usage_is_one_line_and_code_2(place, task, inputs, options, more, me
 def test_one_command_writes_notes_for_a_folder(place):
     done = subprocess.run([sys.executable, "-m", "cancer_staging", *arguments(place, "soap", "visits", out="notes.jsonl")], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout == "", done.stderr
-    assert done.stderr.splitlines()[0].startswith("left out, of other kinds") and "3 rows: 3 ok" in done.stderr and "cut_answer" in done.stderr and done.stderr.splitlines()[-1].startswith("written to")
+    assert "left out, 1 files of the system" in done.stderr and "3 rows: 3 ok" in done.stderr and "cut_answer" in done.stderr and done.stderr.splitlines()[-1].startswith("written to")
     table = pl.read_ndjson(place / "notes.jsonl", schema=generate.ANSWER_SCHEMA)
     assert table["id"].to_list() == ["visit-0", "visit-1", "visit-2"] and table["new_tokens"].to_list() == [12] * 3 and table["task"][0] == "soap"
     again = CliRunner().invoke(app, arguments(place, "soap", "visits", out="notes.jsonl"))

@@ -137,7 +137,7 @@ def folder(tmp_path):
     (tmp_path / "visit-4.pdf").write_bytes(pdf(("Doctor: Hello.", "Patient: My knee hurts since Monday.")))
     (tmp_path / "visit-5.pdf").write_bytes(b"%PDF-1.4 nothing")
     (tmp_path / "visit-6.md").write_text("Patient: Also my elbow.")
-    (tmp_path / "notes.docx").write_bytes(b"other")
+    (tmp_path / ".notes.txt").write_bytes(b"other")
     return tmp_path
 
 

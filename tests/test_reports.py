@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from made_files import LINES, SUFFIXES, drawn, encoded, pdf, read_bytes, write_table, zero_pages
 
-from cancer_staging.reading import reports
+from cancer_staging.reading import documents, reports
+from cancer_staging.reading.content import Content
 from cancer_staging.reading.ocr import available_engines
 from cancer_staging.reading.reports import plan_inputs, read_reports, Report
 from cancer_staging.runs import InputError
@@ -32,8 +33,8 @@ def test_five_megabytes_in_one_report(tmp_path):
         ("a.txt", b"", "empty", "the file is empty: get it again"),
         ("a.md", b" \n\t\r\n ", "empty", "there is no text"),
         ("a.txt", b"\x00\x00\x00", "empty", "there is no text"),
-        ("a.txt", b"PK\x03\x04rest", "error", "a Word, Excel or zip file: save it as"),
-        ("a.txt", b"%PDF-1.4", "error", "rename it to .pdf"),
+        ("a.txt", b"PK\x03\x04rest", "error", "zip"),
+        ("a.txt", b"%PDF-1.4", "error", "incomplete, its end is missing: get it again"),
         ("a.pdf", b"", "empty", "the file is empty: get it again"),
         ("a.pdf", b"pT2 N0", "error", "not a PDF"),
         ("a.pdf", pdf(LINES)[:700], "error", "incomplete, its end is missing: get it again"),
@@ -44,7 +45,7 @@ def test_five_megabytes_in_one_report(tmp_path):
         ("a.png", b"not an image", "error", "broken image: get it again"),
         ("a.png", encoded(drawn(), "PNG")[:3000], "error", "broken image: get it again"),
         ("a.parquet", b"PAR1 cut short", "error", "not a Parquet table, or damaged: get it again"),
-        ("a.csv", b"PK\x03\x04rest", "error", "a Word, Excel or zip file: save it as"),
+        ("a.csv", b"PK\x03\x04rest", "error", "zip"),
         ("a.jsonl", b"[1,\n2]\n", "error", "no line holds a JSON object: write one"),
     ],
 )
@@ -93,7 +94,7 @@ def test_what_nobody_foresaw_is_a_row_without_the_text(tmp_path, monkeypatch):
     def surprise(data):
         raise RuntimeError("Mrs Example, born 1950, pT1")
 
-    monkeypatch.setattr(reports, "decode_text", surprise)
+    monkeypatch.setattr(documents, "decode_text", surprise)
     (report,) = read_reports(tmp_path)
     assert report.status == "error" and "RuntimeError" in report.error and "Example" not in report.error
 
@@ -102,12 +103,13 @@ def test_what_nobody_foresaw_is_a_row_without_the_text(tmp_path, monkeypatch):
 
 
 def test_folders_and_globs_in_natural_order(tmp_path):
-    for name in ("b/case10.txt", "b/case2.TXT", "a.md", ".hidden/x.txt", ".y.txt", "__MACOSX/z.txt", "c.docx", "~$c.txt"):
+    for name in ("b/case10.txt", "b/case2.TXT", "a.md", ".hidden/x.txt", ".y.txt", "__MACOSX/z.txt", "~$c.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     plan = plan_inputs(tmp_path)
     assert [Path(part.path).name for part in plan.parts] == ["a.md", "case2.TXT", "case10.txt"]
-    assert [Path(path).name for path in plan.skipped] == ["c.docx"] and plan.count == 3
+    assert {kind: [Path(path).name for path in paths] for kind, paths in plan.skipped_by_kind.items()} == {"files of the system": ["__MACOSX"], "hidden files and folders": [".hidden", ".y.txt", "~$c.txt"]}
+    assert plan.count == 3
     plan = plan_inputs([tmp_path / "b", tmp_path / "*.md", tmp_path / "**" / "case*.txt"])
     assert [Path(part.path).name for part in plan.parts] == ["case2.TXT", "case10.txt", "a.md", "case10.txt"]
 
@@ -116,7 +118,7 @@ def test_an_earlier_output_in_the_folder_is_left_out(tmp_path):
     (tmp_path / "a.txt").write_text("pT1")
     (tmp_path / "staged.csv").write_text("report_id,status,error,t,t_evidence\na,ok,,,[]\n")
     plan = plan_inputs(tmp_path)
-    assert plan.count == 1 and plan.skipped == (str(tmp_path / "staged.csv"),)
+    assert plan.count == 1 and plan.skipped_by_kind == {"staged tables": (str(tmp_path / "staged.csv"),)}
 
 
 def test_a_name_with_glob_characters_is_a_file_first(tmp_path):
@@ -126,14 +128,13 @@ def test_a_name_with_glob_characters_is_a_file_first(tmp_path):
 
 def test_what_cannot_be_read_is_refused_before_any_work(tmp_path):
     (tmp_path / "empty").mkdir()
-    (tmp_path / "a.docx").write_text("x")
+    (tmp_path / "a.bin").write_bytes(bytes(range(256)))
     (tmp_path / "a.txt").write_text("pT1")
     for given_input, told in (
         (tmp_path / "missing.txt", "does not exist: check the path"),
         (tmp_path / "*.pdf", "no file matches"),
-        (tmp_path / "a.docx", "must be one of .txt, .md, .pdf"),
+        (tmp_path / "a.bin", "a kind that is not read (.bin): leave it out, or save it as one of txt, pdf"),
         (tmp_path / "empty", "there is no report in"),
-        (tmp_path / "*.docx", "there is no report in"),
         ([], "no input"),
         ([tmp_path / "a.txt", tmp_path / "missing.txt"], "does not exist"),
     ):
@@ -152,9 +153,9 @@ def test_reports_come_in_order_and_no_more_than_asked_for(tmp_path, monkeypatch)
         (tmp_path / f"{number}.pdf").write_bytes(b"%PDF")
     read = []
 
-    def load(path, kind, ocr):
+    def load(path, kind, ocr, limits):
         read.append(Path(path).stem)
-        return f"report {Path(path).stem}", None
+        return Content(f"report {Path(path).stem}")
 
     monkeypatch.setattr(reports, "load_file", load)
     for workers in (1, 3):

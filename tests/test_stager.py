@@ -65,7 +65,7 @@ def test_every_bad_report_is_a_row(tmp_path):
     (folder / "4_latin.txt").write_bytes("Größe 2 cm, pT1 pN0".encode("cp1252"))
     (folder / "5_nul.txt").write_bytes(b"pT3\x00 pN0")
     (folder / "6_broken.pdf").write_bytes(b"%PDF-1.4 nothing")
-    (folder / "7_large.txt").write_text("normal tissue. " * 350_000 + " pT4 pN2")
+    (folder / "7_large.txt").write_text("normal tissue. " * 330_000 + " pT4 pN2")
     summary = stage_files(folder, tmp_path / "staged.parquet")
     table = pl.read_parquet(tmp_path / "staged.parquet")
     assert table["report_id"].to_list() == ["1_good", "2_empty", "3_blank", "4_latin", "5_nul", "6_broken", "7_large"]

@@ -46,7 +46,7 @@ def read_single(
     limits: Limits,
 ) -> Content:
     "The one report of a document. Raises `ReadError` when it cannot be read."
-    if not data.strip():
+    if not data:
         return Content(note="the file is empty: get it again from its source")
     content = _SINGLE[kind](data, ocr, limits)
     content = content if isinstance(content, Content) else Content(content)

@@ -54,7 +54,8 @@ _SIGNATURES = {
     b"PK\x05\x06": "zip",
     b"\xd0\xcf\x11\xe0": "ole",
 }
-_TEXT_BYTES = bytes({7, 8, 9, 10, 11, 12, 13, 27, 28} | set(range(0x20, 0x100)) - {0x7F})
+_TEXT_BYTES = bytes({0, 7, 8, 9, 10, 11, 12, 13, 27, 28} | set(range(0x20, 0x100)) - {0x7F})  # NUL too: old systems fill up with it
+_FEW = 8  # other bytes that a text may hold by accident
 
 
 def content_kind(
@@ -69,7 +70,7 @@ def content_kind(
     if head[128:132] == b"DICM":
         return "dicom"
     encoding = text_encoding(head)
-    if encoding in ("utf-8", "utf-8-sig") and len(head.translate(None, _TEXT_BYTES)) > len(head) / 20:
+    if encoding in ("utf-8", "utf-8-sig") and len(head.translate(None, _TEXT_BYTES)) > max(_FEW, len(head) / 20):
         return None
     start = head.decode(encoding, errors="replace").lstrip("\ufeff \t\r\n\x0b\0")
     plain = start.encode("utf-8", errors="replace")
@@ -116,7 +117,7 @@ def kind_of(
     if found == "ole":
         return "excel" if named == "excel" else "docx" if named == "docx" else "doc"
     if found != "text":
-        return found or (named if named in ("pdf", "image", "docx", "excel", "dicom", "parquet", "gzip", "zip", "rtf") else None)  # it says itself that it is damaged
+        return found or (named if named in ("pdf", "image", "docx", "excel", "dicom", "parquet", "gzip", "zip", "rtf", "csv", "jsonl") else None)  # it says itself that it is damaged
     if named in ("csv", "jsonl", "text", "html"):
         return named
     if named == "excel":
