@@ -380,3 +380,11 @@ def test_a_tie_falls_the_same_way_in_every_process():
 ])
 def test_the_skin_over_an_organ_is_skin(text, group):
     assert read(text)["site"].detail.startswith(group)
+
+
+def test_a_type_moves_the_site_to_no_organ_that_nobody_names():
+    "Mucinous carcinoma is commoner in the cervix, but the report names the endometrium."
+    from cancer_staging import Stager
+
+    staged = Stager.from_pretrained("rules").stage("Endometrium: mucinous adenocarcinoma.")
+    assert staged.status == "ok" and staged["site"].detail == "C54.1"

@@ -48,7 +48,8 @@ def join_parts(
         parts = sorted(parts, key=lambda part: part.origin.report_date)
     notes = [f"joined from {len(parts)} parts of accession {first.origin.accession}", *dict.fromkeys(part.error for part in parts if part.error)]
     patient = next((part.origin.patient_id for part in parts if part.origin.patient_id), None)
-    origin = Origin(parts[-1].origin.report_date, patient, first.origin.accession)
+    date = max((part.origin.report_date for part in parts if part.origin.report_date), default=None)
+    origin = Origin(date, patient, first.origin.accession)
     return Report(first.report_id, amended_text(parts), Status.OK, "; ".join(notes), "; ".join(dict.fromkeys(part.source for part in parts)), origin)
 
 # %% ../../nbs/api/11_reading.joined.ipynb #1bc5c0a1

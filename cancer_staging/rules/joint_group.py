@@ -61,5 +61,5 @@ def joint_group(table: WhichTable,   # which table, and what else it asks for
             for one_m, p_m in alternatives(m):
                 if group := derive_stage_group(table.schema, one_t, one_n, one_m, table.grade, table.factor, table.edition):
                     label = ROMAN.match(group)[0]
-                    probabilities[label] = probabilities.get(label, 0.0) + p_t * p_n * p_m
+                    probabilities[label] = min(1.0, probabilities.get(label, 0.0) + p_t * p_n * p_m)  # rounding may pass 1
     return JointGroup(own, ROMAN.match(own)[0], probabilities)

@@ -210,7 +210,8 @@ def find_site(places: list[TermMention],  # organ words
     if group is None or known[group] < (HEADED_SCORE if len(known) == 1 and heads_tumour(lower, places, types) else LEAST_SCORE):
         return None
     first = group
-    group = group_by_type(group, votes.scores, types)
+    by_type = group_by_type(group, votes.scores, types)
+    group = by_type if by_type in votes.places or by_type in HINT_PLACES else group  # a type alone moves it to no organ that nobody names
     if group in URINARY_GROUPS and not (group := urinary_group(group, places, types, lower)):
         return None
     place = choose_place(votes.places[group], told_places(lower, places, group)) if group in votes.places else HINT_PLACES[group]
