@@ -17,8 +17,7 @@ from cancer_staging import rules, Stager, text
 from cancer_staging.display import report_html
 from cancer_staging.rules.assembly import GRAMMAR
 from cancer_staging.rules.node_counts import Count, How
-from cancer_staging.rules.node_repeats import without_extension
-from cancer_staging.rules.nodes import without_repeats
+from cancer_staging.rules.node_repeats import without_extension, without_repeats
 from cancer_staging.rules.tnm import TNM
 from cancer_staging.text.phrases import PatternTable
 

@@ -143,7 +143,7 @@ def text_of(
     limit: int = Limits().text_chars,  # characters that will be staged; what lies far behind is not even cleaned
 ) -> tuple[str, str | None]:  # text, and a problem
     "A table's value as clean text; null is no text, and anything but text or bytes is a problem."
-    if value is None or value != value:
+    if value is None or (isinstance(value, float) and value != value):
         return "", None
     if isinstance(value, (bytes, bytearray)):
         return decode_text(bytes(value[: 4 * limit + 4])), None  # four bytes a character at most

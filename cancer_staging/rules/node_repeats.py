@@ -14,7 +14,7 @@ from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['RETOLD', 'EXTENSION_BEHIND', 'without_retold', 'without_extension']
+__all__ = ['RETOLD', 'EXTENSION_BEHIND', 'without_retold', 'without_extension', 'without_repeats']
 
 # %% ../../nbs/api/19_rules.node_repeats.ipynb #eaf1e512
 RETOLD = PatternTable(
@@ -76,3 +76,26 @@ def without_extension(document: Document,  # a prepared report
         positives[count.examined].append(count.positive or 0)
     second = {examined: nlargest(2, numbers)[-1] if len(numbers) > 1 else -1 for examined, numbers in positives.items()}  # a count with no more has another beside it
     return [count for count in group if not (EXTENSION_BEHIND.match(document.lower, count.end) and (count.positive or 0) <= second[count.examined])]
+
+# %% ../../nbs/api/19_rules.node_repeats.ipynb #d6e56216
+_LEAST_TOLD_AGAIN = 8  # nodes examined from which two equal counts are the same nodes
+
+
+def without_repeats(group: list[Count]  # the counts of one part of the report
+                    ) -> list[Count]:
+    "The counts without those that tell the same nodes again."
+    half = len(group) // 2
+    if half > 1 and len(group) % 2 == 0:
+        pairs = [count.pair for count in group]
+        if len(set(pairs[:half])) > 1 and pairs[:half] == pairs[half:]:
+            group = group[:half]  # the whole diagnosis is printed twice
+    unique: list[Count] = []
+    examined, pairs = set(), set()
+    for count in group:
+        least = 1 if count.how is How.AGAIN else 2 if count.how is How.ROMAN and count.positive else _LEAST_TOLD_AGAIN
+        told = count.examined in examined if count.how is How.AGAIN else count.pair in pairs
+        if count.examined is not None and (count.examined < least or not told):
+            unique.append(count)
+            examined.add(count.examined)
+            pairs.add(count.pair)
+    return unique

@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 from .grammar import Finding, Rule
 from .node_counts import Count, find_labelled, find_ratios, find_roman, How, N_CODE_CUES, NODE_CUES, ONE_SPECIMEN, Side
-from .node_repeats import without_extension, without_retold
+from .node_repeats import without_extension, without_repeats, without_retold
 from .node_words import BEFORE_DIAGNOSIS, find_uncounted, find_worded
 from ..text.document import Document, Span
 from ..text.phrases import end_of_last, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['JOIN_RULES', 'FEW_CELLS', 'NOT_ONLY_FEW_CELLS', 'BREAKDOWN', 'AMENDED', 'EARLIER', 'NODES', 'JoinRule', 'join_rule',
-           'own_words', 'without_few_cells', 'join_counts', 'without_subtotals', 'without_repeats', 'choose_parts',
-           'Total', 'settle_codes', 'settle_labels', 'Totals', 'labelled_totals', 'only_few_cells', 'read_nodes']
+           'own_words', 'without_few_cells', 'join_counts', 'without_subtotals', 'choose_parts', 'Total',
+           'settle_codes', 'settle_labels', 'Totals', 'labelled_totals', 'only_few_cells', 'read_nodes']
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #cf234919
 _NEXT_PART = re.compile(r"\bpart\b|:|[.\n]\s{0,2}[(]?[a-z0-9]{1,2}[.)]\s")  # the next specimen begins: `B. `, `Part 3`
@@ -252,29 +252,6 @@ def without_subtotals(document: Document,   # a prepared report
             if total.positive and total.pair == _sum_of(others):
                 return [total]
     return _without_summands(document, _without_breakdowns(document, counts))
-
-# %% ../../nbs/api/19_rules.nodes.ipynb #8ec9b593
-_LEAST_TOLD_AGAIN = 8  # nodes examined from which two equal counts are the same nodes
-
-
-def without_repeats(group: list[Count]  # the counts of one part of the report
-                    ) -> list[Count]:
-    "The counts without those that tell the same nodes again."
-    half = len(group) // 2
-    if half > 1 and len(group) % 2 == 0:
-        pairs = [count.pair for count in group]
-        if len(set(pairs[:half])) > 1 and pairs[:half] == pairs[half:]:
-            group = group[:half]  # the whole diagnosis is printed twice
-    unique: list[Count] = []
-    examined, pairs = set(), set()
-    for count in group:
-        least = 1 if count.how is How.AGAIN else 2 if count.how is How.ROMAN and count.positive else _LEAST_TOLD_AGAIN
-        told = count.examined in examined if count.how is How.AGAIN else count.pair in pairs
-        if count.examined is not None and (count.examined < least or not told):
-            unique.append(count)
-            examined.add(count.examined)
-            pairs.add(count.pair)
-    return unique
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #cbce37f1
 def _outweighs(document: Document, group: list[Count], best: list[Count]) -> bool:
