@@ -46,7 +46,7 @@ def doctor() -> None:
     from cancer_staging.doctor import diagnose
 
     for check in diagnose():
-        typer.echo(f"{'yes' if check.ready else 'no ':<4}{check.name:<24}{visible(check.found)}")
+        typer.echo(f"{'yes' if check.ready else 'no ':<4}{check.name:<30}{visible(check.found)}")
 
 
 app.add_typer(corpus_app, name="corpus")

@@ -181,6 +181,8 @@ def diagnose() -> list[Check]:
         check_tesseract(),
         check_package("rapidocr", "reads scans without a system package; pip install 'cancer-staging[ocr]'")._replace(name="ocr rapidocr"),
         *(check_extra(name, packages) for name, packages in extras().items()),
+        check_package("transformers", "runs networks and language models; pip install 'cancer-staging[learn]'")._replace(name="engine transformers"),
+        check_package("vllm", "runs language models fast on a GPU; pip install vllm")._replace(name="engine vllm"),
         check_wordnet(),
         check_gpu(),
         check_cuda(),
