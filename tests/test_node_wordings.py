@@ -1,6 +1,7 @@
 "Counts of lymph nodes in many wordings, kind by kind. The texts are invented, as reports of different hospitals print them, and what a reader counts stands beside each."
 import pytest
 
+from cancer_staging import Stager
 from cancer_staging.rules.grammar import Grammar
 from cancer_staging.rules.nodes import NODES
 
@@ -585,3 +586,19 @@ NO_COUNTS = [
 def test_nodes_positive_and_examined(text, positive, examined):
     found = GRAMMAR.read(text)
     assert [found[name].label if name in found else None for name in ("nodes_positive", "nodes_examined")] == [positive, examined]
+
+
+@pytest.mark.parametrize("text, positive, examined", [
+    ("Colon: adenocarcinoma, pT3. 2 of 14 lymph nodes are positive.", "2", "14"), ("Adenocarcinoma, pT3.\nEight of twelve axillary nodes contain metastatic carcinoma.", "8", "12"),
+    ("Colon: adenocarcinoma. 8 nodes involved out of 10.", "8", "10"), ("Breast carcinoma. 3 lymph nodes are positive out of 15 examined.", "3", "15")])
+def test_a_count_behind_a_category_and_a_count_out_of_all(text, positive, examined):
+    staged = Stager.from_pretrained("rules").stage(text)
+    assert (staged["nodes_positive"].label, staged["nodes_examined"].label, staged.checks) == (positive, examined, ())
+
+
+@pytest.mark.parametrize("text, positive, examined", [("Colon: adenocarcinoma, pT3. 12 nodes involved out of 10.", "12", "10"), ("Colon: adenocarcinoma, pT3. 5 of 3 lymph nodes positive for carcinoma.", "5", "3"),
+                                                      ("Colon: adenocarcinoma, pT3. Eight of five axillary nodes contain metastatic carcinoma.", "8", "5")])
+def test_more_positive_than_examined_is_flagged_with_both(text, positive, examined):
+    staged = Stager.from_pretrained("rules").stage(text)
+    (check,) = [check for check in staged.checks if check.check == "nodes_order"]
+    assert check.fields == ("nodes_positive", "nodes_examined") and (staged["nodes_positive"].label, staged["nodes_examined"].label) == (positive, examined)

@@ -198,7 +198,7 @@ OF_NODES = PatternTable(
     Pattern("material", r"blocks?|slides?|sections?|tissues?|fragments?", (" blocks", " tissue"), (" sectioned",)),
     Pattern("part", r"capsule|parenchyma|candidates?", (" capsule", " candidates"), (" capsular",)),
     frame=r"\s(?:(?&material)|(?&part))\b", anchored=True)
-_LEGEND = re.compile(r"(?:[a-z]{1,2}\d{1,3}|\b\d{1,2}[a-z])\s?[:.=-]{1,2}\s{0,3}(?:\w{2,8}\s)?$")  # `A3: `, `2b - `
+_LEGEND = re.compile(r"(?:(?!p?[tnmgrlv][0-4]\s?\.)[a-z]{1,2}\d{1,3}|\b\d{1,2}[a-z])\s?[:.=-]{1,2}\s{0,3}(?:\w{2,8}\s)?$")  # `A3: `, `2b - `
 OF_NODES
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #66b31f8d
@@ -237,6 +237,7 @@ AMONG_ALL = PatternTable(
     Pattern("all", r"\s(?:out\s)?of\s(?:a\stotal\sof\s)?(?P<examined>(?&n))(?:\s(?:examined|removed|identified|dissected|lymph|nodes)|\W{0,2}$|[.,;)]\D)", (" out of 23.", " of 23 examined", " of fourteen lymph nodes"), (" of 2 cm", " of the axilla")),
     parts={"n": NUMBER}, anchored=True)
 _METASTASES = re.compile(r"\s{0,2}metasta[st][ei]s")
+_INVOLVED_OUT_OF = re.compile(r"\s(?:(?:is|are|was|were)\s)?(?:involved|positive|affected)(?=\s(?:out\s)?of\s)")
 AMONG_ALL
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #b895e1db
@@ -270,8 +271,9 @@ def _judge_walk(document: Document,  # a prepared report
         part = which and read_number(which["first"] or which["second"] or which["third"])
         if part is not None:
             return Count(start, which.end(), part, examined, How.WORDS)
-        if _METASTASES.match(lower, end) or examined > 1 and _POSITIVE_NODES.search(lower, start, end):
-            among = AMONG_ALL.match(lower, end, end + 45)
+        involved = _INVOLVED_OUT_OF.match(lower, end, end + 30)
+        if involved or _METASTASES.match(lower, end) or examined > 1 and _POSITIVE_NODES.search(lower, start, end):
+            among = AMONG_ALL.match(lower, involved.end() if involved else end, end + 60)
             total = read_number(among["examined"]) if among else None
             if total:
                 return Count(start, among.end("examined"), examined, total, How.WORDS)
