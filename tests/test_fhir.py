@@ -209,6 +209,17 @@ def test_what_was_taken_back_is_a_row_that_says_so(status, told):
     assert content.text == "" and told in content.problem and content.origin.accession == "S1"
 
 
+@pytest.mark.parametrize("name, line", [
+    ("Regional lymph nodes positive [#] in Cancer specimen", "Number of regional lymph nodes positive: 2"),
+    ("Cells.Ki-67 nuclear Ag/100 cells in Breast cancer specimen by Immune stain", "Ki-67: 2"),
+    ("Progesterone receptor Ag [Presence] in Breast cancer specimen by Immune stain", "Progesterone receptor: 2"),
+    ("Involved [left] side", "Involved [left] side: 2"),
+])
+def test_the_long_name_of_a_code_is_asked_as_a_report_asks(name, line):
+    asked = observation("q", name, valueInteger=2)
+    assert only(bundle(report(asked, conclusion="Breast: carcinoma."), asked)).text.endswith(f"\n{line}")
+
+
 def test_a_blood_count_holds_nothing_to_stage():
     hemoglobin = observation("hb", "Hemoglobin", "718-7", valueQuantity={"value": 13.2, "unit": "g/dL"})
     panel = report(hemoglobin, code=coded("58410-2", "CBC panel"), category=[coded("LAB", "Laboratory")])

@@ -388,6 +388,34 @@ def test_large_messages_cost_no_more_than_their_size(text):
     assert sum(len(content.text) + len(content.problem or "") + len(content.note or "") for content in read(text)) < 20 * len(text) + 1_000
 
 
+@pytest.mark.parametrize("answer, line", [
+    ("2167^Other (specify)^CAPECC^^^^^^Descending colon", "Tumor Site: Other: Descending colon"),
+    ("2167^Cannot be determined (explain)^CAPECC^^^^^^crushed", "Tumor Site: Cannot be determined: crushed"),
+    ("2167^Other (specify)^CAPECC^^^^^^Other: hilum", "Tumor Site: Other: hilum"),
+    ("2167^Cecum^CAPECC^^^^^^Cecum: proximal to the ascending colon", "Tumor Site: Cecum"),
+])
+def test_what_was_filled_in_behind_an_answer(answer, line):
+    assert only(order(), obx("2166^Tumor Site^CAPECC", answer, kind="CWE")).text == f"SYNOPTIC REPORT:\n{line}"
+
+
+def test_an_impression_is_the_diagnosis_and_a_clinical_one_the_history():
+    content = only(order(), obx("IMP^Impression^L", "Colon: adenocarcinoma."), obx("CI^Clinical Impression^L", "Cancer of the rectum?"))
+    assert content.text == "FINAL DIAGNOSIS:\nColon: adenocarcinoma.\n\nCLINICAL HISTORY:\nCancer of the rectum?"
+
+
+def test_a_document_with_the_same_words_adds_only_the_others():
+    def held(data: bytes, media: str) -> str:
+        return "FINAL DIAGNOSIS:\nMetastatic carcinoma in 1 of 3 nodes.\npT2\nCOMMENT:\nReceptors by immunohistochemistry, all controls work.\nER: positive, 90 percent"
+
+    content = only(order(), dx("Metastatic carcinoma in 1 of 3 nodes."), obx("PDF^Report^L", "^Application^PDF^Base64^JVBERi0=", kind="ED"), attached=held)
+    assert content.text == "FINAL DIAGNOSIS:\nMetastatic carcinoma in 1 of 3 nodes.\n\nATTACHED REPORT:\nFINAL DIAGNOSIS:\npT2\nCOMMENT:\nReceptors by immunohistochemistry, all controls work.\nER: positive, 90 percent"
+
+
+def test_words_of_a_history_are_not_taken_from_a_document():
+    content = only(order(), obx("22636-5", "Prior colon cancer pT3 pN1 G2."), obx("PDF^Report^L", "^Application^PDF^Base64^JVBERi0=", kind="ED"), attached=lambda data, media: "Rectum: adenocarcinoma of the wall\npT3 pN1 G2")
+    assert content.text.endswith("ATTACHED REPORT:\nRectum: adenocarcinoma of the wall\npT3 pN1 G2")
+
+
 def test_nothing_of_a_report_is_logged(caplog):
     with caplog.at_level(logging.DEBUG):
         read(message(order("\\Zsecret\\"), obx("\\Zsecret\\^\\.spx\\", "\\Zsecret\\^\\Xzz\\", kind="CWE"), dx("\\Zsecret\\ \\.spx\\", kind="FT")))

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from .content import iso_date
-from .sections import heading_of, stated_answer
+from .sections import heading_of, SaidWords, stated_answer
 from .segments import components, Delimiters, unescaped
 from .tables import packaged_table
 from ..runs import ReadError
 
 # %% auto #0
 __all__ = ['CODED', 'NUMBERS', 'ALREADY_THERE', 'Question', 'question_of', 'receptor_label', 'narrative', 'answers',
-           'is_document', 'attached_document', 'adds_words']
+           'is_document', 'attached_document', 'adds_words', 'further_lines']
 
 # %% ../../nbs/api/10_reading.findings.ipynb #5650aaed
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,19 @@ def narrative(
     return "\n".join(unescaped(line, delimiters) for line in sent.split(delimiters.repetition))
 
 
+_FILLED_IN = re.compile(r"\b(?:other|specify|explain)\b|:$", re.IGNORECASE)
+
+
+def _chosen(parts: tuple[str, ...]) -> str:
+    "The words of a code, and those that were filled in behind it: `Other (specify)` and what."
+    words = next((parts[place] for place in (1, 4, 8, 0, 3) if place < len(parts) and parts[place]), "")
+    written = parts[8] if len(parts) > 8 else ""
+    if not written or written.lower() in words.lower() or not _FILLED_IN.search(words):
+        return words
+    plain = stated_answer(words).rstrip(":")
+    return written if written.lower().startswith(plain.lower()) else f"{plain}: {written}"
+
+
 def answers(
     kind: str,  # OBX-2
     sent: str,  # OBX-5
@@ -93,7 +106,7 @@ def answers(
     elif kind in ("DT", "TS", "DTM"):
         found = [iso_date(parts[0]) or parts[0] for parts in given]
     elif kind in CODED:
-        found = [next((parts[place] for place in (1, 4, 8, 0, 3) if place < len(parts) and parts[place]), "") for parts in given]
+        found = [_chosen(parts) for parts in given]
     else:
         found = narrative(sent, delimiters).split("\n")
     return [answer for part in found if (answer := stated_answer(part))]
@@ -151,3 +164,16 @@ def adds_words(
     "Whether the document says more than the message."
     words = set(re.findall(r"\w+", text.lower()))
     return bool(words) and len(words - set(re.findall(r"\w+", known.lower()))) > len(words) * (1 - ALREADY_THERE)
+
+# %% ../../nbs/api/10_reading.findings.ipynb #eea99d50
+_SHORT_LINE = 3  # words from which on a line can be told to be the same
+
+
+def further_lines(
+    text: str,  # of an attached document
+    known: str,  # the message's own narrative
+) -> str:
+    "The document without the lines that the message holds word for word."
+    said = SaidWords()
+    said.add(known)
+    return "\n".join(line for line in text.split("\n") if len(line.split()) < _SHORT_LINE or not said.holds(line))

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 
@@ -19,8 +21,23 @@ __all__ = ['AMENDED', 'amended_text', 'join_parts', 'join_reports']
 AMENDED = "AMENDED REPORT"
 
 
+_ADDENDUM = re.compile(r"(?:[^\n]{0,40}:?\s{1,3})?\W{0,4}(?:addend|supplement)", re.IGNORECASE)
+_MARKED = re.compile(r"(?:[^\n]{0,60}\n\s{0,3}){0,2}\W{0,4}(?:amended|corrected|revised)\b|[^\n]{0,40}\b(?:amended|corrected|revised)\s(?:report|diagnosis)\b", re.IGNORECASE)
+_TOLD_AGAIN = 0.5  # of the earlier words, from which on a report that calls itself amended is the whole again
+
+
 def _folded(text: str) -> str:
     return " ".join(text.split())
+
+
+def _replaces(part: Report, earlier: str) -> bool:
+    "Whether a part tells the whole again, rather than adding to it."
+    if _ADDENDUM.match(part.text):
+        return False
+    if part.corrected:
+        return True
+    before, now = Counter(earlier.lower().split()), Counter(part.text.lower().split())
+    return _MARKED.match(part.text) is not None and (before & now).total() >= before.total() * _TOLD_AGAIN
 
 
 def amended_text(
@@ -30,7 +47,7 @@ def amended_text(
     text = parts[0].text
     for part in parts[1:]:
         earlier, later = _folded(text), _folded(part.text)
-        if part.corrected or earlier in later:
+        if earlier in later or _replaces(part, earlier):
             text = part.text
         elif later not in earlier:
             text = f"{text.rstrip()}\n\n{AMENDED}{f' {part.origin.report_date}' if part.origin.report_date else ''}:\n{part.text}"
@@ -45,7 +62,7 @@ def join_parts(
         return parts[0]
     first = parts[0]
     if all(part.origin.report_date for part in parts):
-        parts = sorted(parts, key=lambda part: part.origin.report_date)
+        parts = sorted(parts, key=lambda part: (part.origin.report_date, part.corrected))
     notes = [f"joined from {len(parts)} parts of accession {first.origin.accession}", *dict.fromkeys(part.error for part in parts if part.error)]
     patient = next((part.origin.patient_id for part in parts if part.origin.patient_id), None)
     date = max((part.origin.report_date for part in parts if part.origin.report_date), default=None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .content import Content, iso_date, Origin
 from .encodings import clean_text
-from .findings import adds_words, answers, attached_document, CODED, is_document, narrative, NUMBERS, Question, question_of, receptor_label
+from .findings import adds_words, answers, attached_document, CODED, further_lines, is_document, narrative, NUMBERS, Question, question_of, receptor_label
 from .limits import Limits
 from .sections import compose, HISTORY_HEADING, labelled_line, ReportSection, stated_answer
 from .segments import component, components, Delimiters, is_messages, message_delimiters, split_messages, split_segments
@@ -20,8 +20,8 @@ from ..runs import ReadError
 
 # %% auto #0
 __all__ = ['TAKEN_BACK', 'NOT_YET', 'PRELIMINARY', 'FORM_CODES', 'FORM_NAME', 'SPECIMEN_CODE', 'SYNOPTIC_HEADING',
-           'RESULTS_HEADING', 'WITHOUT_RESULTS', 'RESULTS', 'DOCUMENTS', 'Observation', 'Order', 'read_orders',
-           'standing', 'report_sections', 'message_reports']
+           'RESULTS_HEADING', 'WITHOUT_RESULTS', 'RESULTS', 'DOCUMENTS', 'ADDS_ONLY', 'Observation', 'Order',
+           'read_orders', 'standing', 'report_sections', 'message_reports']
 
 # %% ../../nbs/api/10_reading.messages.ipynb #7a40bd43
 @dataclass(slots=True)
@@ -342,9 +342,10 @@ def _content(orders: list[Order], origin: Origin, attached: Callable[[bytes, str
     sections = list(report_sections(orders, delimiters))
     sent = [found for order in orders for found in order.observations]
     kept = standing(orders)
-    corrected = any(order.status == "C" for order in orders) or bool(kept) and all(found.status == "C" for found in kept)
-    documents, notes = _documents([found for found in kept if is_document(found.kind, found.value)], compose(sections), attached, delimiters, limits)
+    marked = any(order.status == "C" for order in orders) or bool(kept) and all(found.status == "C" for found in kept)
+    documents, notes = _documents([found for found in kept if is_document(found.kind, found.value)], sections, attached, delimiters, limits)
     text = clean_text(compose([*sections, *documents]))
+    corrected = marked and any(section.heading not in ADDS_ONLY for section in (*sections, *documents))
     if any(found.status in PRELIMINARY for found in kept) or any(order.status in ("P", "R") for order in orders):
         notes.insert(0, "the result is preliminary")
     if text.strip():
@@ -356,12 +357,14 @@ def _content(orders: list[Order], origin: Origin, attached: Callable[[bytes, str
 
 
 DOCUMENTS = 100  # of one report that are read
+ADDS_ONLY = (HISTORY_HEADING, "SPECIMEN", "GROSS DESCRIPTION", "INTRAOPERATIVE CONSULTATION", "COMMENT", "ADDENDUM", RESULTS_HEADING)  # sections that don't tell the whole again: an addendum is sent as a correction too
 
 
-def _documents(found: list[Observation], known: str, attached: Callable[[bytes, str], str], delimiters: Delimiters, limits: Limits) -> tuple[list[ReportSection], list[str]]:
+def _documents(found: list[Observation], told: list[ReportSection], attached: Callable[[bytes, str], str], delimiters: Delimiters, limits: Limits) -> tuple[list[ReportSection], list[str]]:
     "Attached documents as sections, and what is to be said of those that could not be read."
     sections: list[ReportSection] = []
     notes: list[str] = []
+    known, own = compose(told), "\n".join(section.text for section in told if section.heading != HISTORY_HEADING)  # a history may hold the same words of another tumor
     size = len(known)
     for place, one in enumerate(found):
         if place == DOCUMENTS:
@@ -374,7 +377,7 @@ def _documents(found: list[Observation], known: str, attached: Callable[[bytes, 
                 text = attached(*attached_document(one.value, delimiters))
                 size += len(text)
                 if adds_words(text, known):
-                    sections.append(ReportSection("ATTACHED REPORT", text))
+                    sections.append(ReportSection("ATTACHED REPORT", further_lines(text, own)))
             except ReadError as error:
                 notes.append(f"an attached document was not read ({error})")
             except Exception as error:

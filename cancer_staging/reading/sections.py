@@ -78,13 +78,22 @@ def _without(text: str, *patterns: re.Pattern) -> str:
     return text
 
 
+_LOINC_PARTS = re.compile(r"\s?\[(?:#|Presence|Identifier|Type|Class|Interpretation|Ratio|Score|Length|Volume)\]|\s(?:nuclear\s)?Ag\b|\bCells\.(?=\w)|/100\scells\b|\sin\s(?:[A-Z]\w{2,12}\scancer\s|Cancer\s)?(?:specimen|Tissue)\b|\sby\sImmune\sstain\b")
+
+
+def _plain_name(name: str) -> str:
+    "A question as a report prints it, where it has the long name of a LOINC code."
+    plain = _LOINC_PARTS.sub("", name).strip()
+    return f"Number of {plain[:1].lower()}{plain[1:]}" if "[#]" in name and not plain.lower().startswith("number") else plain or name
+
+
 def labelled_line(
     label: str,  # the question
     value: str,  # the answer
     unit: str | None = None,  # of a number
 ) -> str:
     "`label: value unit` in one line; of a category that is sent with its definition, the category alone."
-    return f"{_without(' '.join(label.split()), _NOTES, _WISHES, _LENGTHS).rstrip(' :')}: {stated_answer(value, unit)}"
+    return f"{_without(_plain_name(' '.join(label.split())), _NOTES, _WISHES, _LENGTHS).rstrip(' :')}: {stated_answer(value, unit)}"
 
 # %% ../../nbs/api/09_reading.sections.ipynb #502890f4
 @dataclass(frozen=True, slots=True)
