@@ -77,6 +77,9 @@ def find_structure(lower: str,  # a folded report
     if not ROOT.search(lower, floor, head):
         return None
     start, vessel, nerve = head, False, False
+    line = lower.rfind("\n", floor, head) if lower[end:end + 3].lstrip(" ")[:1] == ":" else -1
+    if line > 0 and ":" in lower[max(floor, lower.rfind("\n", floor, line)):line]:
+        floor = line  # the line above answers another question
     for word in reversed(list(_WORD.finditer(lower, floor, head))[-16:]):
         name = word[0]
         if name in _LINKS or len(name) == 1 and name not in ":;":

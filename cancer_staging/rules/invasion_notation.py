@@ -35,6 +35,8 @@ SIGNED = PatternTable(
     Pattern("yes", r"(?<=[:=|-])\s{0,6}y(?![a-z0-9/])", (": y", "= y", " - y"), (": yes", ": y/n", " y")),
     Pattern("yes", r"(?<=[:=|])\s{0,6}1(?=\s{0,3}[(=,-]\s{0,2}present)", (": 1 (present)", "= 1 - present"), (": 1. size", ": 1 cm", ": 1", " 1"), "a bare 1 depends on the form's own key"),
     Pattern("yes", r"(?<=[:=|])\s{0,6}(?:ly|l|v|pn)\s?[1-3](?![a-z0-9])", (": l1", ": pn1"), (": l0", ": l1a2", " l1")),
+    Pattern("yes", r"(?<=[:=|])\s{0,6}(?:small|large)[\s-]vessels?(?:\s\((?:venous|veins?|lymphatic|capillary)\))?(?:,\s(?:in|ex)tramural)?(?:\s(?:lympho)?vascular\sinvasion)?(?=\s{0,2}(?:$|[\n;.]))",
+            (": small vessel", ": large vessel (venous), extramural\n"), (": small vessel: absent", ": small vessels not involved", " small vessel"), "a form asks which vessels"),
     Pattern("no", r"(?<=[:=|])\s{0,6}(?:ly|l|v|pn)\s?0(?![a-z0-9])", (": v0, lymphatic", ": pn0"), (": v1", " l0")),
     Pattern("no", r"-(?=\s{0,2}(?:$|[\n;,.)|]|/\s?[lp])|ve\b)|\(\s?-\s?\)", ("-", ": -", " -ve", " (-)", "-, pni +"), ("- absent", "-like", "--- ")),
     Pattern("no", r"(?<=[:=|-])\s{0,6}n(?![a-z0-9/])", (": n", "| n", " - n"), (": no", ": n/a", ": n0", " n")),

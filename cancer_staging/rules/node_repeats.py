@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from heapq import nlargest
 
@@ -14,7 +15,7 @@ from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['RETOLD', 'EXTENSION_BEHIND', 'without_retold', 'without_extension', 'without_repeats']
+__all__ = ['RETOLD', 'EXTENSION_BEHIND', 'without_retold', 'without_extension', 'without_repeats', 'as_amended', 'last_labels']
 
 # %% ../../nbs/api/19_rules.node_repeats.ipynb #eaf1e512
 RETOLD = PatternTable(
@@ -99,3 +100,42 @@ def without_repeats(group: list[Count]  # the counts of one part of the report
             examined.add(count.examined)
             pairs.add(count.pair)
     return unique
+
+# %% ../../nbs/api/19_rules.node_repeats.ipynb #65564ee6
+_AMENDS = re.compile(r"(?:^|\n)\W{0,4}(?:(?:first|second|third|final|surgical|pathology)\s){0,2}(?:addend|amend|supplement|revised\s(?:report|diag|path|count)|correct(?:ed|ion)\s?(?:report|diag|path|:))")
+
+
+_ADDENDA = 20  # of a report that are looked at, the last
+
+
+def as_amended(document: Document,  # a prepared report
+               counts: list[Count],  # of nodes, in order
+               ) -> list[Count]:
+    "The counts without those that an addendum makes again."
+    starts = [match.end() for match in _AMENDS.finditer(document.lower)][-_ADDENDA:] if counts else []
+    if not starts:
+        return counts
+    parts: dict[int, list[Count]] = defaultdict(list)
+    for count in counts:
+        parts[bisect_right(starts, count.start)].append(count)
+    kept: list[Count] = []
+    for part in parts.values():
+        here, there = (frozenset().union(*(_places(document.lower, count) for count in some)) for some in (kept[-20:], part[:20]))
+        again = _examined(part) >= _examined(kept) and not (here and there and here.isdisjoint(there))
+        kept = part if again else kept + part
+    return kept
+
+
+def last_labels(document: Document,   # a prepared report
+                labels: list[Count],  # labelled counts, in order
+                ) -> list[Count]:
+    "The labels without those of nodes for which an addendum prints the same label again."
+    for start in [match.end() for match in _AMENDS.finditer(document.lower)][-_ADDENDA:] if len(labels) > 1 else []:
+        again = {count.station for count in labels if count.start >= start}
+        labels = [count for count in labels if count.start >= start or count.station not in again]
+    return labels
+
+
+def _examined(counts: list[Count]) -> int:
+    "Nodes over counts that differ."
+    return sum(examined or 0 for _, examined in {count.pair for count in counts})

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .grammar import Finding, Rule
 from .node_counts import Count, find_labelled, find_ratios, find_roman, How, N_CODE_CUES, NODE_CUES, ONE_SPECIMEN, Side
-from .node_repeats import without_extension, without_repeats, without_retold
+from .node_repeats import as_amended, last_labels, without_extension, without_repeats, without_retold
 from .node_words import BEFORE_DIAGNOSIS, find_uncounted, find_worded
 from ..text.document import Document, Span
 from ..text.phrases import end_of_last, Pattern, PatternTable
@@ -374,7 +374,7 @@ def labelled_totals(document: Document,  # a prepared report
     labelled = find_labelled(document)
     if not labelled:
         return Totals(None, None)
-    positive, examined = (settle_labels([count for count in labelled if count.number(side) is not None], side) for side in Side)
+    positive, examined = (settle_labels(last_labels(document, [count for count in labelled if count.number(side) is not None]), side) for side in Side)
     if not examined:
         return Totals(positive, None)
     if _is_partial(examined, labelled, sum(count.examined or 0 for count in parts)):
@@ -454,7 +454,7 @@ def read_nodes(document: Document,            # a prepared report
     "Nodes examined and nodes positive: labels first, then the count beside the N category, then the sum over specimens."
     written = [*find_ratios(document), *find_roman(document)]
     diagnosed = _diagnosed(document, [*written, *find_worded(document)])
-    counts, impossible = _find_counts(document, written, diagnosed), [count for count in diagnosed if not count.is_possible]
+    counts, impossible = as_amended(document, _find_counts(document, written, diagnosed)), [count for count in diagnosed if not count.is_possible]
     codes = settle_codes(document, counts)
     parts = codes or choose_parts(document, counts)
     kind = "sum" if not codes and len(parts) > 1 else _EVIDENCE[parts[0].how] if parts else ""

@@ -81,6 +81,15 @@ def is_in_situ(lower: str,              # the folded report
     return components[-1:] == ["other"]
 
 # %% ../../nbs/api/18_rules.receptor_results.ipynb #ec628ca4
+_LATER, _MOST_LATER = 2, 3  # what each addendum before it lifts a statement in an addendum, and how many do
+
+
+def _addenda_before(document: Document, at: int) -> int:
+    "How many addenda stand before the one that `at` is in, up to some."
+    index = bisect_right(document.sections, (at, "~")) - 1
+    return min(_MOST_LATER, sum(section.name == "addendum" for section in document.sections[max(0, index - 20):index]))
+
+
 _CURRENT = re.compile(r"\b(?:current|present|this|now|today)\b[^.;]{0,25}$")
 
 
@@ -93,7 +102,7 @@ def rank_statement(document: Document,      # a prepared report
     section = _section(document, low)
     if section == "history" and _CURRENT.search(lower, max(0, low - 40), low):
         section = ""  # a history that goes on with this specimen
-    rank = _SECTION_WEIGHTS.get(section, 0)
+    rank = _SECTION_WEIGHTS.get(section, 0) + (_LATER * _addenda_before(document, low) if section == "addendum" else 0)
     if section != "history" and EARLIER_SPECIMEN.search(document.before(low, 80) + lower[low:high + 30]):
         rank += _EARLIER
     if EXPRESSION_ASSAY.search(lower, group.end, group.end + 16) or "oncotype" in lower[max(0, low - 400):low]:

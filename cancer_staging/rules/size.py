@@ -67,7 +67,7 @@ AWAY = PatternTable(
     Pattern("away", r"clearance|clear\b", (" clearance", " clear"), (" clearly",)),
     Pattern("away", r"(?:superior|inferior|lateral|medial|anterior|posterior)\sto", (" lateral to the nipple",), (" lateral mass",)),
     Pattern("away", r"(?:in )?(?:thick|depth)|deep", (" in depth", " thick", " deep"), (" in diameter",)),
-    Pattern("away", r"(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip)\b", (" segment of colon", " wedge-shaped portion"), (" tumor",), "the size of the piece"),
+    Pattern("away", r"(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip|aggregate)s?\b", (" segment of colon", " aggregate of tissue", " wedge-shaped portion"), (" tumor",), "the size of the piece"),
     Pattern("away", r"(?:\w{4,14}\s){0,2}?(?:adenoma|scar|cavity|ha?ematoma|seroma|lymph\snode|fibroid|leiomyoma)\b", (" tubulovillous adenoma", " biopsy cavity", " scar"), (" adenocarcinoma",), "the size of another thing"),
     frame=r"[\s.]{0,3}(?&away)", anchored=True)
 
@@ -175,7 +175,6 @@ _NEXT_SIZE = re.compile(rf"[\s.,;]{{0,3}}(?:(?:in )?length,?[\s.]{{1,2}})?(?:and
 _WHOLE = re.compile(r"\b(?:total|overall|entire|aggregate)\s")
 _REACH = 110  # characters behind a label at most
 _EARLY_SECTIONS = ("history", "frozen")
-_NOT_DESCRIBED = (*_EARLY_SECTIONS, "addendum")
 
 
 def _of_match(size: re.Match, start: int, end: int, whole: bool = False) -> MeasuredSize:
@@ -215,7 +214,7 @@ def labelled_sizes(document: Document,   # a prepared report
 _BEFORE, _BEHIND = 100, 45  # characters that are looked at on each side of a measure
 _CLAUSE_STOPS = (";", "\n\n", ". - ", "). ")
 _SPECIMEN_NEXT = re.compile(r"\.\s{1,3}(?:The\s)?(?i:specimen)\b")  # a new sentence, on what was taken out
-_NEW_SENTENCE = re.compile(r"\.\s{1,3}[A-Z][a-z]")
+_NEW_SENTENCE = re.compile(r"\.\s{1,3}(?:[A-Z][a-z]|An?\s[a-z])")
 _NO = re.compile(r"\bno\b")
 _NO_SUCH = re.compile(r"\bno\s(?:\w{3,12}\s)?$")
 _IN_SITU_MEASURED = re.compile(r"(?:dcis|in[\s-]situ)\b[^.;]{0,20}[cm]m\)?,?\s(?:with|and)\s(?:an?\s)?(?:focal\s)?$")  # `DCIS 35 mm with 6 mm invasive carcinoma`
@@ -353,15 +352,18 @@ def sizes_by_evidence(document: Document  # a prepared report
                       ) -> Iterator[tuple[SizeEvidence, Iterator[MeasuredSize]]]:
     "The kinds of evidence in the order of trust, each with its sizes."
     yield SizeEvidence.LABEL, chain(labelled_sizes(document), unit_labelled_sizes(document))
-    lower, gross, elsewhere = document.lower, [], []
+    lower, gross, elsewhere, added = document.lower, [], [], []
     for position in document.hits(*UNIT_CUES):
         if lower[position - 1:position] in _BEFORE_UNIT:
             section = document.section(position)
             if section == "gross":
                 gross.append(position)
-            elif section not in _NOT_DESCRIBED:
+            elif section == "addendum":
+                added.append(position)
+            elif section not in _EARLY_SECTIONS:
                 elsewhere.append(position)
     yield SizeEvidence.DIAGNOSIS, described_sizes(document, elsewhere)
+    yield SizeEvidence.DIAGNOSIS, described_sizes(document, added)  # a report that was amended as a whole has no other diagnosis
     yield SizeEvidence.GROSS, described_sizes(document, gross)
     yield SizeEvidence.EARLY, chain(labelled_sizes(document, early=True), unit_labelled_sizes(document, early=True))
 

@@ -295,7 +295,7 @@ def read_tnm(document: Document,             # a prepared report
         if choices:
             top = max(tiers[category] for category in choices)
             choices = [category for category in choices if tiers[category] == top]
-            yield _answer(axis, _last_amended(document.lower, choices) if top == 3 else choices, top)
+            yield _answer(axis, _last_amended(document.lower, choices) if top == 3 else _behind_amendment(document.lower, choices), top)
         else:
             yield from _unassessed(document, axis)
 
@@ -305,6 +305,17 @@ def _is_of_another_kind(lower: str, category: Category, alone: bool) -> bool:
     start, end = category.start, category.end
     plain = not category.prefix and len(category.value) == 2 and category.value[1] in "1234"
     return plain and (is_grade_component(lower, start, end) or (alone and is_block(lower, start, end)))
+
+
+_AMENDED_REPORT = re.compile(r"(?:^|\n)\W{0,4}(?:amended|corrected|revised)\s(?:(?:surgical|pathology|pathologic|final)\s){0,2}(?:report|diagnosis)\b[^\n]{0,60}")
+_REPORTS = 20  # amended reports that are looked at, the last
+
+
+def _behind_amendment(lower: str, choices: list[Category]) -> list[Category]:
+    "The categories of the last amended report that has any; all where none is headed so, or nothing stands before it."
+    headings = [match.end() for match in _AMENDED_REPORT.finditer(lower)][-_REPORTS:] if len(choices) > 1 else []
+    behind = ([category for category in choices if category.start >= heading] for heading in reversed(headings))
+    return next((found for found in behind if found), choices)
 
 
 def _last_amended(lower: str, choices: list[Category]) -> list[Category]:
