@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from .commands.base import open_streams, reported
 from .commands.corpus import corpus_app
 from .commands.evaluate import evaluate
 from .commands.generate import generate
@@ -45,8 +46,9 @@ def doctor() -> None:
     "Say what is installed, which models and OCR engines are ready, and which GPU there is."
     from cancer_staging.doctor import diagnose
 
-    for check in diagnose():
-        typer.echo(f"{'yes' if check.ready else 'no ':<4}{check.name:<30}{visible(check.found)}")
+    with reported():
+        for check in diagnose():
+            typer.echo(f"{'yes' if check.ready else 'no ':<4}{check.name:<30}{visible(check.found)}")
 
 
 app.add_typer(corpus_app, name="corpus")
@@ -61,6 +63,7 @@ def terminated(number: int, frame: object) -> None:
 
 def main() -> None:
     "The console script."
+    open_streams()
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, terminated)
     app()

@@ -33,7 +33,7 @@ from .rules.behavior import is_reportable
 from .rules.calibration import RuleCalibration
 from .rules.edition import EDITIONS
 from .rules.grammar import Basis, Finding
-from .runs import claimed_output, digest, end_with_parent, InputError, Journal, lifeline, replace_file, shielded
+from .runs import beside, claimed_output, digest, end_with_parent, InputError, Journal, lifeline, replace_file, shielded
 from .staged import field_columns, kept_path, kept_schema, origin_columns, staged_schema, staged_value, StagedReport, Summary, with_texts, write_table, write_texts
 
 if TYPE_CHECKING:
@@ -367,8 +367,9 @@ def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files,
     with claimed_output(out, overwrite, resume) as path:
         stager = Stager.from_pretrained(model, **settings)
         plan = inputs if isinstance(inputs, InputPlan) else plan_inputs(inputs, text_column, id_column, ocr, join, limits)
-        if plan.reads(path):
-            raise InputError(f"{path} is one of the inputs: give --out another name")
+        written = [path, *(kept_path(path),) * keep_text]
+        if read := plan.read_of([*written, *(beside(one, ending) for one in written for ending in (".part", ".new"))]):
+            raise InputError(f"{read} is one of the inputs, and would be replaced: give --out another name")
         if keep_text and kept_path(path).exists() and not (overwrite or resume):
             raise InputError(f"{kept_path(path)} exists already: use --overwrite to replace it")
         summary = Summary(skipped=plan.skipped_by_kind)

@@ -79,10 +79,10 @@ def test_a_file_that_may_not_be_read_is_a_row(tmp_path, monkeypatch):
     plan = plan_inputs(tmp_path)
     (tmp_path / "b.txt").unlink()
 
-    def refuse(path):
+    def refuse(path, mode):
         raise PermissionError(13, "Permission denied") if path.name == "a.txt" else FileNotFoundError(2, "No such file or directory")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     first, second = read_reports(plan)
     assert first.status == "error" and "change its permissions" in first.error
     assert second.status == "error" and "No such file" in second.error

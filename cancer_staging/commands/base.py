@@ -9,7 +9,8 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import Annotated
 
@@ -19,14 +20,15 @@ from ..runs import code_of_break, Interrupted, reason_of_break
 from ..visible import visible
 
 # %% auto #0
-__all__ = ['HubOption', 'tell', 'say', 'reported', 'end_run', 'print_view', 'ProgressBar', 'TrainingBar', 'first_process',
-           'quiet_libraries']
+__all__ = ['HubOption', 'tell', 'say', 'reported', 'open_streams', 'let_go_of_output', 'end_run', 'print_view', 'ProgressBar',
+           'TrainingBar', 'first_process', 'quiet_libraries']
 
 # %% ../../nbs/api/90_commands.base.ipynb #a931252c
 def tell(text: object  # of one line or more
          ) -> None:
     "Says it on stderr, where whatever stands in it steers no terminal."
-    typer.echo(visible(text, keep="\n"), err=True)
+    with suppress(OSError):  # where nobody can be told, the exit code still says it
+        typer.echo(visible(text, keep="\n"), err=True)
 
 
 def say(message: object  # made one line
@@ -43,10 +45,15 @@ def reported(*also: type[Exception],   # errors that are the caller's, beside th
     "What goes wrong in the block becomes one line on stderr and an exit code."
     try:
         yield
+    except BrokenPipeError:  # whoever read standard output has enough, as `head` has
+        let_go_of_output()
+        raise typer.Exit(141) from None  # 128 and the number of SIGPIPE, as shells count signals
     except Interrupted as error:
         message, code = error, code_of_break(error)
     except (KeyboardInterrupt, BrokenExecutor) as error:
         message, code = reason_of_break(error) + go_on, code_of_break(error)
+    except UnsupportedOperation:  # what `open_streams` left in place of a closed one
+        message, code = "standard output is closed: leave it open, or name a file to write to", 2
     except (ValueError, OSError, ImportError, *also) as error:
         message, code = error, 2
     else:
@@ -54,6 +61,23 @@ def reported(*also: type[Exception],   # errors that are the caller's, beside th
     if speaks:
         say(message)
     raise typer.Exit(code)
+
+# %% ../../nbs/api/90_commands.base.ipynb #096aec5a
+def open_streams() -> None:
+    "Standard streams that were closed lead nowhere, where writing to standard output fails; signs that its encoding lacks are written as escapes."
+    for name, mode in (("stdin", "r"), ("stdout", "r"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def let_go_of_output() -> None:
+    "What is still to be written to standard output goes nowhere."
+    with suppress(OSError):  # it is no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 # %% ../../nbs/api/90_commands.base.ipynb #7b6024d8
 def end_run(summary,              # of the run: `rows`, `failed`, `journal` and `describe`
@@ -73,7 +97,8 @@ def print_view(view  # a table of rich
     "Prints the table on stdout, its cells as they are; where that is no terminal, in lines of 200 characters."
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 200, force_jupyter=False, markup=False, emoji=False).print(view)
+    with reported():
+        Console(width=None if sys.stdout.isatty() else 200, force_jupyter=False, markup=False, emoji=False).print(view)
 
 # %% ../../nbs/api/90_commands.base.ipynb #e70ce067
 class ProgressBar:

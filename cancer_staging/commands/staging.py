@@ -93,6 +93,7 @@ def print_staged(plan,         # from `plan_inputs`
     summary = Summary(skipped=plan.skipped_by_kind)
     for batch in stage_reports(read_reports(plan), model, **how):
         sys.stdout.write(batch_jsonl(batch))
+        sys.stdout.flush()  # a full disk is met here, not when nobody listens any more
         summary.add(batch)
         advance(batch.num_rows)
     return summary

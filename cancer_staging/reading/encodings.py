@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 
 from ..runs import ReadError
 
 # %% auto #0
 __all__ = ['CP1252_BYTES', 'LONE_SURROGATE', 'SIGNATURES', 'cp1252_bytes', 'text_encoding', 'clean_text', 'decode_text',
-           'check_signature']
+           'shown_path', 'check_signature']
 
 # %% ../../nbs/api/05_reading.encodings.ipynb #5904a499
 def cp1252_bytes(
@@ -69,6 +70,18 @@ def decode_text(
 ) -> str:  # text as staged
     "The bytes as clean text, in whatever encoding they are."
     return clean_text(data.decode(text_encoding(data[:4096]), errors=CP1252_BYTES))
+
+# %% ../../nbs/api/05_reading.encodings.ipynb #d8912291
+def shown_path(
+    path: str,  # as Python holds it
+) -> str:  # what Parquet, JSON and CSV can hold
+    "The path with bytes that are no UTF-8 written as `\\xff`."
+    if not LONE_SURROGATE.search(path):
+        return path
+    try:
+        return os.fsencode(path).decode("utf-8", errors="backslashreplace")
+    except UnicodeEncodeError:  # surrogates that stand for no byte
+        return path.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 # %% ../../nbs/api/05_reading.encodings.ipynb #eef27543
 SIGNATURES = {

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 from typing import BinaryIO
 
+from .archives import open_zip
 from .clinical_xml import xml_kind
-from .encodings import text_encoding
+from .encodings import shown_path, text_encoding
 from .fhir import is_fhir
+from .limits import Limits
 from .segments import is_messages
+from ..runs import ReadError
 
 # %% auto #0
 __all__ = ['KINDS', 'TABLE_KINDS', 'SHOWN_KINDS', 'HEAD', 'NOT_READ', 'content_kind', 'package_kind', 'kind_of', 'not_read']
@@ -61,7 +63,7 @@ _FEW = 8  # other bytes that a text may hold by accident
 def content_kind(
     head: bytes,  # the first bytes of a file
 ) -> str | None:  # None for bytes that are no text and have no known signature
-    "What the first bytes say a file is: a kind of `KINDS`, `zip`, `ole` (older Office files), `cda`, `naaccr`, or `text` where they could be any text."
+    "What the first bytes say a file is: a kind of `KINDS`, `zip`, `tar`, `ole` (older Office files), `cda`, `naaccr`, or `text` where they could be any text."
     for signature, kind in _SIGNATURES.items():
         if head.startswith(signature):
             return kind
@@ -69,6 +71,8 @@ def content_kind(
         return "pdf"
     if head[128:132] == b"DICM":
         return "dicom"
+    if head[257:262] == b"ustar":
+        return "tar"
     encoding = text_encoding(head)
     if encoding in ("utf-8", "utf-8-sig") and len(head.translate(None, _TEXT_BYTES)) > max(_FEW, len(head) / 20):
         return None
@@ -86,9 +90,9 @@ def package_kind(
 ) -> str:  # `docx`, `excel`, `opendocument` or `zip`
     "What a zip file is: a document of Word or Excel, or an archive."
     try:
-        with zipfile.ZipFile(file) as archive:
+        with open_zip(file, Limits()) as archive:
             names = set(archive.namelist()[:10_000])
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeDecodeError):
+    except ReadError:  # who reads it says what is wrong
         return "zip"
     if "word/document.xml" in names or any(name.startswith("word/document") for name in names):
         return "docx"
@@ -102,7 +106,7 @@ def package_kind(
 def kind_of(
     name: str,  # the file's name
     file: BinaryIO,  # the open file
-) -> str | None:  # one of `KINDS`, `cda`, `naaccr`; or a kind that is not read: `doc`, `opendocument`, `xml`, `json`; None for unknown bytes
+) -> str | None:  # one of `KINDS`, `cda`, `naaccr`; or a kind that is not read: `doc`, `opendocument`, `tar`, `xml`, `json`; None for unknown bytes
     "What a file is: its content decides, and its name where content leaves it open."
     suffix = os.path.splitext(name)[1].lower()
     named = KINDS.get(suffix)
@@ -130,6 +134,7 @@ def kind_of(
 NOT_READ: Mapping[str, str] = {
     "doc": "an old Word document, or one with a password: save it as .docx or PDF",
     "opendocument": "an OpenDocument text: save it as .docx or PDF",
+    "tar": "a tar archive: unpack it and name the folder, or make a zip archive of it",
     "xml": "an XML file that is neither a CDA document, NAACCR data nor FHIR: export one of these, or text",
     "json": "JSON that holds no FHIR resource: send a DiagnosticReport or Bundle, or a table with one object a line (.jsonl)",
 }
@@ -141,5 +146,5 @@ def not_read(
 ) -> str | None:  # None for a kind that is read
     "Why a file of this kind is not read, and what to do."
     if kind is None:
-        return f"a file of a kind that is not read ({os.path.splitext(name)[1] or 'no ending'}): leave it out, or save it as one of {SHOWN_KINDS}"
+        return f"a file of a kind that is not read ({shown_path(os.path.splitext(name)[1]) or 'no ending'}): leave it out, or save it as one of {SHOWN_KINDS}"
     return NOT_READ.get(kind)

@@ -8,11 +8,14 @@ from __future__ import annotations
 import glob
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from .columns import choose_columns, TableColumns
 from .content import Status
+from .encodings import shown_path
 from .kinds import kind_of, not_read, SHOWN_KINDS, TABLE_KINDS
 from .limits import Limits
 from .ocr import choose_engine, NO_ENGINE, OCR_CHOICES
@@ -21,8 +24,8 @@ from ..runs import InputError, ReadError
 
 # %% auto #0
 __all__ = ['SYSTEM_FILES', 'RUN_FILES', 'COUNT_BYTES', 'SINGLE', 'JOINED_BY', 'InputPart', 'InputPlan', 'natural_order',
-           'unreadable', 'FoundFile', 'folder_files', 'input_files', 'plan_table', 'file_kind', 'plan_file',
-           'skipped_lines', 'is_staged_table', 'plan_inputs']
+           'unreadable', 'FoundFile', 'folder_files', 'found_file', 'matches', 'input_files', 'plan_table', 'file_kind',
+           'plan_file', 'skipped_lines', 'is_staged_table', 'check_temporary', 'plan_inputs']
 
 # %% ../../nbs/api/11_reading.plan.ipynb #acfe06d9
 @dataclass(frozen=True, slots=True)
@@ -63,22 +66,29 @@ class InputPlan:
 
     def identity(self) -> tuple:
         "What tells these inputs from others: the files with their sizes and times, their columns, the options."
-        return [(part.path, *_stat(part.path), part.columns) for part in self.parts], self.ocr, self.text_column, self.id_column, self.join, self.limits
+        return [(part.path, *_written(part.path), part.columns) for part in self.parts], self.ocr, self.text_column, self.id_column, self.join, self.limits
 
-    def reads(
+    def read_of(
         self,
-        path: str | os.PathLike,  # of a file that is to be written
-    ) -> bool:
-        "Whether the file is one of the inputs."
-        return os.path.exists(path) and any(os.path.exists(part.path) and os.path.samefile(path, part.path) for part in self.parts)
+        paths: Iterable[str | os.PathLike],  # of files that are to be written
+    ) -> str | None:
+        "The first of the files that is one of the inputs."
+        standing = {(found.st_dev, found.st_ino): os.fspath(path) for path in paths if (found := _stat(path))}
+        read = (standing.get((found.st_dev, found.st_ino)) for part in self.parts if (found := _stat(part.path))) if standing else ()
+        return next(filter(None, read), None)
 
 
-def _stat(path: str) -> tuple[int, int] | tuple[()]:
+def _stat(path: str | os.PathLike) -> os.stat_result | None:
     try:
-        stat = os.stat(path)
-    except OSError:  # a row will say so
-        return ()
-    return stat.st_size, stat.st_mtime_ns
+        return os.stat(path)
+    except (OSError, ValueError):  # a row will say so
+        return None
+
+
+def _written(path: str) -> tuple[int, int] | tuple[()]:
+    "Size and time of the file."
+    found = _stat(path)
+    return (found.st_size, found.st_mtime_ns) if found else ()
 
 # %% ../../nbs/api/11_reading.plan.ipynb #4b2f5558
 def natural_order(
@@ -132,14 +142,42 @@ def folder_files(
         found += [FoundFile(os.path.join(base, name), why) for name in folders if (why := _skipped(name))]
         found += [FoundFile(os.path.join(base, name), "links to folders") for name in folders if not _skipped(name) and os.path.islink(os.path.join(base, name))]
         folders[:] = [name for name in folders if not _skipped(name)]
-        for path in (os.path.join(base, name) for name in files):
-            if os.path.isfile(path) or _skipped(os.path.basename(path)):
-                found.append(FoundFile(path, _skipped(os.path.basename(path))))
-            elif os.path.islink(path):
-                found.append(FoundFile(path, problem="a link to nothing: restore the file, or remove the link"))
-            else:
-                found.append(FoundFile(path, "pipes, sockets and devices"))
+        found += [FoundFile(path, why) if (why := _skipped(os.path.basename(path))) else found_file(path) for path in (os.path.join(base, name) for name in files)]
     return sorted(found, key=lambda file: natural_order(file.path))
+
+
+def found_file(
+    path: str,  # of anything but a folder
+) -> FoundFile:
+    "The file; a pipe, a socket or a device is none that is read, and would be waited for."
+    if os.path.isfile(path):
+        return FoundFile(path)
+    if os.path.islink(path):
+        return FoundFile(path, problem="a link to nothing: restore the file, or remove the link")
+    return FoundFile(path, "pipes, sockets and devices")
+
+
+def matches(
+    pattern: str,  # a glob, in which `**` stands for folders at any depth
+) -> list[FoundFile]:
+    "What the glob names, each file once, in natural order. `**` follows no links to folders: two that lead back would never end."
+    steps = Path(pattern).parts
+    first = next(place for place, step in enumerate(steps) if glob.has_magic(step))
+    base = Path(*steps[:first])
+
+    def is_hidden(names: Iterable[str]) -> bool:
+        return any(name.startswith(".") for name in names)
+
+    found = [path for path in base.glob(str(Path(*steps[first:]))) if is_hidden(steps[first:]) or not is_hidden(path.relative_to(base).parts)]
+    files: dict[str, FoundFile] = {}
+    for path in sorted(map(str, found), key=natural_order):
+        if "**" in steps and os.path.islink(path) and os.path.isdir(path):
+            of_path = [FoundFile(path, "links to folders")]
+        else:
+            of_path = folder_files(path) if os.path.isdir(path) else [found_file(path)]
+        for file in of_path:
+            files.setdefault(file.path, file)
+    return list(files.values())
 
 
 def input_files(
@@ -157,10 +195,10 @@ def input_files(
         raise InputError(f"{given} is neither a file nor a folder")
     if not glob.has_magic(given):
         raise InputError(f"{given} does not exist: check the path")
-    matched = sorted(glob.glob(given, recursive=True), key=natural_order)
+    matched = matches(given)
     if not matched:
         raise InputError(f"no file matches {given}: check the pattern")
-    return [file for match in matched for file in (folder_files(match) if os.path.isdir(match) else [FoundFile(match)])], False
+    return matched, False
 
 # %% ../../nbs/api/11_reading.plan.ipynb #4eb76685
 COUNT_BYTES = 2**26  # larger text tables are not read twice just to count their rows
@@ -245,6 +283,14 @@ def is_staged_table(
     return columns[:3] == ["report_id", "status", "error"] and "t_evidence" in columns
 
 
+def check_temporary() -> None:
+    "Raises `InputError` where there is no folder for temporary files, which archives and joined reports need."
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        raise InputError(f"there is no folder to unpack or to join in ({error.strerror}): set TMPDIR to one that you may write to") from None
+
+
 def _planned(file: FoundFile, named: bool, text_column: str | None, id_column: str | None, limits: Limits) -> InputPart:
     "The part; what is found is never refused, what was named is."
     if file.problem:
@@ -253,7 +299,7 @@ def _planned(file: FoundFile, named: bool, text_column: str | None, id_column: s
         return plan_file(file.path, text_column, id_column, limits)
     except ReadError as error:
         if named:
-            raise InputError(f"{file.path} can't be read as reports: {error}") from None
+            raise InputError(f"{shown_path(file.path)} can't be read as reports: {error}") from None
         return InputPart(file.path, None, status=Status.ERROR, problem=str(error))
 
 
@@ -290,6 +336,8 @@ def plan_inputs(
             raise InputError(f"there is no report in {one}: files read are {SHOWN_KINDS}")
     if all(part.status is Status.EMPTY for part in parts):
         raise InputError(f"there is no report in {', '.join(part.path for part in parts[:5])}: {parts[0].problem}")
+    if join or any(part.kind in ("gzip", "zip") for part in parts):
+        check_temporary()
     if any(part.kind in ("pdf", "image") for part in parts) and choose_engine(ocr) is None and ocr == "always":
         raise InputError(f"ocr is 'always' and there is no OCR engine: {NO_ENGINE}")
     return InputPlan(tuple(parts), tuple(skipped), ocr, text_column, id_column, join, limits)

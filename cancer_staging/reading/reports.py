@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +21,7 @@ from .archives import gunzip_file, zip_members
 from .columns import report_id_of, TableColumns
 from .content import Content, Report, Status
 from .documents import attachment_reader, read_several, read_single, SINGLE_KINDS, SLOW_KINDS
+from .encodings import shown_path
 from .joined import join_reports
 from .kinds import kind_of, TABLE_KINDS
 from .limits import cut_text, Limits
@@ -63,10 +65,15 @@ def read_whole(
     limits: Limits,
 ) -> bytes:
     "The file's bytes. Raises `ReadError` for one over the limit, and `OSError`."
-    size = os.path.getsize(path)
-    if size > limits.file_mb * 2**20:
-        raise ReadError(f"the file has {size / 2**20:,.0f} MB, more than the {limits.file_mb} of the limit file_mb: split it, or raise the limit")
-    return Path(path).read_bytes()
+    found, most = os.stat(path), limits.file_mb * 2**20
+    if not stat.S_ISREG(found.st_mode):  # since it was planned: a pipe would be waited for
+        raise ReadError("it is no file any more: check it and run again")
+    if found.st_size <= most:
+        with Path(path).open("rb") as file:
+            data = file.read(most + 1)  # it may have grown
+        if len(data) <= most:
+            return data
+    raise ReadError(f"the file has {found.st_size / 2**20:,.0f} MB, more than the {limits.file_mb} of the limit file_mb: split it, or raise the limit")
 
 
 def load_file(
@@ -83,11 +90,12 @@ def table_items(
     path: str,  # a table
     kind: str,  # one of `TABLE_KINDS`
     columns: TableColumns,  # to read
+    name: str,  # the file's own name
     shown: str,  # the path as the source says it
     limits: Limits,
 ) -> Iterator[Item]:
     "The rows of a table."
-    number, stem = 0, stem_of(os.path.basename(shown))
+    number, stem = 0, stem_of(name)
     try:
         for row in TABLE_ROWS[kind](path, columns, limits):
             number = row.number
@@ -100,10 +108,11 @@ def table_items(
 
 def several_items(
     contents: Iterable[Content],  # of one file
+    name: str,  # the file's own name
     shown: str,  # the path as the source says it
 ) -> Iterator[Item]:
     "The reports of a file that may hold many; one alone bears the file's own name."
-    stem, number, source = stem_of(os.path.basename(shown)), 0, iter(contents)
+    stem, number, source = stem_of(name), 0, iter(contents)
     try:
         first = list(islice(source, 2))
         if len(first) < 2:
@@ -126,26 +135,25 @@ def packed_items(
         place = Path(folder) / "unpacked"
         if kind == "gzip":
             gunzip_file(path, place, plan.limits)
-            yield from unpacked_items(place, os.path.basename(path).removesuffix(".gz"), path.removesuffix(".gz"), path, plan)
+            yield from unpacked_items(place, os.path.basename(shown_path(path)).removesuffix(".gz"), shown_path(path), plan)
             return
         for member in zip_members(path, plan.limits):
-            shown = f"{path}!{member.name}" if member.name else path  # without a name: the archive itself
+            shown = f"{shown_path(path)}!{member.name}" if member.name else shown_path(path)  # without a name: the archive itself
             try:
                 if member.problem:
                     raise ReadError(member.problem)
                 with member.open() as unpacked, place.open("wb") as file:
                     shutil.copyfileobj(unpacked, file)
-                yield from unpacked_items(place, os.path.basename(member.name), shown, shown, plan)
+                yield from unpacked_items(place, os.path.basename(member.name), shown, plan)
             except (ReadError, OSError) as error:
-                yield problem_item(stem_of(os.path.basename(member.name or path)), shown, str(error) if isinstance(error, ReadError) else unreadable(error))
+                yield problem_item(stem_of(os.path.basename(member.name or shown)), shown, str(error) if isinstance(error, ReadError) else unreadable(error))
             finally:
                 place.unlink(missing_ok=True)
 
 
 def unpacked_items(
     place: Path,  # where it lies
-    name: str,  # its own name
-    shown: str,  # the path that ids are made of
+    name: str,  # its own name, which ids are made of
     source: str,  # the path as the source says it
     plan: InputPlan,  # its options
 ) -> Iterator[Item]:
@@ -157,15 +165,15 @@ def unpacked_items(
         if part.kind in ("zip", "gzip"):
             raise ReadError("an archive inside an archive: unpack it first")
         if part.status is not Status.OK:
-            yield from part_items(replace(part, path=source), plan)
+            yield Item(stem_of(name), source, partial(Content, note=part.problem) if part.status is Status.EMPTY else partial(Content, problem=part.problem))
         elif part.kind in TABLE_KINDS:
-            yield from table_items(str(named), part.kind, part.columns, source, plan.limits)
+            yield from table_items(str(named), part.kind, part.columns, name, source, plan.limits)
         elif part.kind in SINGLE_KINDS:
             data = read_whole(str(named), plan.limits)
-            yield Item(stem_of(os.path.basename(shown)), source, partial(read_single, data, part.kind, plan.ocr, plan.limits), part.kind in SLOW_KINDS)
+            yield Item(stem_of(name), source, partial(read_single, data, part.kind, plan.ocr, plan.limits), part.kind in SLOW_KINDS)
         else:
             attached = attachment_reader(kind_of, plan.ocr, plan.limits)
-            yield from several_items(read_several(read_whole(str(named), plan.limits), part.kind, attached, plan.limits), source)
+            yield from several_items(read_several(read_whole(str(named), plan.limits), part.kind, attached, plan.limits), name, source)
     finally:
         named.unlink(missing_ok=True)
 
@@ -175,23 +183,24 @@ def part_items(
     plan: InputPlan,  # its options
 ) -> Iterator[Item]:
     "The reports of a file, none of them read yet."
-    stem = stem_of(os.path.basename(part.path))
+    shown = shown_path(part.path)
+    name = os.path.basename(shown)
     try:
         if part.status is Status.EMPTY:
-            yield Item(stem, part.path, partial(Content, note=part.problem))
+            yield Item(stem_of(name), shown, partial(Content, note=part.problem))
         elif part.status is Status.ERROR:
-            yield problem_item(stem, part.path, part.problem)
+            yield problem_item(stem_of(name), shown, part.problem)
         elif part.kind in TABLE_KINDS:
-            yield from table_items(part.path, part.kind, part.columns, part.path, plan.limits)
+            yield from table_items(part.path, part.kind, part.columns, name, shown, plan.limits)
         elif part.kind in SINGLE_KINDS:
-            yield Item(stem, part.path, partial(load_file, part.path, part.kind, plan.ocr, plan.limits), part.kind in SLOW_KINDS)
+            yield Item(stem_of(name), shown, partial(load_file, part.path, part.kind, plan.ocr, plan.limits), part.kind in SLOW_KINDS)
         elif part.kind in ("gzip", "zip"):
             yield from packed_items(part.path, part.kind, plan)
         else:
             attached = attachment_reader(kind_of, plan.ocr, plan.limits)
-            yield from several_items(read_several(read_whole(part.path, plan.limits), part.kind, attached, plan.limits), part.path)
+            yield from several_items(read_several(read_whole(part.path, plan.limits), part.kind, attached, plan.limits), name, shown)
     except (ReadError, OSError) as error:
-        yield problem_item(stem, part.path, str(error) if isinstance(error, ReadError) else unreadable(error))
+        yield problem_item(stem_of(name), shown, str(error) if isinstance(error, ReadError) else unreadable(error))
 
 # %% ../../nbs/api/12_reading.reports.ipynb #271125a6
 def read_item(
