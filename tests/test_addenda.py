@@ -1,4 +1,4 @@
-"Reports that were amended: each value by the last word of the laboratory, as a registrar codes it by hand."
+"Reports that were amended, and forms and legends as laboratories send them: values as a registrar codes them by hand."
 import pytest
 
 from cancer_staging import Stager
@@ -38,3 +38,21 @@ def test_a_form_that_asks_which_vessels(stager, answer, after):
 def test_a_piece_is_no_tumor_for_the_mass_of_the_next_sentence(stager):
     text = "GROSS DESCRIPTION:\nA lumpectomy measuring 8.5 x 6.0 x 3.2 cm. A firm mass 2.5 x 2.1 x 2.0 cm is seen.\nDIAGNOSIS:\nBreast: invasive carcinoma."
     assert stager.stage(text).values["tumor_size_mm"].label == "25"
+
+
+@pytest.mark.parametrize("comment", [
+    "T1 invades submucosa; T2 invades muscularis propria; T3 goes through it; T4a reaches the peritoneum.",
+    "Key: T1 < 2 cm, T2 2-5 cm, T3 > 5 cm.",
+])
+def test_a_legend_is_no_category(stager, comment):
+    value = stager.stage(f"FINAL DIAGNOSIS:\nColon, cecum, biopsy: Adenocarcinoma.\nCOMMENT:\nAJCC: {comment}").values.get("t")
+    assert value is None or value.basis != "stated"
+
+
+def test_a_legend_of_scores_is_no_result(stager):
+    assert "her2" not in stager.stage("FINAL DIAGNOSIS:\nBreast: Invasive carcinoma.\nCOMMENT:\nHER2 scoring: 0 and 1+ negative, 2+ equivocal, 3+ positive.").values
+
+
+def test_a_category_that_was_not_assigned_is_said_to_be_unknown(stager):
+    values = stager.stage("SYNOPTIC REPORT:\nHistologic Type: Clear cell renal cell carcinoma\npT Category: pT1b\npN Category: pN not assigned (no nodes submitted or found)").values
+    assert (values["t"].detail, values["n"].label, values["n"].detail) == ("pT1b", None, "pNX")

@@ -389,13 +389,22 @@ def test_large_messages_cost_no_more_than_their_size(text):
 
 
 @pytest.mark.parametrize("answer, line", [
-    ("2167^Other (specify)^CAPECC^^^^^^Descending colon", "Tumor Site: Other: Descending colon"),
+    ("2167^Other (specify)^CAPECC^^^^^^Descending colon", "Tumor Site: Descending colon"),
     ("2167^Cannot be determined (explain)^CAPECC^^^^^^crushed", "Tumor Site: Cannot be determined: crushed"),
     ("2167^Other (specify)^CAPECC^^^^^^Other: hilum", "Tumor Site: Other: hilum"),
     ("2167^Cecum^CAPECC^^^^^^Cecum: proximal to the ascending colon", "Tumor Site: Cecum"),
 ])
 def test_what_was_filled_in_behind_an_answer(answer, line):
     assert only(order(), obx("2166^Tumor Site^CAPECC", answer, kind="CWE")).text == f"SYNOPTIC REPORT:\n{line}"
+
+
+@pytest.mark.parametrize("text", ["ER | positive | 95%", "| a |", "a|||b||||||c", "pT2|F|pN1"])
+def test_field_separators_that_were_not_escaped(text):
+    assert only(order(), dx("first"), dx(text), dx("last")).text == f"FINAL DIAGNOSIS:\nfirst\n{text}\nlast"
+
+
+def test_a_text_without_a_status_and_with_other_fields():
+    assert only(order(), "OBX|1|TX|22637-3||Colon: pT3.||||||||20240301||LAB^F").text == "FINAL DIAGNOSIS:\nColon: pT3."
 
 
 def test_an_impression_is_the_diagnosis_and_a_clinical_one_the_history():

@@ -91,7 +91,7 @@ def _chosen(parts: tuple[str, ...]) -> str:
     if not written or written.lower() in words.lower() or not _FILLED_IN.search(words):
         return words
     plain = stated_answer(words).rstrip(":")
-    return written if written.lower().startswith(plain.lower()) else f"{plain}: {written}"
+    return written if plain.lower().startswith("other") or written.lower().startswith(plain.lower()) else f"{plain}: {written}"
 
 
 def answers(

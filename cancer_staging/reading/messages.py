@@ -76,6 +76,7 @@ def read_orders(
         elif name == "OBX":
             if not orders or orders[-1].patient_id != patient_id:
                 orders.append(Order(patient_id=patient_id))
+            fields = _with_whole_text(fields, delimiters)
             unit = component(fields[6], delimiters, 1, 2)
             found = Observation(question_of(fields[3], delimiters), fields[4].strip(), fields[2].strip().upper(), fields[5], unit, fields[11].strip().upper())
             orders[-1].observations.append(found)
@@ -86,6 +87,21 @@ def read_orders(
             orders[-1].specimens.append(_specimen(fields, delimiters))
             remarks = None
     return orders
+
+
+_STATUSES = frozenset("ABCDFINOPRSUVWX")  # HL7 table 0085
+_TEXTS = ("TX", "FT", "ST", "")
+_MOST_FIELDS = 200  # of a text that are put together
+
+
+def _with_whole_text(fields: tuple[str, ...], delimiters: Delimiters) -> tuple[str, ...]:
+    "The fields of an OBX segment; a text in which field separators were sent as they are is one again, told by where the status stands."
+    if fields[11].strip() in _STATUSES or fields[2].strip().upper() not in _TEXTS:
+        return fields
+    status = next((place for place, value in enumerate(fields[12:_MOST_FIELDS], 12) if value.strip() in _STATUSES), 0)
+    if not any(map(str.strip, fields[6 : max(6, status - 5)])):
+        return fields
+    return (*fields[:5], delimiters.field.join(fields[5 : status - 5]), *fields[status - 5 :])
 
 
 def _patient_id(fields: tuple[str, ...], delimiters: Delimiters) -> str | None:

@@ -65,7 +65,7 @@ _PENDING_ROWS = (
     Pattern("pending", r"has\sbeen\ssent|sent\sfor|recommend|please", ("has been sent for fish", "please see addendum", "recommend repeat study"), ("presented",)),
     Pattern("pending", r"not\s(?:yet\s)?(?:performed|done|available|assessed|applicable|evaluated|submitted|ordered|interpretable|determined)", ("not yet performed", "not available", "not interpretable"), ("not expressed", "not seen")),
     Pattern("pending", r"cannot|could\snot\sbe|unable|insufficient|\bn/a\b", ("cannot be assessed", "could not be performed", "insufficient tumor", "n/a"), ("can be", "sufficient")),
-    Pattern("pending", r"defined\sas|(?:is|are)\sconsidered|reference|guideline|developed|scoring\s|interpretation\sof|for\sall|carcinomas\swith",
+    Pattern("pending", r"defined\sas|(?:is|are)\sconsidered|reference|guideline|developed|scoring\s|scoring:\s?0\s(?:and|or|to)\s1\+|interpretation\sof|for\sall|carcinomas\swith",
             ("is defined as", "are considered positive", "reference range", "per asco/cap guidelines", "was developed by"), ("definite",), "explains the assay, not the tumor"),
     Pattern("pending", r"o\snegative|\[\s?\]", ("er o negative o positive", "[ ] positive"), ("[x] positive",), "the empty boxes of a form; OCR reads them as o"))
 

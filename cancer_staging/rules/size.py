@@ -86,12 +86,12 @@ TUMOR_WORDS = PatternTable(
     "size.tumor_words",
     Pattern("tumor", r"tumou?rs?\b(?!\sbed)|tumeurs?\b|neoplasm|malignan|sarcoma|melanoma", ("tumour", "tumeur", "malignant"), ("tumoral", "tumor bed"), "the bed is where the tumour was before treatment"),
     Pattern("tumor", r"[ck]ar[cz]ino{1,2}m(?:as?|es?)?", ("adenocarcinoma", "karzinom", "carcinome", "carcinoom"), ("carcinoid",)),
-    Pattern("tumor", r"\b(?:idc|ilc|nsclc|hcc|scc)\b|(?<![a-bd-z])rcc\b", ("idc, ", "nsclc ", "ccrcc "), ("rccs1", "hccr"), "abbreviated names"),
+    Pattern("tumor", r"\b(?:idc|ilc|nsclc|hcc|scc|adenoca)\b|(?<![a-bd-z])rcc\b", ("idc, ", "nsclc ", "ccrcc ", "adenoca, "), ("rccs1", "hccr"), "abbreviated names"),
     Pattern("tumor", r"(?<!non-)(?<!non)(?<!non\s)(?<!micro)invasive(?:\s(?:focus|foci|component|disease|cancer)|[\s:]{1,2}$)|residual\scancer", ("largest invasive focus", "residual cancer", "dcis 40 mm; invasive "), ("focus of adenosis", "breast cancer clinic", "non-invasive component")),
     Pattern("tumor", r"\bmass(?:es)?\b|lesion|nodule", ("a mass", "lesions", "nodule"), ("massive", "nodular")),
     Pattern("tumor", r"fungating|ulcerat|encircling", ("fungating", "ulcerated"), ("ulcer ",), "how a bowel's tumour looks, often in place of its name"))
 TUMOR_WORD_STARTS = ("tumo", "carcino", "mass", "lesion", "neoplasm", "nodule", "malignan", "fungating", "ulcerat", "encircling", "sarcoma", "melanoma",
-                     "invasive ", "invasive:", "residual canc", "idc", "ilc", "nsclc", "rcc", "hcc", "scc", "tumeur", "karzin")  # how these words begin, for a quick search
+                     "invasive ", "invasive:", "residual canc", "adenoca", "idc", "ilc", "nsclc", "rcc", "hcc", "scc", "tumeur", "karzin")  # how these words begin, for a quick search
 
 # %% ../../nbs/api/20_rules.size.ipynb #c1f30002
 LIMIT_BEFORE = PatternTable(

@@ -295,6 +295,8 @@ def read_tnm(document: Document,             # a prepared report
         if choices:
             top = max(tiers[category] for category in choices)
             choices = [category for category in choices if tiers[category] == top]
+            choices = _without_legend(document.lower, choices) if top == 1 else choices
+        if choices:
             yield _answer(axis, _last_amended(document.lower, choices) if top == 3 else _behind_amendment(document.lower, choices), top)
         else:
             yield from _unassessed(document, axis)
@@ -325,11 +327,31 @@ def _last_amended(lower: str, choices: list[Category]) -> list[Category]:
     return [category for category, start in zip(choices, since) if start == last]
 
 
+_LEGEND = 120  # characters between the categories of a legend at most
+_LISTED = {axis: re.compile(rf"\b{axis}[0-4](?=[a-d]?\b)") for axis in "tnm"}
+
+
+def _without_legend(lower: str, choices: list[Category]) -> list[Category]:
+    "The categories without three or more different ones that follow one another closely: `T1 submucosa; T2 muscularis; T3 beyond`."
+    runs: list[list[Category]] = []
+    for category in choices:
+        if not runs or category.start - runs[-1][-1].end > _LEGEND:
+            runs.append([])
+        runs[-1].append(category)
+    near = [{found[0] for found in _LISTED[run[0].axis].finditer(lower, max(0, run[0].start - _LEGEND), run[-1].end + _LEGEND)} for run in runs]
+    return [category for run, listed in zip(runs, near) if len(listed) < 3 or len({one.value[0:2] for one in run}) < 2 for category in run]
+
+
+_NOT_ASSIGNED = re.compile(r"\bp[tnm]\s(?:category\s?:\s{0,3}(?:p[tnm]\s)?)?(?:not|can\s?not\sbe)\sassigned")
 _UNASSESSED = re.compile(r"\(p[tnm]\)\s{0,3}[:;.]?\s{0,3}(?:can\s?not be|not) assessed")
 
 
 def _unassessed(document: Document, axis: str) -> Iterator[Finding]:
     "TX, NX or MX where a synoptic line says so in words."
+    said = next((found for found in _NOT_ASSIGNED.finditer(document.lower) if found[0][1] == axis), None)
+    if said:
+        yield Finding(axis, None, f"p{axis.upper()}X", (Span(*said.span()),), "tnm.words")
+        return
     for start in document.hits(f"(p{axis})"):
         match = _UNASSESSED.match(document.lower, start)
         if match:
