@@ -15,11 +15,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cancer_staging.cli import app
+from cancer_staging.reading.excel import open_sheet
 from cancer_staging.reading.kinds import kind_of
 from cancer_staging.reading.limits import Limits
 from cancer_staging.reading.plan import input_files, plan_inputs
 from cancer_staging.reading.reports import part_items, read_item, read_reports
-from cancer_staging.runs import InputError
+from cancer_staging.runs import InputError, ReadError
 from cancer_staging.staged import read_staged
 from cancer_staging.stager import stage_files
 
@@ -191,3 +192,37 @@ def test_a_terminal_of_ascii_shows_escapes(tmp_path):
     assert done.returncode == 0 and "gr\\xf6\\xdfe" in done.stdout and "pT3" in done.stdout
     done = command(tmp_path, "stage", "größe.txt", "--model", "rules", "--out", "b.csv", PYTHONIOENCODING="ascii", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert done.returncode == 0 and read_staged(tmp_path / "b.csv")["report_id"].to_list() == ["größe"]
+
+
+# Parts of one accession number, and workbooks that claim much
+
+
+def test_a_stand_in_for_an_accession_number_joins_nothing(tmp_path):
+    (tmp_path / "a.csv").write_text("id,text,accession\n" + "".join(f"{number},Colon: pT{number % 4 + 1} in part {number}.,UNKNOWN\n" for number in range(101)) + "x,pT2,A1\ny,ER positive,A1\n")
+    reports = list(read_reports(tmp_path / "a.csv", join="accession"))
+    assert len(reports) == 102 and reports[100].text == "Colon: pT1 in part 100."
+    assert reports[0].error == "not joined: accession UNKNOWN names more than 100 reports, as a stand-in for a number does"
+    assert reports[101].text == "pT2\n\nAMENDED REPORT:\nER positive"
+
+
+def test_parts_longer_together_than_a_report_stay_apart(tmp_path):
+    (tmp_path / "a.csv").write_text("id,text,accession\n1,pT1 pN0 pM0,A\n2,ER positive,A\n")
+    apart = list(read_reports(tmp_path / "a.csv", join="accession", limits=Limits(text_chars=20)))
+    assert [report.text for report in apart] == ["pT1 pN0 pM0", "ER positive"] and "more than 20 characters together" in apart[1].error
+    assert len(list(read_reports(tmp_path / "a.csv", join="accession", limits=Limits(text_chars=22)))) == 1
+
+
+def test_a_workbook_buys_no_memory_by_what_it_claims(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", b" " * 200_000_000)
+    allowed = []
+
+    class Watched:
+        def allow(self, seconds, memory_mb):
+            allowed.append((seconds, memory_mb))
+            raise ReadError("enough")
+
+    assert (tmp_path / "a.xlsx").stat().st_size < 400_000
+    with pytest.raises(ReadError, match="enough"):
+        open_sheet(str(tmp_path / "a.xlsx"), None, Limits(), Watched())
+    assert allowed == [(20, 729)]  # 700 and a few for the workbook, not the 1,525 of 200 MB

@@ -23,9 +23,9 @@ from .process import OVER_MEMORY, OVER_TIME, Watch
 from ..runs import ReadError
 
 # %% auto #0
-__all__ = ['HEADER_ROWS', 'MEMORY_A_BYTE', 'BYTES_A_SECOND', 'PASSWORD', 'DAMAGED', 'BATCH_ROWS', 'BATCH_BYTES', 'START',
-           'MIDNIGHT', 'Sheet', 'find_header', 'read_sheet', 'unpacked_size', 'open_sheet', 'convert', 'write_sheet',
-           'ask_process', 'excel_header', 'cell_text', 'excel_rows']
+__all__ = ['HEADER_ROWS', 'MEMORY_A_BYTE', 'BYTES_A_SECOND', 'DENSEST', 'PASSWORD', 'DAMAGED', 'BATCH_ROWS', 'BATCH_BYTES',
+           'START', 'MIDNIGHT', 'Sheet', 'find_header', 'read_sheet', 'unpacked_size', 'open_sheet', 'convert',
+           'write_sheet', 'ask_process', 'excel_header', 'cell_text', 'excel_rows']
 
 # %% ../../nbs/api/08_reading.excel.ipynb #08b8e5ea
 HEADER_ROWS = 20  # among which the header is
@@ -80,6 +80,7 @@ def read_sheet(
 
 # %% ../../nbs/api/08_reading.excel.ipynb #e17a56a0
 MEMORY_A_BYTE, BYTES_A_SECOND = 8, 10_000_000  # of the unpacked workbook, beyond the limits of a small one
+DENSEST = 20  # times that a workbook of reports unpacks to its size; what claims to hold more buys no memory by that
 PASSWORD = "the workbook is protected by a password: save it without one and run again"
 DAMAGED = "the workbook is damaged or of another kind: open it, save it as .xlsx and run again"
 BATCH_ROWS, BATCH_BYTES = 128, 2**25
@@ -121,7 +122,7 @@ def open_sheet(
     "The sheet with the reports. Raises `ReadError`."
     import fastexcel
 
-    unpacked = unpacked_size(path, limits)
+    unpacked = min(unpacked_size(path, limits), DENSEST * os.path.getsize(path))
     watch.allow(limits.seconds + unpacked // BYTES_A_SECOND, limits.memory_mb + MEMORY_A_BYTE * unpacked // 2**20)
     try:
         workbook = fastexcel.read_excel(Path(path).read_bytes())

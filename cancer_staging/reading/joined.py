@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 
 from .content import Origin, Report, Status
+from .limits import Limits
 
 # %% auto #0
-__all__ = ['AMENDED', 'amended_text', 'join_parts', 'join_reports']
+__all__ = ['AMENDED', 'MOST_PARTS', 'amended_text', 'join_parts', 'join_reports']
 
 # %% ../../nbs/api/11_reading.joined.ipynb #c172b1c7
 AMENDED = "AMENDED REPORT"
+MOST_PARTS = 100  # of one report; `unknown` in place of a number would make one report of a hospital's year
 
 
 _ADDENDUM = re.compile(r"(?:[^\n]{0,40}:?\s{1,3})?\W{0,4}(?:addend|supplement)", re.IGNORECASE)
@@ -36,8 +38,10 @@ def _replaces(part: Report, earlier: str) -> bool:
         return False
     if part.corrected:
         return True
+    if _MARKED.match(part.text) is None:
+        return False
     before, now = Counter(earlier.lower().split()), Counter(part.text.lower().split())
-    return _MARKED.match(part.text) is not None and (before & now).total() >= before.total() * _TOLD_AGAIN
+    return (before & now).total() >= before.total() * _TOLD_AGAIN
 
 
 def amended_text(
@@ -72,10 +76,12 @@ def join_parts(
 # %% ../../nbs/api/11_reading.joined.ipynb #1bc5c0a1
 def join_reports(
     reports: Iterable[Report],  # read in order
+    limits: Limits = Limits(),  # parts that together have more text than a report may have are left apart
 ) -> Iterator[Report]:  # one for each case; those without an accession number as they are
     "The reports with the parts of each accession number joined."
     with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
         cases: dict[object, list[int]] = {}
+        chars: Counter[object] = Counter()
         patients: dict[str, set[str]] = {}
         for number, report in enumerate(reports):
             accession = _folded(report.origin.accession or "").casefold()
@@ -83,7 +89,9 @@ def join_reports(
                 patients.setdefault(accession, set()).add(report.origin.patient_id)
             place = spool.tell()
             spool.write(json.dumps(asdict(report)) + "\n")
-            cases.setdefault(accession if accession and report.status is Status.OK else number, []).append(place)
+            case = accession if accession and report.status is Status.OK else number
+            cases.setdefault(case, []).append(place)
+            chars[case] += len(report.text)
 
         def stored(place: int) -> Report:
             spool.seek(place)
@@ -91,9 +99,24 @@ def join_reports(
             return Report(**{**values, "origin": Origin(**values["origin"]), "page_starts": tuple(map(tuple, values["page_starts"]))})
 
         for accession, places in cases.items():
-            parts = [stored(place) for place in places]
-            if len(parts) > 1 and len(patients.get(accession, ())) > 1:
-                told = f"not joined: accession {parts[0].origin.accession} names several patients"
-                yield from (replace(part, error=f"{part.error}; {told}" if part.error else told) for part in parts)
+            if told := _not_one(len(places), chars[accession], len(patients.get(accession, ())), limits):
+                yield from (_with_note(stored(place), told) for place in places)
             else:
-                yield join_parts(parts)
+                yield join_parts([stored(place) for place in places])
+
+
+def _not_one(parts: int, chars: int, patients: int, limits: Limits) -> str | None:
+    "Why parts of one accession number are no single report."
+    if parts == 1:
+        return None
+    if patients > 1:
+        return "names several patients"
+    if parts > MOST_PARTS:
+        return f"names more than {MOST_PARTS} reports, as a stand-in for a number does"
+    return f"names reports of more than {limits.text_chars:,} characters together" if chars > limits.text_chars else None
+
+
+def _with_note(part: Report, told: str) -> Report:
+    "The part by itself."
+    told = f"not joined: accession {part.origin.accession} {told}"
+    return replace(part, error=f"{part.error}; {told}" if part.error else told)

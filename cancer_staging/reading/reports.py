@@ -290,7 +290,7 @@ def read_reports(
     items = (item for part in plan.parts for item in part_items(part, plan))
     seen: dict[str, int] = {}
     if plan.join:  # parts may stand anywhere: all has to be read to know the first
-        joined = join_reports(read_ahead(items, workers, plan.limits))
+        joined = join_reports(read_ahead(items, workers, plan.limits), plan.limits)
         for number, report in zip(range(1, skip + 1), joined):
             seen.setdefault(report.report_id, number)
         return flag_duplicates(joined, seen, skip)
