@@ -56,3 +56,9 @@ def test_a_legend_of_scores_is_no_result(stager):
 def test_a_category_that_was_not_assigned_is_said_to_be_unknown(stager):
     values = stager.stage("SYNOPTIC REPORT:\nHistologic Type: Clear cell renal cell carcinoma\npT Category: pT1b\npN Category: pN not assigned (no nodes submitted or found)").values
     assert (values["t"].detail, values["n"].label, values["n"].detail) == ("pT1b", None, "pNX")
+
+
+def test_vessels_of_an_earlier_tumor_are_not_this_ones(stager):
+    history = "CLINICAL HISTORY:\nHistory of right breast cancer 2010, LVI present, perineural invasion present.\n\n"
+    values = stager.stage(history + "FINAL DIAGNOSIS:\nLeft breast, biopsy: Invasive lobular carcinoma.").values
+    assert "lymphovascular_invasion" not in values and "perineural_invasion" not in values

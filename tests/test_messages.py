@@ -407,6 +407,12 @@ def test_a_text_without_a_status_and_with_other_fields():
     assert only(order(), "OBX|1|TX|22637-3||Colon: pT3.||||||||20240301||LAB^F").text == "FINAL DIAGNOSIS:\nColon: pT3."
 
 
+def test_a_conclusion_behind_the_macroscopy_is_the_diagnosis(stager):
+    content = only(order(), obx("MAKRO^Macroscopy^L", "A colon with a tumor."), obx("BEG^Critical report^L", "Adenocarcinoma, pT3, pN1b (2/24)."))
+    assert content.text == "GROSS DESCRIPTION:\nA colon with a tumor.\n\nFINAL DIAGNOSIS:\nAdenocarcinoma, pT3, pN1b (2/24)."
+    assert (labels(stager, content)["nodes_positive"], labels(stager, content)["nodes_examined"]) == ("2", "24")
+
+
 def test_an_impression_is_the_diagnosis_and_a_clinical_one_the_history():
     content = only(order(), obx("IMP^Impression^L", "Colon: adenocarcinoma."), obx("CI^Clinical Impression^L", "Cancer of the rectum?"))
     assert content.text == "FINAL DIAGNOSIS:\nColon: adenocarcinoma.\n\nCLINICAL HISTORY:\nCancer of the rectum?"

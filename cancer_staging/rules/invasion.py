@@ -410,6 +410,8 @@ def read_invasion(document: Document,            # a prepared report
     ranks: dict[str, tuple[bool, int]] = {}
     for mentions in (_named, _abbreviated, _listed, _pictured, coded_mentions):
         for field, mention in mentions(document):
+            if document.has_diagnosis and document.is_prior(mention.start):
+                continue  # of an earlier tumour
             rank = (document.section(mention.start) not in EARLY_SECTIONS, _RANK[mention.value])
             if field not in best or rank > ranks[field]:
                 best[field], ranks[field] = mention, rank
