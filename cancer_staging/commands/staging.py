@@ -42,7 +42,7 @@ class Join(str, Enum):
     accession = "accession"
 
 
-def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or globs: txt, md, pdf, png, jpg, tif, csv, parquet, jsonl.", metavar="INPUT...")],
+def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or globs: text, pdf, png, jpg, tif, docx, rtf, html; hl7, FHIR json, CDA or NAACCR xml; csv, tsv, xlsx, xls, parquet, jsonl; gz or zip of these.", metavar="INPUT...")],
           out: Annotated[Optional[Path], typer.Option(help="The table to write: .parquet, .csv or .jsonl; a new one only you may read. Without it, JSON lines go to stdout.")] = None,
           model: Annotated[str, typer.Option(help="default, rules, a folder (a saved stager or a trained model), or hf://owner/model.")] = "default",
           hub: HubOption = False,
