@@ -20,7 +20,8 @@ def stager() -> Stager:
     (REPORT + "\nAMENDED REPORT 2024-03-05:\n" + REPORT.replace("pT3", "pT2"), {"t": "T2"}),
     (REPORT + "\nAMENDED REPORT 2024-03-05:\nADDENDUM:\nFINAL DIAGNOSIS:\nLeft breast: pT1c.\n\nAMENDED REPORT 2024-03-09:\nER positive.", {"t": "T1", "n": "N1", "er": "positive"}),
     ("AMENDED REPORT\nA. Left breast, mastectomy: Invasive ductal carcinoma, grade 2, 2.4 cm. pT2", {"tumor_size_mm": "24", "t": "T2"}),
-    ("FINAL DIAGNOSIS: Breast: carcinoma.\n\nADDENDUM:\nHER2: Negative (1+)\n\nADDENDUM:\nHER2: Positive (3+)", {"her2": "positive"}),
+    ("FINAL DIAGNOSIS: Breast: carcinoma.\n\nAMENDED REPORT 2024-03-03:\nHER2: Negative (1+)\n\nAMENDED REPORT 2024-03-05:\nHER2: Positive (3+)", {"her2": "positive"}),
+    ("ADDENDUM:\nTwo additional lymph nodes are negative (0/2).\n\nAMENDED REPORT:\nColon: adenocarcinoma. Thirteen lymph nodes are negative (0/13).", {"nodes_examined": "15"}),
 ])
 def test_the_last_word_counts(stager, text, expected):
     values = stager.stage(text).values

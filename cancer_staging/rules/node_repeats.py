@@ -105,6 +105,7 @@ def without_repeats(group: list[Count]  # the counts of one part of the report
 _AMENDS = re.compile(r"(?:^|\n)\W{0,4}(?:(?:first|second|third|final|surgical|pathology)\s){0,2}(?:addend|amend|supplement|revised\s(?:report|diag|path|count)|correct(?:ed|ion)\s?(?:report|diag|path|:))")
 
 
+_FURTHER = re.compile(r"\b(?:additional|further|more)\b")
 _ADDENDA = 20  # of a report that are looked at, the last
 
 
@@ -121,7 +122,8 @@ def as_amended(document: Document,  # a prepared report
     kept: list[Count] = []
     for part in parts.values():
         here, there = (frozenset().union(*(_places(document.lower, count) for count in some)) for some in (kept[-20:], part[:20]))
-        again = _examined(part) >= _examined(kept) and not (here and there and here.isdisjoint(there))
+        further = any(_FURTHER.search(document.lower, max(0, count.start - 20), count.end) for count in kept[-20:])  # an addendum that is printed first
+        again = _examined(part) >= _examined(kept) and not further and not (here and there and here.isdisjoint(there))
         kept = part if again else kept + part
     return kept
 

@@ -85,8 +85,10 @@ _LATER, _MOST_LATER = 2, 3  # what each addendum before it lifts a statement in 
 
 
 def _addenda_before(document: Document, at: int) -> int:
-    "How many addenda stand before the one that `at` is in, up to some."
+    "How many addenda stand before the amended report that `at` is in, up to some; none before an addendum, which may be of another specimen."
     index = bisect_right(document.sections, (at, "~")) - 1
+    if not document.lower.startswith("amended", document.sections[index].start):
+        return 0
     return min(_MOST_LATER, sum(section.name == "addendum" for section in document.sections[max(0, index - 20):index]))
 
 
