@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from .display import report_html
 from .fields import FIELDS, ORIGIN_COLUMNS, staged_columns
 from .reading.content import Origin, Report, Status
+from .reading.encodings import LONE_SURROGATE
 from .rules.grammar import Basis
 from .reading.plan import skipped_lines
 from .runs import RowCounts
@@ -152,7 +153,7 @@ def write_table(batches: Iterable[pa.RecordBatch],  # staged batches
     if suffix == ".parquet":
         import pyarrow.parquet as parquet
 
-        with parquet.ParquetWriter(path, staged_schema(), compression="zstd") as writer:
+        with path.open("wb") as file, parquet.ParquetWriter(file, staged_schema(), compression="zstd") as writer:  # Arrow opens no path that is not UTF-8
             for batch in batches:
                 writer.write_batch(batch.replace_schema_metadata(None))
         return
@@ -214,7 +215,7 @@ def read_staged(path: str | Path,                                     # .parquet
     if read is None:
         raise ValueError(f"{path}: a staged table ends in .parquet, .csv or .jsonl")
     try:
-        frame = read(path)
+        frame = read(path.read_bytes() if LONE_SURROGATE.search(str(path)) else path)  # polars, too, opens no path that is not UTF-8
     except pl.exceptions.PolarsError:  # its message may quote a cell
         raise ValueError(f"{path} is no staged table, or damaged: make it again with 'cancer-staging stage'") from None
     missing = [name for name in needed if name not in frame.columns]
@@ -264,7 +265,7 @@ def write_texts(batches: Iterable[pa.RecordBatch],  # with their texts
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    with parquet.ParquetWriter(path, pa.schema([kept_schema().field(name) for name in KEPT_COLUMNS]), compression="zstd") as writer:
+    with path.open("wb") as file, parquet.ParquetWriter(file, pa.schema([kept_schema().field(name) for name in KEPT_COLUMNS]), compression="zstd") as writer:
         for batch in batches:
             writer.write_batch(batch.select(KEPT_COLUMNS))
             yield batch.select(staged_schema().names)

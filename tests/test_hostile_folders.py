@@ -226,3 +226,13 @@ def test_a_workbook_buys_no_memory_by_what_it_claims(tmp_path):
     with pytest.raises(ReadError, match="enough"):
         open_sheet(str(tmp_path / "a.xlsx"), None, Limits(), Watched())
     assert allowed == [(20, 729)]  # 700 and a few for the workbook, not the 1,525 of 200 MB
+
+
+@POSIX
+@pytest.mark.parametrize("suffix", [b".parquet", b".csv", b".jsonl"])
+def test_a_table_may_have_a_name_of_any_bytes(tmp_path, suffix):
+    (tmp_path / "a.txt").write_text("pT1")
+    out = os.fsdecode(os.fsencode(tmp_path) + b"/\xff" + suffix)
+    assert stage_files(tmp_path / "a.txt", out, "rules", keep_text=True).rows == 1
+    assert sorted(os.listdir(os.fsencode(tmp_path))) == [b"a.txt", *sorted([b"\xff" + suffix, b"\xff.texts.parquet"])]
+    assert read_staged(out)["t"].to_list() == ["T1"]
