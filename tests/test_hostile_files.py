@@ -25,7 +25,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals and fork")
 linux = pytest.mark.skipif(not LINUX, reason="reads /proc")
 
 DAMAGED = "damaged: open the PDF, print it to a new one and run again"
-MEMORY = "the PDF takes more than 700 MB to read: print it to a new PDF, or raise the limit (--limit memory_mb=…)"
+MEMORY = "the PDF takes more than 450 MB to read: print it to a new PDF, or raise the limit (--limit memory_mb=…)"
 NO_TEXT = "no text was found on any page: check that it is the right file"
 SCAN = "page 1 of 1: a scan, and OCR is off: use ocr 'auto'"
 SMALL = "Kidney, left: renal cell carcinoma, pT3a pN0."

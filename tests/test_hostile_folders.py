@@ -50,7 +50,7 @@ def test_names_of_any_bytes_are_rows(tmp_path, suffix):
     summary = stage_files(tmp_path / "in", tmp_path / f"out{suffix}", "rules", workers=1)
     frame = read_staged(tmp_path / f"out{suffix}")
     assert (summary.rows, summary.failed) == (9, 1)
-    assert set(frame["report_id"]) == {"\\xff\\xfe", "\\xf9", "größe", "esc\x1b[31m", "new line", "[red]=cmd", "-x", "a" * 251, "\\xfb"}
+    assert set(frame["report_id"]) == {"\\xff\\xfe", "\\xf9", "größe", "esc\\x1b[31m", "new line", "[red]=cmd", "-x", "a" * 251, "\\xfb"}
     assert f"{tmp_path / 'in'}/\\xfa/\\xf9.txt" in set(frame["source"])
 
 
@@ -225,7 +225,7 @@ def test_a_workbook_buys_no_memory_by_what_it_claims(tmp_path):
     assert (tmp_path / "a.xlsx").stat().st_size < 400_000
     with pytest.raises(ReadError, match="enough"):
         open_sheet(str(tmp_path / "a.xlsx"), None, Limits(), Watched())
-    assert allowed == [(20, 729)]  # 700 and a few for the workbook, not the 1,525 of 200 MB
+    assert allowed == [(20, 479)]  # 450 and a few for the workbook, not the 1,525 of 200 MB
 
 
 @POSIX

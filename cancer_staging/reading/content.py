@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 
+from ..visible import visible
+
 # %% auto #0
 __all__ = ['MONTHS', 'Origin', 'iso_date', 'Content', 'Status', 'Report']
 
@@ -87,7 +89,7 @@ class Status(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    "One report as read. Its `repr` leaves the text out, so that a log or a traceback cannot leak it."
+    "One report as read. Its `repr` leaves the text out, so that a log or a traceback cannot leak it; of its names, characters that steer a terminal are written as escapes."
     report_id: str  # value of the id column, or the file's stem
     text: str = field(repr=False)  # what is staged; evidence offsets count its characters
     status: Status  # or its word
@@ -106,6 +108,10 @@ class Report:
             raise ValueError(f"a report has text exactly when its status is ok, not {self.status}")
         if self.status is not Status.OK and not self.error:
             raise ValueError(f"a report with status {self.status} needs an error")
+        for name in ("report_id", "source"):
+            object.__setattr__(self, name, visible(getattr(self, name)))
+        told = (self.origin.report_date, self.origin.patient_id, self.origin.accession)
+        object.__setattr__(self, "origin", Origin(*(value and visible(value) for value in told)))
 
     @property
     def page(self) -> str | None:

@@ -24,7 +24,7 @@ class Limits:
     pages: int = 2_000            # of a PDF or image
     page_chars: int = 200_000     # of a PDF page's text layer; a dense page has ten thousand
     seconds: int = 20             # of work on a PDF or image, OCR not counted
-    memory_mb: int = 700          # for the process that opens PDFs and images
+    memory_mb: int = 450          # for a process that opens PDFs, images and workbooks; as many run as files are read at once
 
     def __post_init__(self):
         for limit in fields(self):
