@@ -202,3 +202,9 @@ def test_the_bar_of_a_table_is_no_stroke(text):
     grade = Stager.from_pretrained("rules").stage(text).values.get("grade")
     assert grade is None or grade.detail == text.strip(" |\n")[-1:].join(("G", ""))
     assert Stager.from_pretrained("rules").stage("Breast carcinoma. Grade | of III")["grade"].label == "G1"
+
+
+def test_what_grades_mean_is_no_grade():
+    for text, grade in (("Prostate carcinoma. Grading: G1 well, G2 moderate, G3 poor.", None), ("Carcinoma, G2. G1 = well differentiated, G2 = moderately differentiated, G3 = poorly differentiated.", "G2")):
+        found = Stager.from_pretrained("rules").stage(text).values.get("grade")
+        assert (found and found.detail) == grade

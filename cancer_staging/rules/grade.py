@@ -455,6 +455,9 @@ class GradedOrgan(NamedTuple):
         return cls(kidney, (len(hits("prostat")) > 1 or bool(hits("prostat") and hits("gleason") and not kidney)) and len(hits("urothel")) < 2 and not hits(*NOT_PROSTATE_CUES), len(hits(*GLIOMA_CUES)) > 1, len(hits(*UROTHELIAL_CUES)) > 1 and not kidney)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #a57b32f4
+_LEGEND = re.compile(r"\bg(?:rade)?\s?1(?![0-9])[^.\n\[(\u2610-\u2612]{0,40}?[^a-z0-9+]g(?:rade)?\s?2(?![0-9])[^.\n\[(\u2610-\u2612]{0,40}?[^a-z0-9+]g(?:rade)?\s?3(?![0-9])(?:\s?[:=,-]?\s?(?:poor|high|un)\w{0,16}(?:\sdifferentiated)?)?")  # `G1 well, G2 moderate, G3 poor` tells what grades mean
+
+
 def read_grade_of(document: Document,                          # a prepared report
                   found: Mapping[str, Finding] | None = None,  # earlier findings, not needed
                   ) -> Iterator[Finding]:
@@ -462,7 +465,9 @@ def read_grade_of(document: Document,                          # a prepared repo
     organ = GradedOrgan.of(document)
     candidates = [*find_gleason(document)] if organ.prostate else []
     candidates = candidates or [*find_stated(document, organ.kidney), *find_codes(document), *find_scores(document), *find_words(document, organ.kidney, organ.glioma), *find_tiers(document, organ.glioma), *find_grade_groups(document)]
-    candidates = [candidate for candidate in candidates if not tells_of_earlier(document.lower, candidate.value.start) and not document.is_prior(candidate.value.start)]
+    legends = [legend.span() for legend in _LEGEND.finditer(document.lower)] if candidates else []
+    candidates = [candidate for candidate in candidates if not tells_of_earlier(document.lower, candidate.value.start) and not document.is_prior(candidate.value.start)
+                  and not any(start <= candidate.value.start < end for start, end in legends)]
     if not any(candidate.value.grade for candidate in candidates):
         candidates += find_in_situ(document)
     if not candidates:
