@@ -456,6 +456,7 @@ class GradedOrgan(NamedTuple):
 
 # %% ../../nbs/api/17_rules.grade.ipynb #a57b32f4
 _LEGEND = re.compile(r"\bg(?:rade)?\s?1(?![0-9])[^.\n\[(\u2610-\u2612]{0,40}?[^a-z0-9+]g(?:rade)?\s?2(?![0-9])[^.\n\[(\u2610-\u2612]{0,40}?[^a-z0-9+]g(?:rade)?\s?3(?![0-9])(?:\s?[:=,-]?\s?(?:poor|high|un)\w{0,16}(?:\sdifferentiated)?)?")  # `G1 well, G2 moderate, G3 poor` tells what grades mean
+_MARK = re.compile(r"(?<![a-z0-9])x(?![a-z0-9])")  # of a choice
 
 
 def read_grade_of(document: Document,                          # a prepared report
@@ -465,7 +466,7 @@ def read_grade_of(document: Document,                          # a prepared repo
     organ = GradedOrgan.of(document)
     candidates = [*find_gleason(document)] if organ.prostate else []
     candidates = candidates or [*find_stated(document, organ.kidney), *find_codes(document), *find_scores(document), *find_words(document, organ.kidney, organ.glioma), *find_tiers(document, organ.glioma), *find_grade_groups(document)]
-    legends = [legend.span() for legend in _LEGEND.finditer(document.lower)] if candidates else []
+    legends = [legend.span() for legend in _LEGEND.finditer(document.lower) if not _MARK.search(document.lower, max(0, legend.start() - 4), legend.end() + 4)] if candidates else []
     candidates = [candidate for candidate in candidates if not tells_of_earlier(document.lower, candidate.value.start) and not document.is_prior(candidate.value.start)
                   and not any(start <= candidate.value.start < end for start, end in legends)]
     if not any(candidate.value.grade for candidate in candidates):
