@@ -152,3 +152,22 @@ def test_a_long_cell_is_cut(tmp_path):
     first, second = excel_rows(path, TableColumns("text", "id"), Limits(text_chars=10))
     assert (first.text, first.note) == ("pT1 pN0", "the report has more than 10 characters, only the first 7 were staged: split it")
     assert (second.report_id, second.text) == ("b", "pT2")
+
+
+def test_one_process_opens_one_workbook_after_the_other(tmp_path):
+    "Starting one costs more than a small workbook does; one that was ended is replaced."
+    from cancer_staging.reading import excel
+
+    excel.end_openers()
+    for number in range(3):
+        xlsx(tmp_path / f"{number}.xlsx", {"Cases": [["id", "text"], [f"r{number}", "pT2 pN0"]]})
+    told = []
+    for number in range(3):
+        assert [row.report_id for row in excel_rows(tmp_path / f"{number}.xlsx", TableColumns("text", "id"))] == [f"r{number}"]
+        told.append(excel.IDLE[0].pid)
+    assert len(excel.IDLE) == 1 and len(set(told)) == 1
+    excel.IDLE[0].kill()
+    excel.IDLE[0].wait()
+    assert [row.report_id for row in excel_rows(tmp_path / "1.xlsx", TableColumns("text", "id"))] == ["r1"] and excel.IDLE[0].pid != told[0]
+    excel.end_openers()
+    assert excel.IDLE == []

@@ -5,6 +5,7 @@
 # %% ../../nbs/api/08_reading.excel.ipynb #7e072f82
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -19,13 +20,14 @@ from typing import NamedTuple
 
 from .columns import choose_column, Row, table_row, TableColumns, TEXT_COLUMNS
 from .limits import Limits
-from .process import OVER_MEMORY, OVER_TIME, Watch
+from .process import memory_in_use, OVER_MEMORY, OVER_TIME, Watch
 from ..runs import ReadError
 
 # %% auto #0
 __all__ = ['HEADER_ROWS', 'MEMORY_A_BYTE', 'BYTES_A_SECOND', 'DENSEST', 'PASSWORD', 'DAMAGED', 'BATCH_ROWS', 'BATCH_BYTES',
-           'START', 'MIDNIGHT', 'Sheet', 'find_header', 'read_sheet', 'unpacked_size', 'open_sheet', 'convert',
-           'write_sheet', 'ask_process', 'excel_header', 'cell_text', 'excel_rows']
+           'START', 'MIDNIGHT', 'IDLE', 'KEPT_MB', 'Sheet', 'find_header', 'read_sheet', 'unpacked_size', 'open_sheet',
+           'convert', 'converted', 'write_sheet', 'opener', 'end_openers', 'ask_process', 'excel_header', 'cell_text',
+           'excel_rows']
 
 # %% ../../nbs/api/08_reading.excel.ipynb #08b8e5ea
 HEADER_ROWS = 20  # among which the header is
@@ -135,26 +137,35 @@ def open_sheet(
 
 
 def convert() -> None:
-    "What the process does: the sheet that is asked for on standard input goes into a file, and what was found to standard output."
+    "What the process does, a line after the other: the sheet that is asked for on standard input goes into a file, and what was found to standard output."
     import fastexcel, polars, pyarrow  # noqa: E401, F401 - their own memory is not the workbook's
 
-    asked = json.loads(sys.stdin.readline())
-    limits = Limits(**asked["limits"])
     watch = Watch()
+    for line in sys.stdin:
+        watch.working.set()
+        answer = converted(json.loads(line), watch)
+        watch.working.clear()
+        print(json.dumps({**answer, "resident_mb": memory_in_use()[1]}), flush=True)
+
+
+def converted(
+    asked: dict,  # path, text_column, limits, columns, target
+    watch: Watch,  # of this process
+) -> dict:
+    "What was found in the workbook: `header` and `count`, or why it was `refused`."
+    limits = Limits(**asked["limits"])
     watch.allow(limits.seconds, limits.memory_mb)
-    watch.working.set()
     try:
         sheet = open_sheet(asked["path"], asked["text_column"], limits, watch)
-        answer = {"header": sheet.header, "count": sheet.cells.height}
         if asked["target"]:
             write_sheet(sheet, asked["columns"], asked["target"], 2 * limits.text_chars + 2)
+        return {"header": sheet.header, "count": sheet.cells.height}
     except (ReadError, OSError) as error:
-        answer = {"refused": str(error) if isinstance(error, ReadError) else f"the file cannot be read ({error.strerror}): check it and run again"}
+        return {"refused": str(error) if isinstance(error, ReadError) else f"the file cannot be read ({error.strerror}): check it and run again"}
     except MemoryError:
         os._exit(OVER_MEMORY)
     except BaseException as error:  # a panic of the library is no `Exception`
-        answer = {"refused": DAMAGED if "Panic" in type(error).__name__ else f"the workbook cannot be read ({type(error).__name__}): save its sheet as CSV and run again"}
-    print(json.dumps(answer))
+        return {"refused": DAMAGED if "Panic" in type(error).__name__ else f"the workbook cannot be read ({type(error).__name__}): save its sheet as CSV and run again"}
 
 
 def write_sheet(
@@ -178,6 +189,36 @@ START = "import sys; sys.path[:] = sys.argv[1:]; from cancer_staging.reading.exc
 MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d)[ T]00:00:00(?:\.0{1,9})?")
 
 
+IDLE: list[subprocess.Popen] = []  # processes that wait for the next workbook
+KEPT_MB = 200  # one that holds more after a workbook is not asked again
+
+
+def opener() -> subprocess.Popen:
+    "A process that opens workbooks: one that waits, or a new one. Raises `ReadError` when none can be started."
+    while IDLE:
+        process = IDLE.pop()
+        if process.poll() is None:
+            return process
+    package = str(Path(__file__).parents[2]) if "__file__" in globals() else ""
+    paths = [place for place in (*sys.path, package) if isinstance(place, str)]
+    alone = {"start_new_session": True} if os.name == "posix" else {}  # Ctrl-C is the parent's business
+    try:
+        return subprocess.Popen([sys.executable, "-c", START, *paths], encoding="utf-8", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **alone)
+    except OSError as error:
+        raise ReadError(f"no process could be started to open the workbook ({error.strerror}): close other programs and run again") from None
+
+
+def end_openers() -> None:
+    "Ends the processes that wait."
+    while IDLE:
+        process = IDLE.pop()
+        process.kill()
+        process.communicate()
+
+
+atexit.register(end_openers)
+
+
 def ask_process(
     path: str,  # a workbook
     text_column: str | None,  # the name the caller gave
@@ -186,18 +227,26 @@ def ask_process(
     target: str | None = None,  # the file to write them to
 ) -> dict:
     "What the process found: `header` and `count`. Raises `ReadError` when it refused, or was ended."
-    package = str(Path(__file__).parents[2]) if "__file__" in globals() else ""
-    paths = [place for place in (*sys.path, package) if isinstance(place, str)]
     asked = {"path": os.path.abspath(path), "text_column": text_column, "limits": asdict(limits), "columns": columns and columns.names, "target": target}
+    process = opener()
     try:
-        done = subprocess.run([sys.executable, "-c", START, *paths], input=json.dumps(asked) + "\n", encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    except OSError as error:
-        raise ReadError(f"no process could be started to open the workbook ({error.strerror}): close other programs and run again") from None
-    if done.returncode == OVER_TIME:
-        raise ReadError("the workbook takes too long to open: save its sheet as CSV, or raise the limit (--limit seconds=…)")
-    if done.returncode or not done.stdout:
+        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+    except OSError:  # it ended while it was asked
+        line = ""
+    except BaseException:  # Ctrl-C: nobody will read its answer
+        process.kill()
+        raise
+    if not line:
+        process.communicate()
+        if process.returncode == OVER_TIME:
+            raise ReadError("the workbook takes too long to open: save its sheet as CSV, or raise the limit (--limit seconds=…)")
         raise ReadError("the workbook takes more memory than it may, or makes the program that opens it crash: save its sheet as CSV, or raise the limit (--limit memory_mb=…)")
-    answer = json.loads(done.stdout)
+    answer = json.loads(line)
+    IDLE.append(process)
+    if answer["resident_mb"] > KEPT_MB:
+        end_openers()
     if "refused" in answer:
         raise ReadError(answer["refused"])
     return answer
