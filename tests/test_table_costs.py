@@ -13,7 +13,6 @@ from pyarrow import parquet
 
 from cancer_staging.reading.columns import TableColumns
 from cancer_staging.reading.content import Origin
-from cancer_staging.reading.limits import Limits
 from cancer_staging.reading.tables import read_rows, table_columns
 from cancer_staging.runs import ReadError
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from .clinical_xml import cda_reports, xml_kind
-from .coded import ANSWERS_HEADING, code_heading, joined_sections, MOST_USES, observation_findings, STRUCK
+from .coded import code_heading, joined_sections, MOST_USES, observation_findings, STRUCK
 from .content import Content, iso_date, Origin
 from .encodings import text_encoding
 from .limits import Limits

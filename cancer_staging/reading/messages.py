@@ -14,7 +14,7 @@ from .content import Content, iso_date, Origin
 from .encodings import clean_text
 from .findings import adds_words, answers, attached_document, CODED, further_lines, is_document, narrative, NUMBERS, Question, question_of, receptor_label
 from .limits import Limits
-from .sections import compose, HISTORY_HEADING, labelled_line, ReportSection, stated_answer
+from .sections import compose, HISTORY_HEADING, labelled_line, ReportSection
 from .segments import component, components, Delimiters, is_messages, message_delimiters, split_messages, split_segments
 from ..runs import ReadError
 
