@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache, partial
-from itertools import chain, islice, repeat
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TYPE_CHECKING
 
@@ -24,8 +24,8 @@ from .models.learned import SHOWN_ACCURACY
 from .models.learned_files import LEARNED_NAME, load_learned, save_learned, shipped_learned, WEIGHTS_NAME
 from .reading.encodings import clean_text, LONE_SURROGATE
 from .reading.limits import cut_text, Limits
-from .reading.columns import choose_column, ID_COLUMNS, report_id_of, shown_columns, TEXT_COLUMNS, text_of
-from .reading.content import Report, Status
+from .reading.columns import choose_column, columns_of_origin, ID_COLUMNS, report_id_of, shown_columns, table_origin, TableColumns, TEXT_COLUMNS, text_of
+from .reading.content import Origin, Report, Status
 from .reading.plan import InputPlan, plan_inputs
 from .reading.reports import flag_duplicates, read_reports
 from .rules.assembly import GRAMMAR
@@ -241,12 +241,12 @@ def batches_of(reports: Iterable[Report]  # read as they are asked for
         yield batch
 
 
-def _report(report_id: str, text: str, problem: str | None, source: str) -> Report:
+def _report(report_id: str, text: str, problem: str | None, source: str, origin: Origin = Origin()) -> Report:
     "The report of a text, no more of it than one report may have."
     if problem:
-        return Report(report_id, "", Status.ERROR, problem, source)
+        return Report(report_id, "", Status.ERROR, problem, source, origin)
     text, cut = cut_text(text, Limits().text_chars)
-    return Report(report_id, text, Status.OK, cut, source) if text.strip() else Report(report_id, "", Status.EMPTY, "the report has no text", source)
+    return Report(report_id, text, Status.OK, cut, source, origin) if text.strip() else Report(report_id, "", Status.EMPTY, "the report has no text", source, origin)
 
 
 def _columns_of_frame(frame: pl.DataFrame) -> dict[str, Callable[[], Iterable]]:
@@ -273,9 +273,15 @@ def reports_of_frame(frame: pl.DataFrame,              # polars or pandas, one r
         raise InputError(f"the frame has no column {error.args[0]!r}; it has {shown_columns(columns)}") from None
     if text_name is None:
         raise InputError(f"the frame has no text column ({', '.join(TEXT_COLUMNS)}); it has {shown_columns(columns)}. Name the one with the reports: text_column")
-    ids = columns[id_name]() if id_name else repeat(None)
-    rows = (_report(report_id_of(value) or f"row-{number}", *text_of(text), source=f"frame#{number}") for number, (value, text) in enumerate(zip(ids, columns[text_name]()), start=1))
-    return flag_duplicates(rows, {}, 0)
+    chosen = TableColumns(text_name, id_name, **columns_of_origin(columns))
+    return flag_duplicates(_reports_of_rows(columns, chosen), {}, 0)
+
+
+def _reports_of_rows(columns: Mapping[str, Callable[[], Iterable]], chosen: TableColumns) -> Iterator[Report]:
+    "A report for each row, with where it came from as far as the frame says."
+    for number, cells in enumerate(zip(*(columns[name]() for name in chosen.names)), start=1):
+        row = dict(zip(chosen.names, cells))
+        yield _report(report_id_of(row.get(chosen.report_id)) or f"row-{number}", *text_of(row[chosen.text]), f"frame#{number}", table_origin(chosen, row.get))
 
 # %% ../nbs/api/61_stager.ipynb #4250e5c1
 SMALL_RUN = 4  # batches that are not worth starting processes for

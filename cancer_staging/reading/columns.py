@@ -16,8 +16,8 @@ from ..runs import ReadError
 
 # %% auto #0
 __all__ = ['TCGA_FILE', 'TEXT_COLUMNS', 'ID_COLUMNS', 'PATIENT_COLUMNS', 'ACCESSION_COLUMNS', 'DATE_COLUMNS', 'LONGEST_ID',
-           'report_id_of', 'shown_columns', 'folded_name', 'choose_column', 'TableColumns', 'choose_columns', 'Row',
-           'text_of', 'short_value', 'table_row', 'table_origin']
+           'report_id_of', 'shown_columns', 'folded_name', 'choose_column', 'TableColumns', 'columns_of_origin',
+           'choose_columns', 'Row', 'text_of', 'short_value', 'table_row', 'table_origin']
 
 # %% ../../nbs/api/08_reading.columns.ipynb #c3f15340
 TCGA_FILE = re.compile(r"(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})\.[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?:\.[A-Za-z]{2,4})?")
@@ -103,6 +103,14 @@ class TableColumns:
         return tuple(dict.fromkeys(name for name in wanted if name is not None))
 
 
+def columns_of_origin(
+    names: Iterable[str],  # all columns
+) -> dict[str, str | None]:
+    "The columns that say where a report came from, by what they say; None where none has such a name."
+    names = tuple(names)
+    return {kind: choose_column(names, None, guesses) for kind, guesses in (("patient_id", PATIENT_COLUMNS), ("accession", ACCESSION_COLUMNS), ("report_date", DATE_COLUMNS))}
+
+
 def choose_columns(
     names: Iterable[str],  # all columns
     texts: Iterable[str],  # those that can hold text
@@ -121,7 +129,7 @@ def choose_columns(
         raise ReadError(f"the table has no text column ({', '.join(TEXT_COLUMNS)}); {has}. Name the one with the reports: text_column, --text-column")
     if text not in texts:
         raise ReadError(f"the column {text!r} of the table does not hold text; {has}")
-    return TableColumns(text, report_id, *(choose_column(names, None, guesses) for guesses in (PATIENT_COLUMNS, ACCESSION_COLUMNS, DATE_COLUMNS)))
+    return TableColumns(text, report_id, **columns_of_origin(names))
 
 # %% ../../nbs/api/08_reading.columns.ipynb #b8cf53cb
 LONGEST_ID = 300  # characters
