@@ -40,7 +40,7 @@ setup(
     ],
     python_requires=f">={settings['min_python']}",
     packages=find_packages(include=[settings["lib_path"], f"{settings['lib_path']}.*"]),
-    package_data={settings["lib_path"]: ["data/**/*", "examples/**/*"]},
+    package_data={settings["lib_path"]: ["data/**/*", "examples/**/*", "review/assets/*"]},
     install_requires=lines("requirements"),
     extras_require=extras,
     entry_points={
