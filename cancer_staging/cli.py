@@ -16,6 +16,7 @@ from .commands.corpus import corpus_app
 from .commands.evaluate import evaluate
 from .commands.generate import generate
 from .commands.review import review
+from .commands.review_apply import review_apply
 from .commands.staging import show, stage
 from .commands.train import train
 from .runs import Terminated
@@ -53,7 +54,7 @@ def doctor() -> None:
 
 
 app.add_typer(corpus_app, name="corpus")
-for command in (stage, show, review, train, generate, evaluate, doctor):
+for command in (stage, show, review, train, generate, evaluate, review_apply, doctor):
     app.command()(command)
 
 # %% ../nbs/api/96_cli.ipynb #25c5b2b7

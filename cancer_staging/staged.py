@@ -148,18 +148,20 @@ def _evidence_array(answers: list[LocatedValue | None], texts: list[str]) -> pa.
 def write_table(batches: Iterable[pa.RecordBatch],  # staged batches
                 path: Path,                         # where to write
                 suffix: str,                        # `.parquet`, `.csv` or `.jsonl`
+                schema: pa.Schema | None = None,    # of the batches; None: the staged table's
                 ) -> None:
     "Writes staged batches as a table."
+    schema = schema or staged_schema()
     if suffix == ".parquet":
         import pyarrow.parquet as parquet
 
-        with path.open("wb") as file, parquet.ParquetWriter(file, staged_schema(), compression="zstd") as writer:  # Arrow opens no path that is not UTF-8
+        with path.open("wb") as file, parquet.ParquetWriter(file, schema, compression="zstd") as writer:  # Arrow opens no path that is not UTF-8
             for batch in batches:
                 writer.write_batch(batch.replace_schema_metadata(None))
         return
     with path.open("w", encoding="utf-8", newline="") as file:
         if suffix == ".csv":
-            file.write(",".join(staged_columns()) + "\n")
+            file.write(",".join(schema.names) + "\n")
         for batch in batches:
             file.write(batch_csv(batch) if suffix == ".csv" else batch_jsonl(batch))
 
@@ -192,16 +194,20 @@ _FORMULA = r"'*[=+\-@\t\r\n＝＋－＠]"  # how a cell begins that a spreadshee
 
 def batch_csv(batch: pa.RecordBatch  # a staged batch
               ) -> str:
-    "The batch as CSV rows without a header; probabilities and evidence are JSON in their cells, and words that a spreadsheet would run have a `'` in front."
+    "The batch as CSV rows without a header; lists are JSON in their cells, and words that a spreadsheet would run have a `'` in front."
     import polars as pl
+    import pyarrow as pa
 
-    nested = [name for name, kind in staged_columns().items() if kind in ("probs", "evidence", "checks")]
-    words = [name for name, kind in staged_columns().items() if kind == "str"]
+    nested = [column.name for column in batch.schema if pa.types.is_nested(column.type)]
+    words = [column.name for column in batch.schema if pa.types.is_string(column.type)]
     frame = pl.from_arrow(batch)
     frame = frame.with_columns(pl.Series(name, [None if value is None else _json(value) for value in batch.column(name).to_pylist()], pl.String) for name in nested)
     return frame.with_columns(pl.col(words).str.replace(f"^({_FORMULA})", "'${1}")).write_csv(include_header=False)
 
 # %% ../nbs/api/60_staged.ipynb #07246752
+_LISTS = ("checks", "checks_machine", "reviews", "reviewed_by", "signed_by", "signed_at", "comments")  # beside evidence, probabilities and what the machine had answered
+
+
 def read_staged(path: str | Path,                                     # .parquet, .csv or .jsonl
                 needed: Sequence[str] = ("report_id", "status"),      # columns that it must have
                 ) -> pl.DataFrame:
@@ -223,8 +229,8 @@ def read_staged(path: str | Path,                                     # .parquet
         raise ValueError(f"{path} is no staged table: it has no column {missing[0]}; make one with 'cancer-staging stage'")
     if path.suffix.lower() == ".csv":
         frame = frame.with_columns(pl.all().str.replace(f"^'({_FORMULA})", "${1}"))
-        lists = [name for name in frame.columns if name.endswith(("_evidence", "_probs")) or name == "checks"]
-        frame = frame.with_columns(pl.Series(name, [json.loads(value or "null") for value in frame[name]]) for name in lists)
+        lists = [name for name in frame.columns if name.endswith(("_evidence", "_probs", "_machine")) or name in _LISTS]
+        frame = frame.with_columns(pl.Series(name, [json.loads(value or "null") for value in frame[name]], strict=False) for name in lists)
         frame = frame.with_columns(pl.col("^.*_confidence$").cast(pl.Float32), pl.col("^reportable$").replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean))
     return frame
 

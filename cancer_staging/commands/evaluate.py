@@ -15,7 +15,8 @@ from .base import HubOption, print_view, reported, tell
 from ..visible import visible
 
 # %% auto #0
-__all__ = ['By', 'evaluate', 'check_scores_file', 'read_corpus', 'without_notation', 'write_scores', 'print_scores']
+__all__ = ['By', 'evaluate', 'check_scores_file', 'read_corpus', 'without_notation', 'scores_against', 'write_scores',
+           'write_reviewed', 'print_scores']
 
 # %% ../../nbs/api/93_commands.evaluate.ipynb #91a4582e
 class By(str, Enum):
@@ -26,9 +27,10 @@ class By(str, Enum):
 
 
 def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, a model's folder, hf://owner/model, or a staged table (.parquet, .csv, .jsonl).", metavar="MODEL_OR_TABLE...")],
-             data: Annotated[Path, typer.Option(help="The corpus with registry labels: .parquet, .csv, .tsv, or a zip of one.")],
+             data: Annotated[Optional[Path], typer.Option(help="The corpus with registry labels: .parquet, .csv, .tsv, or a zip of one.")] = None,
+             against: Annotated[Optional[Path], typer.Option(help="In place of a corpus: a signed table, made by `review-apply`; staged tables are scored against what was reviewed, and nothing else.")] = None,
              split: Annotated[str, typer.Option(help="The rows to score on, by the corpus's column split; all: every row.")] = "test",
-             fields: Annotated[str, typer.Option(help="Fields to score, with commas.")] = "t,n,m",
+             fields: Annotated[Optional[str], typer.Option(help="Fields to score, with commas; default: t,n,m, and with --against all that were reviewed.")] = None,
              stated_silent: Annotated[bool, typer.Option("--stated-silent", help="Also score reports that state the value and reports that are silent about it apart.")] = False,
              notation_removed: Annotated[bool, typer.Option("--notation-removed", help="Score on the reports with TNM and stage notation removed (models only).")] = False,
              by: Annotated[Optional[By], typer.Option(help="Also score each cancer type, hospital or text source.")] = None,
@@ -51,8 +53,16 @@ def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, 
         from cancer_staging.folders import with_hub
 
         check_scores_file(out, overwrite)
+        if (data is None) == (against is None):
+            raise ValueError("give --data, a corpus with registry labels, or --against, a signed table: one of the two")
+        if against is not None:
+            if stated_silent or notation_removed or by or train or hub or split != "test":
+                raise ValueError("--against scores staged tables on what was reviewed: of the other options it takes --fields, --samples, --out and --overwrite")
+            write_reviewed(scores := scores_against(systems, against, fields, samples), out)
+            print_scores(scores)
+            return
         corpus, test = read_corpus(data, split, note)
-        names = split_fields(test, tuple(name.strip() for name in fields.split(",") if name.strip()))
+        names = split_fields(test, tuple(name.strip() for name in (fields or "t,n,m").split(",") if name.strip()))
         opened = [open_system(with_hub(name) if hub else name) for name in systems]
         if train is not None:
             learnt, learnt_rows = read_corpus(train, "train", note)
@@ -120,6 +130,23 @@ def without_notation(test,     # corpus rows
         raise ValueError(f"{tables[0]} is a staged table: notation can only be removed before a model reads the report; stage the altered reports, or name the model")
     return test.with_columns(text=test["text"].fill_null("").map_elements(lambda text: remove_notation(text).text, return_dtype=test["text"].dtype))
 
+# %% ../../nbs/api/93_commands.evaluate.ipynb #70b22339
+def scores_against(tables: list[str],       # staged tables
+                   against: Path,           # a signed table
+                   fields: str | None,      # with commas; None: all that were reviewed
+                   samples: int,            # draws of the bootstrap
+                   ):
+    "The scores of the tables on what was reviewed. Raises ValueError for what is no staged table, and for one that is not signed."
+    import polars as pl
+
+    from cancer_staging.evaluate.reviewed import score_reviewed
+    from cancer_staging.staged import read_staged
+
+    if other := [name for name in tables if Path(name).suffix.lower() not in (".parquet", ".csv", ".jsonl")]:
+        raise ValueError(f"{other[0]} is no staged table: --against scores tables made by 'cancer-staging stage'")
+    names, signed = [name.strip() for name in (fields or "").split(",") if name.strip()], read_staged(against)
+    return pl.concat(score_reviewed(read_staged(name), signed, names, samples).insert_column(0, pl.lit(name).alias("system")) for name in tables)
+
 # %% ../../nbs/api/93_commands.evaluate.ipynb #c1974272
 def write_scores(board, groups, out: Path | None) -> None:
     "The leaderboard as JSON, or its scores as CSV, with those of the groups."
@@ -139,6 +166,16 @@ def write_scores(board, groups, out: Path | None) -> None:
         out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
+def write_reviewed(scores, out: Path | None) -> None:
+    "The scores against what was reviewed, as JSON or CSV."
+    import json
+
+    if out is not None and out.suffix.lower() == ".csv":
+        scores.write_csv(out)
+    elif out is not None:
+        out.write_text(json.dumps({"scores": scores.to_dicts()}, indent=1) + "\n", encoding="utf-8")
+
+
 def print_scores(scores) -> None:
     "A table of scores on stdout."
     from rich.table import Column, Table
@@ -146,8 +183,8 @@ def print_scores(scores) -> None:
     from cancer_staging.fields import FIELDS
 
     grouped = "group" in scores.columns
-    numbers = ("rows", "answered", "right of answered", "macro-F1", "AUROC", "ECE")
-    view = Table(Column("system", no_wrap=True), *(["group"] if grouped else []), "field", "rows of", *(Column(name, justify="right", no_wrap=True) for name in numbers))
+    measures = {"accuracy": "right of answered", "macro_f1": "macro-F1", "auroc": "AUROC", "ece": "ECE"} if "auroc" in scores.columns else {"accuracy": "right of answered", "accuracy_all": "right of all", "macro_f1": "macro-F1"}
+    view = Table(Column("system", no_wrap=True), *(["group"] if grouped else []), "field", "rows of", *(Column(name, justify="right", no_wrap=True) for name in ("rows", "answered", *measures.values())))
 
     def number(row: dict, name: str) -> str:
         low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
@@ -156,5 +193,5 @@ def print_scores(scores) -> None:
     for row in scores.iter_rows(named=True):
         field = FIELDS[row["field"]].title if row["field"] in FIELDS else "T, N, M"
         view.add_row(visible(row["system"]), *([visible(row["group"])] if grouped else []), field, visible(row["subset"]), f"{row['total']:,}", f"{row['answered']:,}",
-                     *(number(row, name) for name in ("accuracy", "macro_f1", "auroc", "ece")))
+                     *(number(row, name) for name in measures))
     print_view(view)

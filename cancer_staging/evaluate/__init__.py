@@ -16,6 +16,7 @@ _NAMES = {
     "intervals": "bootstrap_interval paired_bootstrap mcnemar mean_sd",
     "abstention": "risk_coverage threshold_for_accuracy coverage_at_accuracy answers_at",
     "registry": "score_staged field_answers stated_values staged_agreement",
+    "reviewed": "score_reviewed",
     "text": "generation_scores generation_intervals compare_generations answer_set_scores icd_accuracy",
     "systems": "System RulesSystem TfidfLinear TfidfRulesBoosting RecipeSystem StagedTable PublishedAnswers",
     "zero_shot": "ZeroShotLikelihood ZeroShotJson",

@@ -24,7 +24,7 @@ from ..text.language import language
 
 # %% auto #0
 __all__ = ['DISTANT', 'CONTRADICTED', 'NOTHING_FOUND', 'LEAST_DESCRIBED', 'LEAST_STATED', 'LocatedValue', 'StagedRow', 'at_least',
-           'Answering', 'not_assessed', 'is_of_table', 'group_evidence']
+           'Answering', 'not_assessed', 'table_category', 'derived_group', 'is_of_table', 'group_evidence']
 
 # %% ../../nbs/api/55_models.answers.ipynb #ccd700fe
 DISTANT = INFERENCE.declared("m.distant")  # a metastasis in a distant organ, diagnosed in this report
@@ -118,9 +118,9 @@ class Answering:
         answers = {name: answer for name in FIELDS if (answer := self.answer(name, found.get(name), judged.get(name))) is not None}
         if not any(name in answers for name in STAGING):
             return StagedRow(document, answers, found, written_in, named=named)
-        table = which_table(document, found, _shown(answers.get("t")), edition)
+        table = which_table(document, found, table_category(answers.get("t")), edition)
         group = found.get("stage_group")
-        if staged and table is not None and (group is None or group.label is None or group.basis != Basis.STATED) and (derived := _group(table, answers)) is not None:
+        if staged and table is not None and (group is None or group.label is None or group.basis != Basis.STATED) and (derived := derived_group(table, answers)) is not None:
             answers["stage_group"] = derived
         used = table.edition if table else edition or (named if named in EDITIONS else ASSUMED_EDITION)
         return StagedRow(document, answers, found, written_in, used, "stated" if used == named or (used == "9" and edition is None) else "assumed", named, table)
@@ -131,18 +131,21 @@ def not_assessed(answer: LocatedValue) -> bool:
     return (answer.detail or "").endswith("X")
 
 
-def _shown(answer: LocatedValue | None) -> str | None:
+def table_category(answer: LocatedValue | None  # of T, N or M; None: silent
+                   ) -> str | None:
     "A category as the table reads it: as stated, else the label."
     if answer is None:
         return None
     return answer.label if answer.label is not None and not_assessed(answer) else answer.detail or answer.label
 
 
-def _group(table: WhichTable, answers: Mapping[str, LocatedValue]) -> LocatedValue | None:
+def derived_group(table: WhichTable,                    # which table, and what else it asks for
+                  answers: Mapping[str, LocatedValue],  # of the row
+                  ) -> LocatedValue | None:
     "The stage group that the table gives the row's own T, N and M; None where it leaves it open. Its evidence is theirs, and they may have none yet."
     names = [name for name in "tnm" if name in answers]
     axes = [answers[name] for name in names]
-    beliefs = {name: AxisBelief(table.t if name == "t" else _shown(answers.get(name)), (answers[name].probs or {}) if name in names and answers[name].label else {}) for name in "tnm"}
+    beliefs = {name: AxisBelief(table.t if name == "t" else table_category(answers.get(name)), (answers[name].probs or {}) if name in names and answers[name].label else {}) for name in "tnm"}
     group = joint_group(table, *beliefs.values()) if axes else None
     if group is None:
         return None
