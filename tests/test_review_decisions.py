@@ -264,6 +264,7 @@ def test_a_decision_that_contradicts_itself_cannot_be_made(wrong, told):
 
 
 def test_numbers_are_kept_as_the_page_writes_them():
+    assert apply_decisions(STAGED, [decide(0, "edit", "nodes_positive", None, detail="several"), decide(0, "edit", "nodes_examined", "4")]).table["nodes_positive_detail"][0] == "several"
     for name, label in (("ki67", "12.3456789"), ("tumor_size_mm", "0.5"), ("nodes_examined", "0"), ("tumor_size_mm", "1234567")):
         assert apply_decisions(STAGED, [decide(0, "edit", name, label)], TEXTS).table[name][0] == label
 
@@ -304,6 +305,9 @@ def test_hostile_details_break_no_table():
         for name, label in (("t", "T2"), ("n", "N1"), ("m", "M1"), ("grade", "G3"), ("stage_group", "II"), ("site", "Lung"), ("histology", "Adenocarcinoma")):
             row = apply_decisions(STAGED, [decide(0, "edit", name, label, detail=detail)], TEXTS).table.to_dicts()[0]
             assert (row[name], row[f"{name}_detail"]) == (label, detail)
+        for name in ("nodes_positive", "nodes_examined", "tumor_size_mm", "ki67"):
+            done = apply_decisions(STAGED, [decide(row, "edit", field, "5", detail=detail) for row in (0, 1) for field in ("nodes_positive", name)], TEXTS).table
+            assert done[name].to_list() == ["5", "5"] and done[f"{name}_detail"].to_list() == [detail, detail]
 
 
 def run(*arguments):

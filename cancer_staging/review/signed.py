@@ -140,6 +140,8 @@ def _answer(row: Mapping, name: str) -> LocatedValue | None:
     label, detail, basis = row[name], row[f"{name}_detail"], row[f"{name}_basis"]
     if basis is None or (basis == REVIEWED and label is None and detail is None):
         return None
+    if FIELDS[name].kind == "number":
+        detail = label  # the checks count with it, and a person may write anything there
     probs = {item["label"]: item["prob"] for item in row.get(f"{name}_probs") or ()}
     spans = tuple(Span(piece["start"], piece["end"]) for piece in row[f"{name}_evidence"] or ())
     return LocatedValue(label, detail, Basis.STATED if basis == REVIEWED else Basis(basis), row[f"{name}_confidence"], probs or None, spans)
