@@ -318,7 +318,7 @@ def test_a_value_leads_to_its_words_and_words_to_their_value(opened):
     assert words == [["pT2", "t stage_group", "SD"], ["pN1a", "n stage_group", "SD"], ["grade 2", "grade", "I"]]
     mark = opened.find_element("css selector", ".report mark")
     mark.click()
-    assert chosen(opened) == "T"
+    assert chosen(opened) == "T" and opened.execute_script("return document.activeElement.dataset.key") == "value-t"
     mark.click()  # the other value that rests on the words
     assert chosen(opened) == "Stage group"
     assert opened.execute_script("return document.querySelector('.report').textContent") == FACES

@@ -196,10 +196,17 @@ export function mount(root, data, callbacks = {}) {
   }
 
   function legend() {
-    return el("p", { class: "legend" }, ...Object.values(BASIS).map((letter) => el("span", {}, badge(letter), ` ${MEANING[letter]}`)));
+    return el("p", { class: "legend" }, ...Object.values(BASIS).map((letter) => el("span", {}, el("span", { class: `badge ${letter}`, "aria-hidden": "true", text: letter }), ` ${MEANING[letter]}`)));
   }
 
-  function badge(letter) { return el("span", { class: `badge ${letter}`, text: letter, title: MEANING[letter] }); }
+  function badge(letter) { return el("span", { class: `badge ${letter}`, title: MEANING[letter] }, el("span", { "aria-hidden": "true", text: letter }), el("span", { class: "unheard", text: MEANING[letter] })); }
+
+  // Draws a part of the page anew; the focus stays where it was.
+  function redrawn(part, ...children) {
+    const key = part.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+    part.replaceChildren(...children);
+    if (key) part.querySelector(`[data-key="${key}"]`)?.focus();
+  }
 
   // ---- the list and its filters
 
@@ -320,9 +327,9 @@ export function mount(root, data, callbacks = {}) {
   function drawHead() {
     const row = data.rows[current], signers = signersOf(kept, current);
     const origin = [row.source, row.page && `page ${row.page}`, row.date, row.edition && `AJCC ${row.edition} (${row.edition_basis})`, row.reportable === true ? "reportable" : row.reportable === false ? "not reportable" : null].filter(Boolean).map(shown).join(" · ");
-    head.replaceChildren(...[
+    redrawn(head, ...[
       el("div", { class: "head-line" }, el("h2", { text: shown(row.id) }), el("button", { type: "button", class: "quiet", "data-key": "previous", onclick: () => move(-1) }, ...labelled("Previous", "k")), el("button", { type: "button", class: "quiet", "data-key": "next", onclick: () => move(1) }, ...labelled("Next", "j")),
-        el("button", { type: "button", class: "quiet", "data-key": "comment", onclick: openComment }, ...labelled("Comment", "c")), el("button", { type: "button", class: "quiet", "data-key": "undo", onclick: undo }, ...labelled("Undo", "u")), el("button", { type: "button", class: "main", "data-key": "sign", onclick: sign }, ...labelled(signers.includes(reviewer) ? "Take back signature" : "Sign", "s"))),
+        el("button", { type: "button", class: "quiet", "data-key": "comment", onclick: openComment }, ...labelled("Comment", "c")), el("button", { type: "button", class: "quiet", "data-key": "undo", onclick: undo }, ...labelled("Undo", "u")), el("button", { type: "button", class: signers.includes(reviewer) ? "quiet" : "main", "data-key": "sign", onclick: sign }, ...labelled(signers.includes(reviewer) ? "Take back signature" : "Sign", "s"))),
       origin && el("p", { class: "origin", text: origin }),
       (row.status !== "ok" || row.error) && el("p", { class: row.status === "ok" ? "note" : "failed", text: `${row.status === "ok" ? "Note" : row.status}: ${shown(row.error)}` }),
       row.checks.length > 0 && el("ul", { class: "checks", "aria-label": "Failed checks" }, ...row.checks.map((check) => el("li", { text: shown(check[2]) }))),
@@ -371,7 +378,7 @@ export function mount(root, data, callbacks = {}) {
     let inner = words;
     spans.slice(0, 4).forEach((span, depth) => { inner = [el("span", { class: `line ${span.letter} depth-${depth}`, "data-field": span.field }, ...inner)]; });
     return [el("mark", {
-      "data-fields": spans.map((span) => span.field).join(" "), "data-badge": [...new Set(begins.map((span) => span.letter))].join(""), class: begins.length ? "begins" : null, tabindex: begins.length ? "0" : null, role: begins.length ? "button" : null,
+      "data-fields": spans.map((span) => span.field).join(" "), "data-badge": [..."SDIR"].filter((letter) => begins.some((span) => span.letter === letter)).join(""), class: begins.length ? "begins" : null, tabindex: begins.length ? "0" : null, role: begins.length ? "button" : null,
       title: spans.map((span) => `${titles[span.field]}: ${shown(valueOf(current, span.field)?.label ?? "no label")}, ${MEANING[span.letter]}`).join("\n"),
       onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); wordsToValue(event.currentTarget); } },
     }, ...inner)];
@@ -439,9 +446,7 @@ export function mount(root, data, callbacks = {}) {
   // ---- values
 
   function drawValues() {
-    const key = root.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-    valueList.replaceChildren(...data.fields.map((field, index) => valueItem(field, index)));
-    if (key) root.querySelector(`[data-key="${key}"]`)?.focus();
+    redrawn(valueList, ...data.fields.map((field, index) => valueItem(field, index)));
   }
 
   function shownValue(value) {
