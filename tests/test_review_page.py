@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import cancer_staging
 from cancer_staging.cli import app
 from cancer_staging.fields import FIELDS, staged_columns
+from cancer_staging.review.decisions import latest, read_decisions
 from cancer_staging.review.page import need, review_page, text_blocks, texts_of, write_review
 from cancer_staging.runs import InputError
 from cancer_staging.staged import staged_schema
@@ -229,9 +230,16 @@ def told(browser) -> str:
 
 
 def press(browser, *keys: str) -> None:
-    "Sends keys to whatever has the focus."
+    "Sends keys to whatever has the focus; one that begins with Shift or Control is held down with the rest."
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
     for key in keys:
-        browser.switch_to.active_element.send_keys(key)
+        chain = ActionChains(browser)
+        if key[0] in (Keys.SHIFT, Keys.CONTROL):
+            chain.key_down(key[0]).send_keys(key[1:]).key_up(key[0]).perform()
+        else:
+            chain.send_keys(key).perform()
 
 
 def tab_to(browser, script: str) -> None:
@@ -287,9 +295,9 @@ def test_by_keyboard_alone_three_corrections_words_a_comment_and_a_signature_com
         if opened.execute_script("return getSelection().toString().trim()") == "ER":
             break
         press(opened, Keys.ARROW_RIGHT)
-    press(opened, Keys.SHIFT + Keys.ARROW_RIGHT + Keys.NULL, "w", "pos", Keys.ENTER)
+    press(opened, Keys.SHIFT + Keys.ARROW_RIGHT, "w", "pos", Keys.ENTER)
     until(opened, lambda: "✎ edited" in field_line(opened, "ER"))
-    press(opened, "c", "Slides looked at again.", Keys.CONTROL + Keys.ENTER + Keys.NULL)
+    press(opened, "c", "Slides looked at again.", Keys.CONTROL + Keys.ENTER)
     until(opened, lambda: told(opened) == "Comment kept.")
     press(opened, "s")
     until(opened, lambda: "1 of 3 signed" in opened.page_source)
@@ -306,6 +314,7 @@ def test_by_keyboard_alone_three_corrections_words_a_comment_and_a_signature_com
         empty | {"action": "comment", "comment": "Slides looked at again."},
         empty | {"action": "sign"},
     ]
+    assert [decision.action for decision in latest(read_decisions(tmp_path / "review.jsonl"))] == ["accept", "edit", "none", "edit", "comment", "sign"]
 
 
 @pytest.mark.slow
@@ -547,3 +556,28 @@ def test_the_parts_of_the_script(browser):
     ana, ben, undo = one % ("none", "Ana", "2026-01-01T00:00:02Z"), one % ("none", "Ben", "2026-01-01T00:00:01Z"), one % ("undo", "Ana", "2026-01-01T00:00:03Z")
     assert call(f"of.merged([{ana}], [{ana}, {ben}, {ana}]).map(one => one.reviewer)") == ["Ben", "Ana", "Ana"]
     assert call(f"of.standing([{ana}, {ben}, {undo}]).get(0).decisions.map(one => one.reviewer)") == ["Ben"]
+
+
+@pytest.mark.slow
+def test_another_page_can_mount_the_script_and_is_told_of_decisions(browser):
+    source = base64.b64encode((Path(cancer_staging.__file__).parent / "review" / "assets" / "review.js").read_bytes()).decode()
+    data = json.dumps(unpacked(blocks_of(review_page(table(ROWS), TEXTS))["index"]))
+    browser.get("about:blank")
+    told_of = browser.execute_async_script(f"""
+        const done = arguments[0], root = document.body.appendChild(document.createElement("div")), texts = {json.dumps(TEXTS)}, heard = {{}};
+        import("data:text/javascript;base64,{source}").then(async (of) => {{
+          const mounted = of.mount(root, {{ ...{data}, text: async (row) => texts[row] }}, {{ changed: (log) => {{ heard.actions = log.map((one) => one.action); }}, save: (lines) => {{ heard.saved = lines; }} }});
+          await mounted.ready;
+          await mounted.show(0);
+          root.querySelector("[data-key=do-Accept]").click();
+          root.querySelector("dialog input").value = "Ana";
+          [...root.querySelectorAll("dialog button")].find((one) => one.textContent === "Go on").click();
+          while (!heard.actions) await new Promise((then) => setTimeout(then, 5));
+          [...root.querySelectorAll("button")].find((one) => one.textContent === "Save").click();
+          heard.row = mounted.decisions()[0].row;
+          mounted.unmount();
+          heard.left = root.childElementCount;
+          done(heard);
+        }}).catch((error) => done(String(error)));""")
+    assert told_of["actions"] == ["accept"] and told_of["row"] == 0 and told_of["left"] == 0
+    assert [json.loads(line)["label"] for line in told_of["saved"].splitlines()] == ["G2"]

@@ -154,7 +154,7 @@ def review_page(staged: pl.DataFrame,               # all columns of a staged ta
 </head>
 <body>
 <noscript>This page shows its reports by a script of its own: allow it, or open the page in another browser. It asks nothing of any other machine.</noscript>
-<div id="review"></div>
+<div id="review">Reading the reports. Where this line stays, the browser is older than 2023: open the page in a newer one.</div>
 {held}
 <script type="module">{script}</script>
 </body>

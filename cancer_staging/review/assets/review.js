@@ -587,7 +587,10 @@ export function mount(root, data, callbacks = {}) {
     tell(`${shown(data.rows[row].id)} ${signs ? "signed" : "is no longer signed"}.`);
   }
 
-  async function undo() {
+  let undoing = Promise.resolve(); // one after the other, however fast the key is pressed
+  function undo() { undoing = undoing.then(undoLast); }
+
+  async function undoLast() {
     const own = new Map();
     let last = null;
     for (let index = log.length - 1; index >= 0 && !last; index--) { // the last of this reviewer that no undo took back
