@@ -478,7 +478,7 @@ export function mount(root, data, callbacks = {}) {
       value && !words.length && value.decision?.action !== "none" && el("p", { class: "faint", text: "No words alone carry it." }),
       ...failed.map((check) => el("p", { class: "warn", text: shown(check[2]) })),
       value?.decision && el("p", { class: "faint", text: `by ${shown(value.decision.reviewer)}` }),
-      el("div", { class: "buttons" }, action("a", "Accept", accept), action("e", "Edit", () => edit()), action("n", "None", none), action("w", "Mark words", markWords)));
+      el("div", { class: "buttons" }, acceptable(value) && action("a", "Accept", accept), action("e", "Edit", () => edit()), action("n", "None", none), action("w", "Mark words", markWords)));
   }
 
   function choose(name, scroll = true) {
@@ -515,9 +515,11 @@ export function mount(root, data, callbacks = {}) {
     return (value?.evidence ?? []).map(([start, end]) => ({ start, end, text: drawn.text.slice(drawn.places.unit(start), drawn.places.unit(end)) }));
   }
 
+  function acceptable(value) { return Boolean(value) && value.decision?.action !== "none" && !unsure(value); }
+
   async function accept() {
     const value = valueOf(current, focused);
-    if (!value || value.decision?.action === "none" || unsure(value)) return tell(`${titles[focused]} has no value to accept: e gives one, n says that the report has none.`);
+    if (!acceptable(value)) return tell(`${titles[focused]} has no value to accept: e gives one, n says that the report has none.`);
     if (value.decision?.action === "edit" && value.decision.reviewer === reviewer) return tell(`You edited ${titles[focused]}: u takes that back.`);
     if (await decide(value.decision?.action === "edit" ? "edit" : "accept", focused, { label: value.label, detail: value.detail, evidence: evidenceOf(value) })) { await redraw(); tell(`${titles[focused]} accepted.`); }
   }
