@@ -279,3 +279,10 @@ def test_evidence_lies_inside_hostile_text(name):
     for finding in findings:
         for start, end in finding.evidence:
             assert 0 <= start < end <= len(HOSTILE[name])
+
+
+@pytest.mark.parametrize("t, n, expected", [(None, "N1", None), ("TX", "N1", None), (None, "N0", None), ("T1", "N0", "I"), ("T1", "N1", None)])
+def test_a_thyroid_of_unknown_age_and_size_has_no_group(t, n, expected):
+    "AJCC 8, chapter 73: any T and N is I below 55 years, and from then on by T and N."
+    assert derive_stage_group("thyroid_differentiated", t, n) == expected
+    assert derive_stage_group("thyroid_differentiated", t, n, factor="age<55") == "I"

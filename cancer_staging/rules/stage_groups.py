@@ -176,7 +176,8 @@ def fitting_rows(table: StageTable,     # of one schema
                  factor: str | None,    # None: any
                  ) -> list[StageRow]:
     "The lines that T, M, grade and factor leave open, whatever N is."
-    return [row for row in table.rows if (not row.t or row.t & ts) and (not row.m or row.m & ms)
+    both_unknown = not ts and factor is None  # then a line for one T and one age, say, is open too
+    return [row for row in table.rows if (not row.t or row.t & ts or both_unknown and row.factor) and (not row.m or row.m & ms)
             and (not row.grade or grade is None or grade in row.grade) and (not row.factor or factor is None or factor in row.factor)]
 
 
