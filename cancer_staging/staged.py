@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from .reading.encodings import LONE_SURROGATE
 from .rules.grammar import Basis
 from .reading.plan import skipped_lines
 from .runs import RowCounts
+from .visible import visible
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,11 +53,11 @@ class StagedValue:
     evidence: tuple[Evidence, ...]             # where it stands
 
 # %% ../nbs/api/60_staged.ipynb #ddc04760
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StagedReport:
-    "A report with its staged values. In Jupyter it shows itself with the evidence highlighted."
+    "A report with its staged values. In Jupyter it shows itself with the evidence highlighted; its `repr` is a line without the report's words, `print` gives a short table."
     report_id: str
-    text: str = field(repr=False)                               # a log or a traceback must not show it
+    text: str
     status: Status = Status.OK
     error: str | None = None                                    # what was wrong and what to do
     values: dict[str, StagedValue] = field(default_factory=dict)  # by field; silent fields are absent
@@ -74,8 +75,42 @@ class StagedReport:
     def __contains__(self, name: str) -> bool:
         return name in self.values
 
+    def __repr__(self) -> str:
+        told = [f"{FIELDS[name].title} {value.detail or value.label}" for name, value in self.values.items() if name in _TOLD and (value.detail or value.label)]
+        return f"<StagedReport {self.report_id!r} {self.status}: {', '.join(told) or 'no stage'}; {len(self.values)} values, {len(self.checks)} checks that fail>"
+
+    def __str__(self) -> str:
+        lines = [f"{self.report_id}: {self.status}" + (f", {self.error}" if self.error else "")]
+        for name, value in self.values.items():
+            sure = "" if value.confidence is None else f"{value.confidence:.2f}"
+            lines.append(f"  {FIELDS[name].title:<24}{value.label or '–':<28}{value.detail or '':<24}{value.basis:<10}{sure}".rstrip())
+        lines += [f"  check {failed.check}: {failed.message}" for failed in self.checks]
+        return visible("\n".join(lines), keep="\n")
+
+    def to_dict(self) -> dict:
+        "The row of the staged table."
+        row = dict.fromkeys(staged_columns()) | {"report_id": self.report_id, "status": str(self.status), "error": self.error, "reportable": self.reportable, "ajcc_edition": self.ajcc_edition,
+                                                 "ajcc_edition_basis": self.ajcc_edition_basis, "checks": [failed._asdict() | {"fields": list(failed.fields)} for failed in self.checks]}
+        row |= {"source": self.source or None, "page": self.page, "report_date": self.origin.report_date, "patient_id": self.origin.patient_id, "accession": self.origin.accession}
+        row |= {f"{name}_evidence": [] for name in FIELDS}
+        for name, value in self.values.items():
+            row |= {name: value.label, f"{name}_detail": value.detail, f"{name}_basis": str(value.basis), f"{name}_confidence": value.confidence, f"{name}_evidence": [asdict(words) for words in value.evidence]}
+            if FIELDS[name].kind == "label" and value.probs is not None:
+                row[f"{name}_probs"] = [{"label": label, "prob": prob} for label, prob in value.probs.items()]
+        return row
+
+    def to_frame(self) -> pl.DataFrame:
+        "The staged table of this report alone."
+        import polars as pl
+        import pyarrow as pa
+
+        return pl.from_arrow(pa.Table.from_pylist([self.to_dict()], schema=staged_schema()))
+
     def _repr_html_(self) -> str:
         return report_html(self)
+
+
+_TOLD = ("t", "n", "m", "stage_group", "grade")
 
 # %% ../nbs/api/60_staged.ipynb #bec18f30
 def staged_value(located: LocatedValue,  # from `models.answers`

@@ -74,6 +74,12 @@ class Stager:
         self.thresholds = {name: self._thresholds(name, min_confidence, target_accuracy) for name in FIELDS}
         self.edition, self._answering = edition, Answering(self.calibration)
 
+    def __repr__(self) -> str:
+        model = "rules" if self.judge is None else type(self.judge).__name__
+        shown = {name: of_field.inferred for name, of_field in self.thresholds.items() if name in ("t", "n", "m", "stage_group")}
+        least = ", ".join(f"{FIELDS[name].title} {value:.2f}" for name, value in shown.items())
+        return f"<Stager {model}, edition {self.edition or 'as named, else 8'}; inferred labels are shown from {least}>"
+
     @classmethod
     def from_pretrained(cls,
                         name_or_path: str | Path | None = None,   # `default`, `rules`, a folder made by `save_pretrained` or `cancer-staging train`, or `hf://owner/model`

@@ -428,3 +428,18 @@ def test_a_report_in_another_language_keeps_its_notation_and_says_so(model):
     assert all("other_language" in {failed.check for failed in report.checks} for report in (plain, coded))
     assert not any(name in plain and plain[name].label for name in ("t", "m", "stage_group"))
     assert (coded["t"].label, coded["n"].label, coded["t"].basis) == ("T3", "N0", "stated") and "m" not in coded
+
+
+@pytest.mark.parametrize("text", ["Left breast, mastectomy: invasive ductal carcinoma, grade 2, 2.4 cm. pT2 pN1a (2/14) pMX. ER positive (95%).", "Colon: tubular adenoma.", " ", "7/5 nodes positive, adenocarcinoma of the colon"])
+def test_one_report_is_the_row_of_a_table(text):
+    "The same report alone and in a frame."
+    stager = Stager.from_pretrained()
+    alone, (row,) = stager.stage(text, "case-1"), stager.stage_frame(pl.DataFrame({"report_id": ["case-1"], "text": [text]})).to_dicts()
+    assert alone.to_frame().to_dicts()[0] | {"source": "frame#1"} == row
+
+
+def test_a_report_and_a_stager_say_what_they_are():
+    report = Stager.from_pretrained("rules").stage("Left breast: carcinoma, pT2 pN1a (2/14). Patient Mary Example.", "case\x1b[2J")
+    assert repr(report).startswith("<StagedReport 'case\\\\x1b[2J' ok: T pT2, N pN1a") and "Mary" not in repr(report) + str(report) and "\x1b" not in str(report)
+    assert [line.split()[:3] for line in str(report).splitlines() if line.strip().startswith("T ")] == [["T", "T2", "pT2"]]
+    assert repr(Stager.from_pretrained("rules", edition="7")) == "<Stager rules, edition 7; inferred labels are shown from T 0.90, N 0.90, M 0.90, Stage group 0.90>"
