@@ -140,3 +140,15 @@ main()
     assert {name: lines[name][:3].strip() for name in ("model default", "model rules", "reads pdf", "reads docx", "reads hl7", "extra plots")} == dict.fromkeys(("model default", "model rules", "reads pdf", "reads docx", "reads hl7", "extra plots"), "yes")
     assert "missing torch: pip install 'cancer-staging[learn]'" in lines["extra learn"] and "missing bitsandbytes" in lines["extra qlora"] and "missing scikit-learn" in lines["extra metrics"]
     assert "[dicom]" in lines["reads dcm"] and all(lines[name].startswith("no ") for name in ("extra learn", "extra qlora", "extra metrics", "reads dcm"))
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_show_only_what_needs_a_look(tmp_path, suffix):
+    (tmp_path / "fine.txt").write_text("Colon: adenocarcinoma, pT3 pN0 (0/12).")
+    (tmp_path / "odd.txt").write_text("Colon: adenocarcinoma, pT3. 7/5 nodes positive.")
+    (tmp_path / "blank.txt").write_text(" ")
+    out = tmp_path / f"staged.{suffix}"
+    run("stage", *(tmp_path / f"{name}.txt" for name in ("fine", "odd", "blank")), "--out", out, "--model", "rules")
+    code, checks, _ = run("show", out, "--only", "checks")
+    assert code == 0 and "odd" in checks and "nodes_order" in checks and "7 nodes positive of 5 examined" in checks and "fine" not in checks
+    code, failed, _ = run("show", out, "--only", "failed")
+    assert code == 0 and "blank" in failed and "empty: there is no text" in failed and "odd" not in failed and "fine" not in failed

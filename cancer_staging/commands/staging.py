@@ -16,8 +16,8 @@ from .base import end_run, HubOption, print_view, ProgressBar, reported, tell
 from ..visible import visible
 
 # %% auto #0
-__all__ = ['SHOWN', 'OCR', 'Edition', 'Join', 'stage', 'print_staged', 'show', 'read_table', 'values_view', 'cell',
-           'evidence_view']
+__all__ = ['SHOWN', 'OCR', 'Edition', 'Join', 'stage', 'print_staged', 'Only', 'show', 'read_table', 'values_view', 'checks_view',
+           'cell', 'evidence_view']
 
 # %% ../../nbs/api/91_commands.staging.ipynb #14679ed5
 class OCR(str, Enum):
@@ -102,19 +102,30 @@ def print_staged(plan,         # from `plan_inputs`
 SHOWN = ("t", "n", "m", "stage_group", "grade", "er", "pr", "her2", "site", "histology")  # what fits a terminal
 
 
+class Only(str, Enum):
+    "Which rows are shown."
+    checks = "checks"
+    failed = "failed"
+
+
 def show(table: Annotated[Path, typer.Argument(help="A table made by `cancer-staging stage`: .parquet, .csv or .jsonl.")],
          fields: Annotated[Optional[str], typer.Option(help="Fields to show, with commas, or all; default: stage, grade, receptors, site and histology.")] = None,
          rows: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 20,
-         evidence: Annotated[bool, typer.Option("--evidence", help="Show the words that prove each value.")] = False) -> None:
+         evidence: Annotated[bool, typer.Option("--evidence", help="Show the words that prove each value.")] = False,
+         only: Annotated[Optional[Only], typer.Option(help="checks: a line for each thing that does not fit in a row; failed: the rows that could not be staged, and why.")] = None) -> None:
     "Show a staged table."
+    import polars as pl
+
     from cancer_staging.fields import FIELDS, get_field
 
     with reported():
         frame = read_table(table)
         wanted = FIELDS if fields == "all" else [get_field(name.strip()).name for name in fields.split(",")] if fields else SHOWN
         names = [name for name in wanted if fields not in (None, "all") or frame[name].null_count() < frame.height]
+        if only is not None:
+            frame = frame.filter(pl.col("checks").list.len() > 0 if only is Only.checks else pl.col("status") != "ok")
     shown = frame.head(rows).to_dicts()
-    print_view(evidence_view(shown, names) if evidence else values_view(shown, names))
+    print_view(checks_view(shown) if only is Only.checks else values_view(shown, []) if only is Only.failed else evidence_view(shown, names) if evidence else values_view(shown, names))
     if frame.height > rows:
         tell(f"{frame.height - rows} more rows: use --rows")
 
@@ -138,6 +149,18 @@ def values_view(rows: list[dict],   # of a staged table
     view = Table(Column("report", no_wrap=True), *(FIELDS[name].title for name in names), "status")
     for row in rows:
         view.add_row(*map(visible, (row["report_id"], *(cell(row, name) for name in names), row["status"] + (f": {row['error']}" if row["error"] else ""))))
+    return view
+
+
+def checks_view(rows: list[dict]  # of a staged table
+                ):
+    "A line for each thing that does not fit."
+    from rich.table import Column, Table
+
+    view = Table(Column("report", no_wrap=True), "check", "what does not fit")
+    for row in rows:
+        for failed in row["checks"]:
+            view.add_row(*map(visible, (row["report_id"], failed["check"], failed["message"])))
     return view
 
 
