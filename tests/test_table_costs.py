@@ -66,7 +66,8 @@ def test_no_damage_to_parquet_loses_a_row_in_silence(tmp_path_factory, place, no
     data = bytearray(path.read_bytes())
     start, _, end = chunk(path, "text")
     place = start + place % (end - start)
-    data[place : place + len(noise)] = noise[: end - place]
+    noise = noise[: end - place]
+    data[place : place + len(noise)] = noise
     path.write_bytes(data)
     rows = list(read_rows(str(path), "parquet", COLUMNS))
     lost = [re.match(r"rows? (\d+)(?: to (\d+))? (?:is|are) damaged", row.problem).groups() for row in rows if row.problem]
