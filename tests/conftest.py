@@ -6,7 +6,11 @@ from pathlib import Path
 os.environ |= {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 from quick import needs_more  # noqa: E402
+
+settings.register_profile("repeatable", derandomize=True)  # a run says the same twice; `make fuzz` looks for what is new
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parent.parent
 
