@@ -113,6 +113,8 @@ def test_commands_without_an_interface(place):
     assert staged.returncode == 0 and "2 reports: 2 ok" in staged.stderr, staged.stderr
     shown = alone(*program, "show", str(place / "staged.parquet"))
     assert shown.returncode == 0 and "pT3b" in shown.stdout and "pT2b" in shown.stdout
+    page = alone(*program, "review", str(place / "staged.parquet"), "--reports", str(place / "reports"), "--out", str(place / "review.html"))
+    assert page.returncode == 0 and "default-src 'none'" in (place / "review.html").read_text(encoding="utf-8"), page.stderr
     scored = alone(*program, "evaluate", "default", str(place / "staged.parquet"), "--data", str(place / "corpus.parquet"), "--fields", "t", "--samples", "10")
     assert scored.returncode == 0 and "1.000" in scored.stdout, scored.stderr
     lost = alone(*program, "stage", str(place / "reports"), "--model", "hf://owner/model")
