@@ -91,7 +91,7 @@ class StagedReport:
         "The row of the staged table."
         row = dict.fromkeys(staged_columns()) | {"report_id": self.report_id, "status": str(self.status), "error": self.error, "reportable": self.reportable, "ajcc_edition": self.ajcc_edition,
                                                  "ajcc_edition_basis": self.ajcc_edition_basis, "checks": [failed._asdict() | {"fields": list(failed.fields)} for failed in self.checks]}
-        row |= {"source": self.source or None, "page": self.page, "report_date": self.origin.report_date, "patient_id": self.origin.patient_id, "accession": self.origin.accession}
+        row |= {"source": self.source or None, "page": self.page, **asdict(self.origin)}
         row |= {f"{name}_evidence": [] for name in FIELDS}
         for name, value in self.values.items():
             row |= {name: value.label, f"{name}_detail": value.detail, f"{name}_basis": str(value.basis), f"{name}_confidence": value.confidence, f"{name}_evidence": [asdict(words) for words in value.evidence]}

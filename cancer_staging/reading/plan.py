@@ -15,11 +15,12 @@ from pathlib import Path
 
 from .columns import choose_columns, TableColumns
 from .content import Status
+from .documents import SINGLE_KINDS
 from .encodings import shown_path
 from .kinds import kind_of, not_read, SHOWN_KINDS, TABLE_KINDS
 from .limits import Limits
 from .ocr import choose_engine, NO_ENGINE, OCR_CHOICES
-from .tables import table_columns, TABLE_ROWS
+from .tables import read_rows, table_columns
 from ..runs import InputError, ReadError
 
 # %% auto #0
@@ -222,10 +223,16 @@ def plan_table(
         return InputPart(path, kind, status=Status.ERROR, problem=unreadable(error))
     columns = choose_columns(names, texts, text_column, id_column)
     if count is None and os.path.getsize(path) <= COUNT_BYTES:
-        count = sum(1 for _ in TABLE_ROWS[kind](path, columns, limits))
+        count = sum(1 for _ in read_rows(path, kind, columns, limits))
     if count == 0:
         return InputPart(path, kind, status=Status.EMPTY, problem="the table has no rows: check that it is the right file")
     return InputPart(path, kind, count, columns)
+
+
+def _opened_kind(path: str) -> str | None:
+    "What the file is, by `reading.kinds`. Raises OSError where it cannot be opened."
+    with open(path, "rb") as file:
+        return kind_of(os.path.basename(path), file)
 
 
 def file_kind(
@@ -233,8 +240,7 @@ def file_kind(
 ) -> str | None:
     "What the file is, by `reading.kinds`; None where it cannot be opened."
     try:
-        with open(path, "rb") as file:
-            return kind_of(os.path.basename(path), file)
+        return _opened_kind(path)
     except OSError:
         return None
 
@@ -247,8 +253,7 @@ def plan_file(
 ) -> InputPart:
     "The file as a part of the plan; one that cannot give reports says why. Raises `ReadError` for a kind that is not read, and for a table without such a column."
     try:
-        with open(path, "rb") as file:
-            kind = kind_of(os.path.basename(path), file)
+        kind = _opened_kind(path)
     except OSError as error:
         return InputPart(path, None, status=Status.ERROR, problem=unreadable(error))
     if told := not_read(kind, os.path.basename(path)):
@@ -258,7 +263,7 @@ def plan_file(
     return InputPart(path, kind, 1 if kind in SINGLE else None)
 
 
-SINGLE = ("text", "pdf", "image", "html", "rtf", "docx", "dicom", "cda")  # one report each
+SINGLE = (*SINGLE_KINDS, "cda")  # one report each
 
 # %% ../../nbs/api/11_reading.plan.ipynb #646a771b
 JOINED_BY = ("accession",)

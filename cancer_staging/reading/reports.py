@@ -17,7 +17,7 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
-from .archives import gunzip_file, zip_members
+from .archives import gunzip_file, NESTED, zip_members
 from .columns import report_id_of, TableColumns
 from .content import Content, Report, Status
 from .documents import attachment_reader, read_several, read_single, SINGLE_KINDS, SLOW_KINDS
@@ -26,7 +26,7 @@ from .joined import join_reports
 from .kinds import kind_of, TABLE_KINDS
 from .limits import cut_text, Limits
 from .plan import InputPart, InputPlan, plan_file, plan_inputs, unreadable
-from .tables import TABLE_ROWS
+from .tables import read_rows
 from ..runs import ReadError
 
 # %% auto #0
@@ -97,7 +97,7 @@ def table_items(
     "The rows of a table."
     number, stem = 0, stem_of(name)
     try:
-        for row in TABLE_ROWS[kind](path, columns, limits):
+        for row in read_rows(path, kind, columns, limits):
             number = row.number
             content = Content(row.text, row.note, row.problem, row.origin)
             yield Item(row.report_id or f"{stem}-{number}", f"{shown}#{number}", lambda content=content: content)
@@ -163,7 +163,7 @@ def unpacked_items(
     try:
         part = plan_file(str(named), plan.text_column, plan.id_column, plan.limits)
         if part.kind in ("zip", "gzip"):
-            raise ReadError("an archive inside an archive: unpack it first")
+            raise ReadError(NESTED)
         if part.status is not Status.OK:
             yield Item(stem_of(name), source, partial(Content, note=part.problem) if part.status is Status.EMPTY else partial(Content, problem=part.problem))
         elif part.kind in TABLE_KINDS:
