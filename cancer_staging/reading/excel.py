@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from .columns import choose_column, Row, table_row, TableColumns, TEXT_COLUMNS
 from .limits import Limits
-from .process import memory_in_use, OVER_MEMORY, OVER_TIME, Watch
+from .process import launched, memory_in_use, OVER_MEMORY, OVER_TIME, Watch
 from ..runs import ReadError
 
 # %% auto #0
@@ -199,13 +199,7 @@ def opener() -> subprocess.Popen:
         process = IDLE.pop()
         if process.poll() is None:
             return process
-    package = str(Path(__file__).parents[2]) if "__file__" in globals() else ""
-    paths = [place for place in (*sys.path, package) if isinstance(place, str)]
-    alone = {"start_new_session": True} if os.name == "posix" else {}  # Ctrl-C is the parent's business
-    try:
-        return subprocess.Popen([sys.executable, "-c", START, *paths], encoding="utf-8", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **alone)
-    except OSError as error:
-        raise ReadError(f"no process could be started to open the workbook ({error.strerror}): close other programs and run again") from None
+    return launched(START, "workbook", encoding="utf-8")
 
 
 def end_openers() -> None:

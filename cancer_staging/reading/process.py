@@ -28,8 +28,8 @@ from ..runs import ReadError
 # %% auto #0
 __all__ = ['LENGTHS', 'OVER_TIME', 'OVER_MEMORY', 'WATCH_SECONDS', 'MARGIN_MB', 'FILES', 'GRACE_SECONDS', 'KEPT_MB',
            'OUT_OF_TIME', 'OUT_OF_MEMORY', 'START', 'WORDS', 'READERS', 'IDLE', 'send', 'receive', 'memory_in_use',
-           'limit_process', 'Watch', 'Server', 'serve', 'ReadingStopped', 'DamagedPage', 'PageReader', 'lent_reader',
-           'end_readers', 'forget_readers']
+           'limit_process', 'Watch', 'Server', 'serve', 'launched', 'ReadingStopped', 'DamagedPage', 'PageReader',
+           'lent_reader', 'end_readers', 'forget_readers']
 
 # %% ../../nbs/api/06_reading.process.ipynb #021599b3
 LENGTHS = struct.Struct(">IQ")
@@ -205,6 +205,23 @@ START = "import sys; sys.path[:] = sys.argv[1:]; from cancer_staging.reading.pro
 WORDS = {"pdf": ("the PDF", "print it to a new PDF"), "image": ("the image", "scan it at 300 dots per inch")}
 
 
+def launched(
+    start: str,  # the code that it runs, with the places of modules as its arguments
+    what: str,  # it opens, in a message
+    **streams,  # how they are read and written, as for `Popen`
+) -> subprocess.Popen:
+    "A process of this Python, which finds what this one finds, and nothing in the current folder. Raises `ReadError` when it cannot be started."
+    import cancer_staging
+
+    paths = [*filter(None, map(str, sys.path)), str(Path(cancer_staging.__file__).parents[1])]
+    alone = {"start_new_session": True} if os.name == "posix" else {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # Ctrl-C is the parent's business
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    try:
+        return subprocess.Popen([sys.executable, "-c", start, *paths], **pipes, **streams, **alone)
+    except OSError as error:
+        raise ReadError(f"no process could be started to open the {what} ({error.strerror}): close other programs and run again") from None
+
+
 class ReadingStopped(ReadError):
     "The process that read a file was ended or crashed; the message says why."
 
@@ -217,15 +234,7 @@ class PageReader:
     "A process that opens PDFs and pictures, one at a time. Raises `ReadError` when it cannot be started."
 
     def __init__(self):
-        import cancer_staging
-
-        paths = [*filter(None, map(str, sys.path)), str(Path(cancer_staging.__file__).parents[1])]  # it finds what this process finds
-        alone = {"start_new_session": True} if os.name == "posix" else {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # Ctrl-C is the parent's business
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "bufsize": 0}
-        try:
-            self.process = subprocess.Popen([sys.executable, "-c", START, *paths], **pipes, **alone)
-        except OSError as error:
-            raise ReadError(f"no process could be started to open the file ({error.strerror}): close other programs and run again") from None
+        self.process = launched(START, "file", bufsize=0)
         self.answers = io.BufferedReader(self.process.stdout)
         self.usable, self.overdue = True, False
         self.kind, self.limits = "pdf", Limits()
