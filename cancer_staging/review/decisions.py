@@ -5,6 +5,7 @@
 # %% ../../nbs/api/62_review.decisions.ipynb #48d9e084
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter, defaultdict
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 # %% auto #0
-__all__ = ['VALUES', 'REMARKS', 'ACTIONS', 'Decision', 'read_decisions', 'write_decisions', 'merged', 'latest',
+__all__ = ['VALUES', 'REMARKS', 'ACTIONS', 'text_digest', 'Decision', 'read_decisions', 'write_decisions', 'merged', 'latest',
            'lapsed_signatures', 'Conflict', 'told_value', 'settle', 'conflicts', 'agreement']
 
 # %% ../../nbs/api/62_review.decisions.ipynb #041746ef
@@ -36,6 +37,12 @@ REMARKS = ("comment", "sign", "unsign")        # are about the whole report
 ACTIONS = (*VALUES, *REMARKS, "undo")
 _DIGEST = re.compile("[0-9a-f]{64}")
 _NODES, _NUMBER = re.compile("[0-9]{1,6}"), re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,17})?")
+
+
+def text_digest(text: str | None  # a report; None where none was read
+                ) -> str:
+    "The SHA-256 of the text in UTF-8, hexadecimal: by it a decision is bound to what was looked at."
+    return hashlib.sha256((text or "").encode()).hexdigest()
 
 
 @dataclass(frozen=True)

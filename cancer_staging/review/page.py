@@ -21,6 +21,7 @@ from ..fields import FIELDS, staged_columns
 from ..reading.encodings import LONE_SURROGATE
 from ..reading.plan import plan_inputs
 from ..reading.reports import read_reports
+from .decisions import text_digest
 from ..rules.grammar import Basis
 from ..runs import InputError, replace_file
 from ..staged import KEPT_COLUMNS, read_staged
@@ -107,7 +108,7 @@ def listed_row(row: dict,          # of a staged table
     return {
         "id": row["report_id"], "status": row["status"], "error": row["error"], "source": row["source"], "page": row["page"], "date": row["report_date"],
         "edition": row["ajcc_edition"], "edition_basis": row["ajcc_edition_basis"], "reportable": row["reportable"], "rank": need(row)[0], "why": why(row),
-        "digest": hashlib.sha256((text or "").encode()).hexdigest(), "chars": len(text or ""), "values": values,
+        "digest": text_digest(text), "chars": len(text or ""), "values": values,
         "checks": [[failed["check"], failed["fields"], failed["message"]] for failed in row["checks"] or ()],
     }
 

@@ -5,7 +5,6 @@
 # %% ../../nbs/api/62_review.signed.ipynb #47fd5828
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +15,7 @@ from typing import NamedTuple, TYPE_CHECKING
 from ..checks import CHECKS, failed_checks, FailedCheck
 from ..fields import FIELDS
 from ..models.answers import derived_group, group_evidence, LocatedValue, StagedRow, table_category
-from .decisions import Conflict, Decision, latest, REMARKS, settle
+from .decisions import Conflict, Decision, latest, REMARKS, settle, text_digest
 from ..rules.assembly import GRAMMAR
 from ..rules.behavior import is_reportable
 from ..rules.edition import EDITIONS, read_edition
@@ -33,9 +32,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['REVIEWED', 'GROUP_FIELDS', 'TEXT_CHECKS', 'signed_schema', 'Refusal', 'text_digest', 'fitting', 'row_of_table',
-           'derive_again', 'checks_again', 'SignedTable', 'apply_decisions', 'review_row', 'write_signed',
-           'reviewed_labels']
+__all__ = ['REVIEWED', 'GROUP_FIELDS', 'TEXT_CHECKS', 'signed_schema', 'Refusal', 'fitting', 'row_of_table', 'derive_again',
+           'checks_again', 'SignedTable', 'apply_decisions', 'review_row', 'write_signed', 'reviewed_labels']
 
 # %% ../../nbs/api/62_review.signed.ipynb #2eb0c8e2
 REVIEWED = "reviewed"  # the basis of a value that a person decided
@@ -63,12 +61,6 @@ class Refusal(NamedTuple):
     def __str__(self) -> str:
         about = f", {FIELDS[self.decision.field].title}" if self.decision.field else ""
         return f"{self.decision.report_id} (row {self.decision.row}){about}, decided by {self.decision.reviewer}: {self.why}"
-
-
-def text_digest(text: str | None  # a report; None where none was read
-                ) -> str:
-    "The SHA-256 of the text in UTF-8, hexadecimal."
-    return hashlib.sha256((text or "").encode()).hexdigest()
 
 
 def fitting(decisions: Iterable[Decision],            # that count
