@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pytest
+from browsers import chromium
 from typer.testing import CliRunner
 
 import cancer_staging
@@ -175,21 +176,7 @@ def test_the_command_writes_the_page_and_replaces_none(staged):
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     "Headless Chromium that records its console and its requests, and saves files without asking."
-    program, driver = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
-    if not (program and driver):
-        message = "chromium and chromium-driver are not installed: apt-get install chromium chromium-driver"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                 "--disable-dev-shm-usage", "--no-first-run", "--window-size=1400,1000", f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    options.set_capability("unhandledPromptBehavior", "accept")
-    running = webdriver.Chrome(options=options, service=Service(driver))
+    running = chromium(tmp_path_factory.mktemp("profile"), unhandledPromptBehavior="accept")
     yield running
     running.quit()
 

@@ -1,9 +1,7 @@
 "The built site in a real browser: every page loads cleanly and offline, search works, plots and formulas show."
 import functools
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from browsers import chromium
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,20 +49,7 @@ def address(built):
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     "Headless Chromium that records its console and its requests."
-    program, driver = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
-    if not (program and driver):
-        message = "chromium and chromium-driver are not installed: apt-get install chromium chromium-driver"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                 "--disable-dev-shm-usage", "--no-first-run", "--window-size=1400,1000", f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    running = webdriver.Chrome(options=options, service=Service(driver))
+    running = chromium(tmp_path_factory.mktemp("profile"))
     yield running
     running.quit()
 
