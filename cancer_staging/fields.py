@@ -12,7 +12,7 @@ from dataclasses import dataclass
 # %% auto #0
 __all__ = ['NOTHING', 'read_receptor', 'read_her2', 'read_presence', 'read_margin', 'read_laterality', 'FIELDS', 'ORIGIN_COLUMNS',
            'Reading', 'Field', 'read_t', 'read_n', 'read_m', 'read_grade', 'read_stage_group', 'word_reader',
-           'read_number', 'read_text', 'get_field', 'read_registry', 'staged_columns']
+           'written_number', 'read_number', 'read_text', 'get_field', 'read_registry', 'staged_columns']
 
 # %% ../nbs/api/00_fields.ipynb #1d4ae674
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Field:
     trained: tuple[str, ...] = ()              # labels that models train and are scored on
     ordered: bool = False                      # whether the order of the labels means severity
     unit: str = ""                             # unit of a number
+    whole: bool = False                        # whether a number is a count
     read: Callable[[str], Reading] = lambda value: NOTHING  # reads a registry string
     help: str = ""                             # one line for docs and prompts
 
@@ -53,7 +54,7 @@ class Field:
     @property
     def columns(self) -> dict[str, str]:
         "The field's columns in the staged table, in order, with the names of their types."
-        columns = {self.name: "str", f"{self.name}_detail": "str", f"{self.name}_basis": "str", f"{self.name}_confidence": "f32"}
+        columns = {self.name: ("i64" if self.whole else "f64") if self.kind == "number" else "str", f"{self.name}_detail": "str", f"{self.name}_basis": "str", f"{self.name}_confidence": "f32"}
         if self.kind == "label":
             columns[f"{self.name}_probs"] = "probs"
         columns[f"{self.name}_evidence"] = "evidence"
@@ -64,6 +65,14 @@ class Field:
         if label is not None and self.kind == "label" and label not in self.labels:
             raise ValueError(f"{label!r} is no label of field {self.name!r}: it has {', '.join(self.labels)}")
         return label
+
+    def cell(self, label: str | None) -> str | float | None:
+        "`label` as a cell of a table holds it: a number for a number. Raises ValueError where it is none."
+        return label if label is None or self.kind != "number" else int(label) if self.whole else float(label)
+
+    def label_of(self, cell: str | float | None) -> str | None:
+        "The label that a cell holds: a number written shortest."
+        return cell if cell is None or self.kind != "number" else written_number(cell)
 
 # %% ../nbs/api/00_fields.ipynb #c329f2e2
 _T = re.compile(r"\s*(?P<prefix>[cpyarm]{0,4})\s?t\s?(?P<core>x|0|is|a(?![a-z])|[1-4])(?P<sub>mi|[a-e][1-3]?|[1-3])?\s?(?P<tail>\(.{0,20}\)|.{0,12})\s*", re.I)
@@ -173,14 +182,20 @@ read_laterality = word_reader(_LATERALITY)
 _NUMBER = re.compile(r"\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)\s?(mm|cm|%)?\s*", re.I)
 
 
+def written_number(number: float  # such as 12.0 or 2.5
+                   ) -> str:
+    "The number in digits, written shortest."
+    return str(int(number)) if number == int(number) else repr(float(number))
+
+
 def read_number(value: str  # `12`, `2.5 cm`, `95%`
                 ) -> Reading:
     "A number, written shortest; centimetres become millimetres."
     match = _NUMBER.fullmatch(value)
     if not match:
         return NOTHING
-    number = float(match[1]) * (10 if (match[2] or "").lower() == "cm" else 1)
-    return Reading(f"{number:g}", f"{number:g}")
+    number = round(float(match[1]) * (10 if (match[2] or "").lower() == "cm" else 1), 6)  # 1.1 cm is 11 mm, not 11.000000000000002
+    return Reading(written_number(number), written_number(number))
 
 
 def read_text(value: str  # any text
@@ -218,8 +233,8 @@ FIELDS: dict[str, Field] = {field.name: field for field in (
     Field("margin", "Margin", "label", ("positive", "negative"), ("positive", "negative"), read=read_margin,
           help="Whether any final resection margin holds tumour"),
     Field("tumor_size_mm", "Tumour size", "number", unit="mm", read=read_number, help="Greatest dimension of the primary tumour"),
-    Field("nodes_positive", "Nodes positive", "number", unit="nodes", read=read_number, help="Regional lymph nodes with metastasis, all stations"),
-    Field("nodes_examined", "Nodes examined", "number", unit="nodes", read=read_number, help="Regional lymph nodes examined, all stations"),
+    Field("nodes_positive", "Nodes positive", "number", unit="nodes", whole=True, read=read_number, help="Regional lymph nodes with metastasis, all stations"),
+    Field("nodes_examined", "Nodes examined", "number", unit="nodes", whole=True, read=read_number, help="Regional lymph nodes examined, all stations"),
     Field("site", "Site", "text", read=read_text, help="Primary site; the detail is its ICD-O-3 topography code"),
     Field("histology", "Histology", "text", read=read_text, help="Histologic type; the detail is its ICD-O-3 morphology code"),
 )}
@@ -245,7 +260,7 @@ ORIGIN_COLUMNS = ("source", "page", "report_date", "patient_id", "accession")  #
 
 
 def staged_columns() -> dict[str, str]:
-    "All columns of the staged table, in order, with the names of their types: str, f32, bool, probs (list of label, prob), evidence (list of start, end, text), checks (list of check, fields, message)."
+    "All columns of the staged table, in order, with the names of their types: str, i64, f64, f32, bool, probs (list of label, prob), evidence (list of start, end, text), checks (list of check, fields, message)."
     columns = {"report_id": "str", "status": "str", "error": "str"}
     for field in FIELDS.values():
         columns |= field.columns

@@ -94,7 +94,7 @@ class StagedReport:
         row |= {"source": self.source or None, "page": self.page, **asdict(self.origin)}
         row |= {f"{name}_evidence": [] for name in FIELDS}
         for name, value in self.values.items():
-            row |= {name: value.label, f"{name}_detail": value.detail, f"{name}_basis": str(value.basis), f"{name}_confidence": value.confidence, f"{name}_evidence": [asdict(words) for words in value.evidence]}
+            row |= {name: FIELDS[name].cell(value.label), f"{name}_detail": value.detail, f"{name}_basis": str(value.basis), f"{name}_confidence": value.confidence, f"{name}_evidence": [asdict(words) for words in value.evidence]}
             if FIELDS[name].kind == "label" and value.probs is not None:
                 row[f"{name}_probs"] = [{"label": label, "prob": prob} for label, prob in value.probs.items()]
         return row
@@ -125,7 +125,7 @@ def staged_schema() -> pa.Schema:
     "The Arrow schema of the staged table, made from the field declarations."
     import pyarrow as pa
 
-    types = {"str": pa.string(), "f32": pa.float32(), "bool": pa.bool_(), "probs": pa.list_(pa.struct([("label", pa.string()), ("prob", pa.float32())])),
+    types = {"str": pa.string(), "i64": pa.int64(), "f64": pa.float64(), "f32": pa.float32(), "bool": pa.bool_(), "probs": pa.list_(pa.struct([("label", pa.string()), ("prob", pa.float32())])),
              "evidence": pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())])),
              "checks": pa.list_(pa.struct([("check", pa.string()), ("fields", pa.list_(pa.string())), ("message", pa.string())]))}
     return pa.schema([(name, types[kind]) for name, kind in staged_columns().items()])
@@ -139,7 +139,7 @@ def field_columns(name: str,                            # the field
     import pyarrow as pa
 
     columns = [
-        pa.array([answer and answer.label for answer in answers], pa.string()),
+        pa.array([answer and FIELDS[name].cell(answer.label) for answer in answers], staged_schema().field(name).type),
         pa.array([answer and answer.detail for answer in answers], pa.string()),
         pa.array([answer and answer.basis for answer in answers], pa.string()),
         pa.array([answer and answer.confidence for answer in answers], pa.float32()),
@@ -267,7 +267,10 @@ def read_staged(path: str | Path,                                     # .parquet
         lists = [name for name in frame.columns if name.endswith(("_evidence", "_probs", "_machine")) or name in _LISTS]
         frame = frame.with_columns(pl.Series(name, [json.loads(value or "null") for value in frame[name]], strict=False) for name in lists)
         frame = frame.with_columns(pl.col("^.*_confidence$").cast(pl.Float32), pl.col("^reportable$").replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean))
-    return frame
+    try:  # earlier versions, and CSV, hold numbers as words
+        return frame.with_columns(pl.col(name).cast(pl.Int64 if field.whole else pl.Float64) for name, field in FIELDS.items() if field.kind == "number" and name in frame.columns)
+    except pl.exceptions.PolarsError:
+        raise ValueError(f"{path} holds words in a column of numbers, or is damaged: make it again with 'cancer-staging stage'") from None
 
 # %% ../nbs/api/60_staged.ipynb #6a083117
 KEPT_COLUMNS = ("report_id", "source", "text", "page_starts")  # of the kept texts

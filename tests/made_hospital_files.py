@@ -21,7 +21,7 @@ LINES = [
 ]
 EXPECTED = {  # read off the lines above: label and detail
     "behavior": "3", "t": "T2", "n": "N1", "grade": "G2", "er": "positive", "pr": "negative", "her2": "negative", "laterality": "left", "lymphovascular_invasion": "present",
-    "perineural_invasion": "absent", "margin": "negative", "tumor_size_mm": "24", "nodes_positive": "2", "nodes_examined": "14", "site": "Breast"}
+    "perineural_invasion": "absent", "margin": "negative", "tumor_size_mm": 24.0, "nodes_positive": 2, "nodes_examined": 14, "site": "Breast"}
 DETAILS = {"t": "pT2", "n": "pN1a"}
 TEXT = "\n".join(LINES)
 ORIGIN = {"report_date": "2024-03-05", "patient_id": "4711", "accession": "S24-1234"}

@@ -10,8 +10,8 @@ from cancer_staging.cli import app
 from cancer_staging.corpora.labelled import labelled_reports
 from cancer_staging.evaluate.reviewed import score_reviewed
 from cancer_staging.fields import FIELDS
-from cancer_staging.review.decisions import agreement, conflicts, Decision, lapsed_signatures, latest, merged, read_decisions, settle, write_decisions
-from cancer_staging.review.signed import apply_decisions, reviewed_labels, signed_schema, text_digest, write_signed
+from cancer_staging.review.decisions import agreement, conflicts, Decision, lapsed_signatures, latest, merged, read_decisions, settle, text_digest, write_decisions
+from cancer_staging.review.signed import apply_decisions, reviewed_labels, signed_schema, write_signed
 from cancer_staging.runs import InputError
 from cancer_staging.staged import Evidence, read_staged, staged_schema
 
@@ -22,7 +22,7 @@ EMPTY = {name: [] if name.endswith("_evidence") or name == "checks" else None fo
 
 def value(name: str, label: str | None, detail: str | None = None, basis: str = "stated", confidence: float | None = 0.5, words: str = "", text: str = "") -> dict:
     "One field's columns, with its evidence where the words stand in the text."
-    columns = {name: label, f"{name}_detail": detail or label, f"{name}_basis": basis, f"{name}_confidence": confidence}
+    columns = {name: FIELDS[name].cell(label), f"{name}_detail": detail or label, f"{name}_basis": basis, f"{name}_confidence": confidence}
     return columns | {f"{name}_evidence": [{"start": text.index(words), "end": text.index(words) + len(words), "text": words}] if words else []}
 
 
@@ -266,7 +266,7 @@ def test_a_decision_that_contradicts_itself_cannot_be_made(wrong, told):
 def test_numbers_are_kept_as_the_page_writes_them():
     assert apply_decisions(STAGED, [decide(0, "edit", "nodes_positive", None, detail="several"), decide(0, "edit", "nodes_examined", "4")]).table["nodes_positive_detail"][0] == "several"
     for name, label in (("ki67", "12.3456789"), ("tumor_size_mm", "0.5"), ("nodes_examined", "0"), ("tumor_size_mm", "1234567")):
-        assert apply_decisions(STAGED, [decide(0, "edit", name, label)], TEXTS).table[name][0] == label
+        assert apply_decisions(STAGED, [decide(0, "edit", name, label)], TEXTS).table[name][0] == float(label)
 
 
 def test_what_cannot_be_assessed_is_an_edit_with_a_detail_alone():
@@ -307,7 +307,7 @@ def test_hostile_details_break_no_table():
             assert (row[name], row[f"{name}_detail"]) == (label, detail)
         for name in ("nodes_positive", "nodes_examined", "tumor_size_mm", "ki67"):
             done = apply_decisions(STAGED, [decide(row, "edit", field, "5", detail=detail) for row in (0, 1) for field in ("nodes_positive", name)], TEXTS).table
-            assert done[name].to_list() == ["5", "5"] and done[f"{name}_detail"].to_list() == [detail, detail]
+            assert done[name].to_list() == [5, 5] and done[f"{name}_detail"].to_list() == [detail, detail]
 
 
 def run(*arguments):

@@ -166,7 +166,7 @@ def checks_view(rows: list[dict]  # of a staged table
 
 def cell(row: dict, name: str) -> str:
     "A value in few words: what was stated, and the label too where the statement alone does not show it."
-    label, detail = row[name], row[f"{name}_detail"]
+    label, detail = FIELDS[name].label_of(row[name]), row[f"{name}_detail"]
     if name in ("site", "histology") or detail is None:
         return label or ""
     return f"{label} ({detail})" if name in ("er", "pr", "her2") and label and label != detail else detail
@@ -186,6 +186,6 @@ def evidence_view(rows: list[dict],   # of a staged table
             if row[name] is not None or row[f"{name}_detail"] is not None:
                 confidence = row[f"{name}_confidence"]
                 words = " … ".join(" ".join(piece["text"].split()) for piece in row[f"{name}_evidence"]) or "no sentence alone carries it"
-                cells = (row["report_id"], FIELDS[name].title, row[name] or "–", row[f"{name}_detail"] or "", row[f"{name}_basis"] or "", "" if confidence is None else f"{confidence:.2f}", words)
+                cells = (row["report_id"], FIELDS[name].title, FIELDS[name].label_of(row[name]) or "–", row[f"{name}_detail"] or "", row[f"{name}_basis"] or "", "" if confidence is None else f"{confidence:.2f}", words)
                 view.add_row(*map(visible, cells))
     return view

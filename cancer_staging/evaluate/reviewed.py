@@ -46,7 +46,7 @@ def score_reviewed(staged: pl.DataFrame,              # a staged table
     for name, of_field in counted.items():
         chosen = of_field.filter(touched)
         if chosen.any():
-            truths, answers = signed.filter(of_field)[name].to_list(), staged.filter(chosen)[name].to_list()
+            truths, answers = (list(map(FIELDS[name].label_of, rows[name])) for rows in (signed.filter(of_field), staged.filter(chosen)))
             bases = ["silent" if answer is None else basis for basis, answer in zip(staged.filter(chosen)[f"{name}_basis"], answers)]
             for subset in ("all", *(basis for basis in ("stated", "derived", "inferred", "silent") if basis in bases)):
                 pairs = [(truth, answer) for truth, answer, basis in zip(truths, answers, bases) if subset in ("all", basis)]

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from ..checks import CHECKS, failed_checks, FailedCheck
 from ..fields import FIELDS
 from ..models.answers import derived_group, group_evidence, LocatedValue, StagedRow, table_category
-from .decisions import Conflict, Decision, latest, REMARKS, settle, text_digest
+from .decisions import Conflict, Decision, fitting, latest, Refusal, REMARKS, settle
 from ..rules.assembly import GRAMMAR
 from ..rules.behavior import is_reportable
 from ..rules.edition import EDITIONS, read_edition
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['REVIEWED', 'GROUP_FIELDS', 'TEXT_CHECKS', 'signed_schema', 'Refusal', 'fitting', 'row_of_table', 'derive_again',
-           'checks_again', 'SignedTable', 'apply_decisions', 'review_row', 'write_signed', 'reviewed_labels']
+__all__ = ['REVIEWED', 'GROUP_FIELDS', 'TEXT_CHECKS', 'signed_schema', 'row_of_table', 'derive_again', 'checks_again',
+           'SignedTable', 'apply_decisions', 'review_row', 'write_signed', 'reviewed_labels']
 
 # %% ../../nbs/api/62_review.signed.ipynb #2eb0c8e2
 REVIEWED = "reviewed"  # the basis of a value that a person decided
@@ -51,55 +51,6 @@ def signed_schema() -> pa.Schema:
     more = [*((f"{name}_machine", machine) for name in FIELDS), ("checks_machine", staged.field("checks").type), ("reviews", reviews), ("reviewed_by", words), ("reviewed_at", pa.string()),
             ("signed_by", words), ("signed_at", words), ("comments", comments)]
     return pa.schema([*staged, *(pa.field(*column) for column in more)])
-
-# %% ../../nbs/api/62_review.signed.ipynb #71ba0071
-class Refusal(NamedTuple):
-    "A decision that was not applied."
-    decision: Decision
-    why: str
-
-    def __str__(self) -> str:
-        about = f", {FIELDS[self.decision.field].title}" if self.decision.field else ""
-        return f"{self.decision.report_id} (row {self.decision.row}){about}, decided by {self.decision.reviewer}: {self.why}"
-
-
-def fitting(decisions: Iterable[Decision],            # that count
-            rows: Sequence[Mapping],                  # of the staged table
-            texts: Sequence[str | None] | None,       # of the rows; None: not at hand
-            ) -> tuple[list[Decision], list[Refusal]]:
-    "The decisions that fit the table, what was accepted with the value that the table has; and those that don't."
-    fit, refused, digests = [], [], {}
-    for decision in decisions:
-        why = _unfit(decision, rows, texts, digests)
-        if why is None:
-            fit.append(_with_value(decision, rows[decision.row]) if decision.action == "accept" else decision)
-        else:
-            refused.append(Refusal(decision, why))
-    return fit, refused
-
-
-def _unfit(decision: Decision, rows: Sequence[Mapping], texts: Sequence[str | None] | None, digests: dict[int, str]) -> str | None:
-    number = decision.row
-    if number >= len(rows):
-        return f"the table has {len(rows):,} rows only: it was made from another table"
-    if rows[number]["report_id"] != decision.report_id:
-        return "the table has another report in that row: it was made from another table"
-    if decision.action == "accept" and decision.label is not None and decision.label != rows[number][decision.field]:
-        return f"it accepts {decision.label}, and the table has {rows[number][decision.field] or 'no label'}: it was made from another table"
-    if texts is None:
-        return None
-    text = texts[number] or ""
-    if number not in digests:
-        digests[number] = text_digest(text)
-    if digests[number] != decision.text_digest:
-        return "the report's text is not the one that was reviewed: look at it again"
-    return "the words of its evidence do not stand there" if any(text[piece.start:piece.end] != piece.text for piece in decision.evidence) else None
-
-
-def _with_value(decision: Decision, row: Mapping) -> Decision:
-    "What was accepted."
-    name = decision.field
-    return replace(decision, label=row[name], detail=row[f"{name}_detail"], evidence=tuple(Evidence(**piece) for piece in row[f"{name}_evidence"] or ()))
 
 # %% ../../nbs/api/62_review.signed.ipynb #b934b393
 GROUP_FIELDS = ("t", "n", "m", "grade", "site", "histology")              # what the table of the stage groups asks for
@@ -127,9 +78,13 @@ def _read(text: str) -> tuple[Document, Mapping[str, Finding]]:
     return document, through_gate(GRAMMAR.read_document(document)) if text else {}
 
 
+def _label(row: Mapping, name: str) -> str | None:
+    return FIELDS[name].label_of(row[name])
+
+
 def _answer(row: Mapping, name: str) -> LocatedValue | None:
     "One field's answer in a row of a table; None where it is silent."
-    label, detail, basis = row[name], row[f"{name}_detail"], row[f"{name}_basis"]
+    label, detail, basis = _label(row, name), row[f"{name}_detail"], row[f"{name}_basis"]
     if basis is None or (basis == REVIEWED and label is None and detail is None):
         return None
     if FIELDS[name].kind == "number":
@@ -166,12 +121,12 @@ def derive_again(row: dict,          # of a signed table, with the reviewed valu
 
 def _keep_machine(row: dict, name: str) -> None:
     "Sets aside what the machine had answered."
-    row[f"{name}_machine"] = {"label": row[name], **{part: row.get(f"{name}_{part}") for part in ("detail", "basis", "confidence", "probs", "evidence")}}
+    row[f"{name}_machine"] = {"label": _label(row, name), **{part: row.get(f"{name}_{part}") for part in ("detail", "basis", "confidence", "probs", "evidence")}}
 
 
 def _put(row: dict, name: str, label: str | None, detail: str | None, basis: str | None, evidence: Sequence) -> None:
     "Sets a field's columns, without confidence and probabilities."
-    row |= {name: label, f"{name}_detail": detail, f"{name}_basis": basis, f"{name}_confidence": None, f"{name}_evidence": list(evidence)}
+    row |= {name: FIELDS[name].cell(label), f"{name}_detail": detail, f"{name}_basis": basis, f"{name}_confidence": None, f"{name}_evidence": list(evidence)}
     if FIELDS[name].kind == "label":
         row[f"{name}_probs"] = None
 
@@ -244,7 +199,7 @@ def review_row(row: dict,                          # of a staged table, with the
     for decision in values:
         name = decision.field
         detail = decision.detail if decision.detail is not None or decision.action == "accept" else decision.label
-        changed |= {name} if (decision.label, detail) != (row[name], row[f"{name}_detail"]) else set()
+        changed |= {name} if (decision.label, detail) != (_label(row, name), row[f"{name}_detail"]) else set()
         _keep_machine(row, name)
         _put(row, name, decision.label, detail, REVIEWED, map(asdict, decision.evidence))
     if changed & set(GROUP_FIELDS) and _group_follows(row, conflicts):
