@@ -1,4 +1,5 @@
 "Headless Chromium for tests."
+import json
 import os
 import shutil
 
@@ -23,3 +24,42 @@ def chromium(profile, **capabilities):
     for name, value in capabilities.items():
         options.set_capability(name, value)
     return webdriver.Chrome(options=options, service=Service(driver))
+
+
+def until(browser, what):
+    "Waits until it is so; what it gives."
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(browser, 20).until(lambda _: what())
+
+
+def press(browser, *keys: str) -> None:
+    "Sends keys to whatever has the focus; one that begins with Shift or Control is held down with the rest."
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    for key in keys:
+        chain = ActionChains(browser)
+        if key[0] in (Keys.SHIFT, Keys.CONTROL):
+            chain.key_down(key[0]).send_keys(key[1:]).key_up(key[0]).perform()
+        else:
+            chain.send_keys(key).perform()
+
+
+def tab_to(browser, script: str) -> None:
+    "Presses Tab until the focus is where the script says."
+    from selenium.webdriver.common.keys import Keys
+
+    for _ in range(120):
+        if browser.execute_script(f"const at = document.activeElement; return {script}"):
+            return
+        press(browser, Keys.TAB)
+    raise AssertionError(f"Tab never comes to where {script}")
+
+
+def assert_quiet(browser, *own: str) -> None:
+    "Since the logs were last read nothing was complained of in the console, and nothing was asked for but what begins with an address of its own."
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if not url.startswith((*own, "blob:"))] == []

@@ -9,47 +9,18 @@ import zlib
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 import pytest
-from browsers import chromium
+from browsers import assert_quiet, chromium, press, tab_to, until
+from made_reviews import chosen, FACES, field_line, HOSTILE, made_row, ROWS, saved_lines, shown_id, table, TEXTS, told, value
 from typer.testing import CliRunner
 
 import cancer_staging
 from cancer_staging.cli import app
-from cancer_staging.fields import FIELDS, staged_columns
+from cancer_staging.fields import FIELDS
 from cancer_staging.review.decisions import latest, read_decisions
 from cancer_staging.review.page import need, review_page, text_blocks, texts_of, write_review
 from cancer_staging.runs import InputError
-from cancer_staging.staged import staged_schema
 from cancer_staging.stager import stage_files
-
-# code points: LEFT 2, BREAST 7, pT2 16-19, pN1a 20-24, grade 2 26-33, ER 49, positive 52-60; each face is two UTF-16 units
-FACES = "🙂 LEFT BREAST 🙂 pT2 pN1a, grade 2.\nTumour 24 mm. ER positive."
-HOSTILE = "<script>window.hacked = 1</script></script></body><img src=x onerror='window.hacked = 1'> \u202egnp.exe\u202c \x1b[31m red pT1"
-
-
-def made_row(**given) -> dict:
-    "A row of a staged table in which nothing was found but what is given."
-    return dict.fromkeys(staged_columns()) | {f"{name}_evidence": [] for name in FIELDS} | {"report_id": "A", "status": "ok", "checks": []} | given
-
-
-def value(name: str, label: str | None, detail: str | None, basis: str, confidence: float | None, *words: tuple[int, int, str]) -> dict:
-    "One field's columns."
-    return {name: label, f"{name}_detail": detail, f"{name}_basis": basis, f"{name}_confidence": confidence, f"{name}_evidence": [{"start": start, "end": end, "text": text} for start, end, text in words]}
-
-
-ROWS = [
-    made_row(report_id="A-1", source="a.csv#1") | value("t", "T2", "pT2", "stated", 0.75, (16, 19, "pT2")) | value("n", "N1", "pN1a", "stated", 0.875, (20, 24, "pN1a"))
-    | value("stage_group", "II", "IIB", "derived", 0.75, (16, 19, "pT2"), (20, 24, "pN1a")) | value("grade", "G2", "grade 2", "inferred", 0.5, (26, 33, "grade 2")),
-    made_row(report_id="B-2</script>", source="a.csv#2", checks=[{"check": "t_size", "fields": ["t", "tumor_size_mm"], "message": "T1 does not fit 90 mm"}])
-    | value("t", "T1", "pT1", "stated", 0.625, (110, 113, "pT1")),
-    made_row(report_id="C-3", source="a.csv#3", status="error", error="it is no PDF"),
-]
-TEXTS = [FACES, HOSTILE, None]
-
-
-def table(rows: list[dict]) -> pl.DataFrame:
-    return pl.from_arrow(pa.Table.from_pylist(rows, staged_schema()))
 
 
 def unpacked(block: str) -> object:
@@ -194,69 +165,8 @@ def opened(browser, tmp_path):
     for log in ("browser", "performance"):
         browser.get_log(log)
     yield browser
-    assert [entry["message"] for entry in browser.get_log("browser")] == []
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    assert [url for url in asked if not url.startswith((address, "blob:"))] == []
+    assert_quiet(browser, address)
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
-
-
-def until(browser, what):
-    "Waits until it is so; what it gives."
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(browser, 20).until(lambda _: what())
-
-
-def shown_id(browser) -> str | None:
-    return browser.execute_script("return document.querySelector('.report-head h2')?.textContent")
-
-
-def told(browser) -> str:
-    return browser.execute_script("return document.querySelector('.told').textContent")
-
-
-def press(browser, *keys: str) -> None:
-    "Sends keys to whatever has the focus; one that begins with Shift or Control is held down with the rest."
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.keys import Keys
-
-    for key in keys:
-        chain = ActionChains(browser)
-        if key[0] in (Keys.SHIFT, Keys.CONTROL):
-            chain.key_down(key[0]).send_keys(key[1:]).key_up(key[0]).perform()
-        else:
-            chain.send_keys(key).perform()
-
-
-def tab_to(browser, script: str) -> None:
-    "Presses Tab until the focus is where the script says."
-    from selenium.webdriver.common.keys import Keys
-
-    for _ in range(120):
-        if browser.execute_script(f"const at = document.activeElement; return {script}"):
-            return
-        press(browser, Keys.TAB)
-    raise AssertionError(f"Tab never comes to where {script}")
-
-
-def chosen(browser) -> str:
-    return browser.execute_script("return document.querySelector('.value.chosen .value-title').textContent")
-
-
-def field_line(browser, title: str) -> str:
-    return browser.execute_script("return [...document.querySelectorAll('.value-head')].find(one => one.querySelector('.value-title').textContent === arguments[0]).innerText.replace(/\\s+/g, ' ')", title)
-
-
-def saved_lines(browser, folder: Path) -> list[dict]:
-    "Presses Save by keyboard; the decisions in the file."
-    from selenium.webdriver.common.keys import Keys
-
-    tab_to(browser, "at.textContent === 'Save'")
-    press(browser, Keys.ENTER)
-    path = folder / "review.jsonl"
-    until(browser, lambda: path.exists() and told(browser).endswith("review.jsonl."))
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def to_first_report(browser) -> None:

@@ -20,10 +20,11 @@ def review(staged: Annotated[Path, typer.Argument(help="A table made by `cancer-
            reports: Annotated[list[str], typer.Option(help="Its reports: NAME.texts.parquet, which `stage --keep-text` wrote, or the inputs that were staged; several times for several.", metavar="INPUT")],
            out: Annotated[Path, typer.Option(help="The page to write: .html; a new one only you may read.")],
            title: Annotated[Optional[str], typer.Option(help="What stands above the page; default: the table's name.")] = None,
+           second: Annotated[Optional[list[Path]], typer.Option(help="What an earlier reviewer saved (review.jsonl), for an adjudicator, who sees it beside each value, conflicts first; several times for several. Without it nobody's decisions are shown.", metavar="FILE")] = None,
            overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False) -> None:
     "Make one HTML page in which a person looks at the evidence, corrects and signs."
     with reported():
         from cancer_staging.review.page import write_review
 
-        rows = write_review(staged, reports, out, title, overwrite)
+        rows = write_review(staged, reports, out, title, overwrite, second or ())
     tell(f"{rows:,} reports written to {out}: open it in a browser; what is decided there, Save writes as review.jsonl")

@@ -9,8 +9,8 @@ import hashlib
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import combinations
 from pathlib import Path
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 # %% auto #0
-__all__ = ['VALUES', 'REMARKS', 'ACTIONS', 'text_digest', 'Decision', 'read_decisions', 'write_decisions', 'merged', 'latest',
-           'lapsed_signatures', 'Conflict', 'told_value', 'settle', 'conflicts', 'agreement']
+__all__ = ['VALUES', 'REMARKS', 'ACTIONS', 'text_digest', 'Decision', 'read_decisions', 'parse_decisions', 'write_decisions',
+           'merged', 'latest', 'lapsed_signatures', 'Conflict', 'told_value', 'settle', 'conflicts', 'Refusal',
+           'fitting', 'agreement']
 
 # %% ../../nbs/api/62_review.decisions.ipynb #041746ef
 VALUES = ("accept", "edit", "none")            # decide a field's value
@@ -133,15 +134,23 @@ _KEYS = ("report_id", "row", "text_digest", "field", "action", "label", "detail"
 def read_decisions(path: str | Path  # JSON lines, as the review page saves them
                    ) -> list[Decision]:
     "The decisions in the order in which they were made. Raises InputError naming file and line of what is damaged, never quoting it."
-    path, decisions = Path(path), []
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"no file {path}")
-    for number, line in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+    return parse_decisions(path.read_bytes().removeprefix(b"\xef\xbb\xbf"), str(path))
+
+
+def parse_decisions(lines: bytes,   # JSON lines
+                    name: str,      # of the file, for errors
+                    ) -> list[Decision]:
+    "The decisions in the order in which they were made. Raises InputError as `read_decisions` does."
+    decisions = []
+    for number, line in enumerate(lines.split(b"\n"), 1):
         if line.strip():
             try:
                 decisions.append(_decision(line))
             except InputError as problem:
-                raise InputError(f"{path}, line {number}: {problem}") from None
+                raise InputError(f"{name}, line {number}: {problem}") from None
     return decisions
 
 
@@ -263,6 +272,55 @@ def conflicts(decisions: Iterable[Decision],    # in the order in which they wer
               ) -> list[Conflict]:
     "The fields on which reviewers differ, where no adjudicator decided."
     return settle(decisions, adjudicator)[1]
+
+# %% ../../nbs/api/62_review.decisions.ipynb #24aa6ddb
+class Refusal(NamedTuple):
+    "A decision that was not applied."
+    decision: Decision
+    why: str
+
+    def __str__(self) -> str:
+        about = f", {FIELDS[self.decision.field].title}" if self.decision.field else ""
+        return f"{self.decision.report_id} (row {self.decision.row}){about}, decided by {self.decision.reviewer}: {self.why}"
+
+
+def fitting(decisions: Iterable[Decision],            # that count
+            rows: Sequence[Mapping],                  # of the staged table
+            texts: Sequence[str | None] | None,       # of the rows; None: not at hand
+            ) -> tuple[list[Decision], list[Refusal]]:
+    "The decisions that fit the table, what was accepted with the value that the table has; and those that don't."
+    fit, refused, digests = [], [], {}
+    for decision in decisions:
+        why = _unfit(decision, rows, texts, digests)
+        if why is None:
+            fit.append(_with_value(decision, rows[decision.row]) if decision.action == "accept" else decision)
+        else:
+            refused.append(Refusal(decision, why))
+    return fit, refused
+
+
+def _unfit(decision: Decision, rows: Sequence[Mapping], texts: Sequence[str | None] | None, digests: dict[int, str]) -> str | None:
+    number = decision.row
+    if number >= len(rows):
+        return f"the table has {len(rows):,} rows only: it was made from another table"
+    if rows[number]["report_id"] != decision.report_id:
+        return "the table has another report in that row: it was made from another table"
+    if decision.action == "accept" and decision.label is not None and decision.label != (held := FIELDS[decision.field].label_of(rows[number][decision.field])):
+        return f"it accepts {decision.label}, and the table has {held or 'no label'}: it was made from another table"
+    if texts is None:
+        return None
+    text = texts[number] or ""
+    if number not in digests:
+        digests[number] = text_digest(text)
+    if digests[number] != decision.text_digest:
+        return "the report's text is not the one that was reviewed: look at it again"
+    return "the words of its evidence do not stand there" if any(text[piece.start:piece.end] != piece.text for piece in decision.evidence) else None
+
+
+def _with_value(decision: Decision, row: Mapping) -> Decision:
+    "What was accepted."
+    name = decision.field
+    return replace(decision, label=FIELDS[name].label_of(row[name]), detail=row[f"{name}_detail"], evidence=tuple(Evidence(**piece) for piece in row[f"{name}_evidence"] or ()))
 
 # %% ../../nbs/api/62_review.decisions.ipynb #2df1808a
 def agreement(decisions: Iterable[Decision],    # in the order in which they were made; what was accepted with its label

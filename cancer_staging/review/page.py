@@ -21,7 +21,7 @@ from ..fields import FIELDS, staged_columns
 from ..reading.encodings import LONE_SURROGATE
 from ..reading.plan import plan_inputs
 from ..reading.reports import read_reports
-from .decisions import text_digest
+from .decisions import Decision, fitting, latest, merged, read_decisions, REMARKS, text_digest, told_value
 from ..rules.grammar import Basis
 from ..runs import InputError, replace_file
 from ..staged import KEPT_COLUMNS, read_staged
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 # %% auto #0
-__all__ = ['BLOCK', 'need', 'why', 'packed', 'text_blocks', 'listed_row', 'review_page', 'kept_or_read', 'texts_of', 'check_page',
-           'write_review']
+__all__ = ['BLOCK', 'need', 'why', 'packed', 'whole_texts', 'text_blocks', 'listed_row', 'earlier_answers', 'review_data',
+           'asset', 'review_page', 'kept_or_read', 'texts_of', 'check_page', 'write_review']
 
 # %% ../../nbs/api/62_review.page.ipynb #707cdd4a
 def need(row: dict  # of a staged table
@@ -59,7 +59,7 @@ def why(row: dict  # of a staged table
     if rank == 3:
         return "not sure enough: " + ", ".join(FIELDS[name].title for name in _unsure(row))
     confidence, name = min(_confidences(row, _shown_inferred(row) if rank == 2 else FIELDS), default=(None, None))
-    return "nothing found" if name is None else f"{FIELDS[name].title} {row[name] or 'not assessable'}, {row[f'{name}_basis']} {confidence:.2f}"
+    return "nothing found" if name is None else f"{FIELDS[name].title} {FIELDS[name].label_of(row[name]) or 'not assessable'}, {row[f'{name}_basis']} {confidence:.2f}"
 
 
 def _shown_inferred(row: dict) -> list[str]:
@@ -85,6 +85,12 @@ def packed(value: object  # what JSON can hold
     return base64.b64encode(zlib.compress(json.dumps(value, separators=(",", ":")).encode(), 9)).decode("ascii")
 
 
+def whole_texts(texts: Sequence[str | None]  # of the reports; None where none was read
+                ) -> list[str | None]:
+    "The texts with U+FFFD for halves of surrogate pairs, which nothing can write."
+    return [text and LONE_SURROGATE.sub("\ufffd", text) for text in texts]
+
+
 def text_blocks(texts: Sequence[str | None],  # of the reports; None where none was read
                 ) -> list[str]:
     "The texts, packed a hundred at a time."
@@ -104,7 +110,7 @@ def listed_row(row: dict,          # of a staged table
         if row[f"{name}_basis"] is not None:
             confidence, probs = row[f"{name}_confidence"], row.get(f"{name}_probs")
             chances = [round(100 * prob["prob"]) for prob in probs] if probs and row[f"{name}_basis"] == Basis.INFERRED else None
-            values[name] = [row[name], row[f"{name}_detail"], row[f"{name}_basis"], None if confidence is None else round(confidence, 4), spans, chances]
+            values[name] = [field.label_of(row[name]), row[f"{name}_detail"], row[f"{name}_basis"], None if confidence is None else round(confidence, 4), spans, chances]
     return {
         "id": row["report_id"], "status": row["status"], "error": row["error"], "source": row["source"], "page": row["page"], "date": row["report_date"],
         "edition": row["ajcc_edition"], "edition_basis": row["ajcc_edition_basis"], "reportable": row["reportable"], "rank": need(row)[0], "why": why(row),
@@ -112,7 +118,56 @@ def listed_row(row: dict,          # of a staged table
         "checks": [[failed["check"], failed["fields"], failed["message"]] for failed in row["checks"] or ()],
     }
 
+# %% ../../nbs/api/62_review.page.ipynb #30c55955
+def earlier_answers(second: Sequence[Decision],     # of earlier reviewers, from `merged`
+                    rows: Sequence[dict],           # of the staged table
+                    texts: Sequence[str | None],    # of the rows
+                    ) -> dict:
+    "The reviewers, and by row what counts of theirs: values by field, comments, signatures. Raises InputError for a decision on another row or text."
+    fit, refused = fitting(latest(second), rows, texts)
+    if refused:
+        raise InputError(f"{len(refused):,} of the {len(fit) + len(refused):,} earlier decisions do not fit this table; the first: {refused[0]}")
+    reviewers, of_rows = list(dict.fromkeys(decision.reviewer for decision in second)), {}
+    for decision in fit:
+        of_row = of_rows.setdefault(decision.row, {"values": {}, "comments": [], "signed": []})
+        if decision.action == "comment":
+            of_row["comments"].append([decision.reviewer, decision.comment])
+        elif decision.action in REMARKS:
+            of_row["signed"].append(decision.reviewer)
+        else:
+            of_row["values"].setdefault(decision.field, []).append({
+                "reviewer": reviewers.index(decision.reviewer), "said": told_value(decision), "action": decision.action, "label": decision.label, "detail": decision.detail, "evidence": [[piece.start, piece.end] for piece in decision.evidence]})
+    return {"reviewers": reviewers, "rows": of_rows}
+
 # %% ../../nbs/api/62_review.page.ipynb #6c8e0545
+def review_data(staged: pl.DataFrame,              # all columns of a staged table
+                texts: Sequence[str | None],       # the report of each row; None where none was read
+                title: str,
+                second: Sequence[Decision] = (),   # what earlier reviewers decided, from `merged`
+                ) -> dict:
+    "All that the page holds but the texts. Raises InputError when there are not as many texts as rows, or when evidence or an earlier decision does not fit its text."
+    if len(texts) != staged.height:
+        raise InputError(f"there are {staged.height:,} staged rows and {len(texts):,} reports: give the reports that were staged")
+    rows = staged.to_dicts()
+    listed = [listed_row(row, text, number) for number, (row, text) in enumerate(zip(rows, texts))]
+    data = {
+        "title": title, "block": BLOCK, "order": sorted(range(len(rows)), key=lambda number: need(rows[number])), "rows": listed,
+        "fields": [{"name": field.name, "title": field.title, "kind": field.kind, "labels": field.labels, "unit": field.unit, "help": field.help} for field in FIELDS.values()],
+    }
+    if second:
+        data["second"] = earlier_answers(second, rows, texts)
+        disputed = {row for row, of_row in data["second"]["rows"].items() if any(len({answer["said"] for answer in answers}) > 1 for answers in of_row["values"].values())}
+        data["order"].sort(key=lambda number: number not in disputed)
+    data["digest"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()  # the rows hold the digests of their texts
+    return data
+
+
+def asset(name: str  # `review.js` or `review.css`
+          ) -> str:
+    "What the browser runs, or how it looks."
+    return (files("cancer_staging") / "review" / "assets" / name).read_text(encoding="utf-8")
+
+
 _START = """
 const data = await unpacked(document);
 mount(document.getElementById("review"), data, inBrowser(data, document));
@@ -126,20 +181,12 @@ def _hash(source: str) -> str:
 def review_page(staged: pl.DataFrame,               # all columns of a staged table
                 texts: Sequence[str | None],        # the report of each row; None where none was read
                 title: str = "Review of staged reports",
+                second: Sequence[Decision] = (),    # what earlier reviewers decided, from `merged`
                 ) -> str:
-    "The page as HTML. Raises InputError when there are not as many texts as rows, or when evidence does not lie in its text."
-    if len(texts) != staged.height:
-        raise InputError(f"there are {staged.height:,} staged rows and {len(texts):,} reports: give the reports that were staged")
-    texts = [text and LONE_SURROGATE.sub("\ufffd", text) for text in texts]
-    rows = staged.to_dicts()
-    listed = [listed_row(row, text, number) for number, (row, text) in enumerate(zip(rows, texts))]
-    data = {
-        "title": title, "block": BLOCK, "order": sorted(range(len(rows)), key=lambda number: need(rows[number])), "rows": listed,
-        "fields": [{"name": field.name, "title": field.title, "kind": field.kind, "labels": field.labels, "unit": field.unit, "help": field.help} for field in FIELDS.values()],
-    }
-    data["digest"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()  # the rows hold the digests of their texts
-    style, script = ((files("cancer_staging") / "review" / "assets" / name).read_text(encoding="utf-8") for name in ("review.css", "review.js"))
-    script += _START
+    "The page as HTML. Raises InputError as `review_data` does."
+    texts = whole_texts(texts)
+    data = review_data(staged, texts, title, second)
+    style, script = asset("review.css"), asset("review.js") + _START
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     blocks = {"index": packed(data)} | {f"texts-{number}": block for number, block in enumerate(text_blocks(texts))}
     held = "\n".join(f'<script type="application/octet-stream" id="{name}">{block}</script>' for name, block in blocks.items())
@@ -223,11 +270,13 @@ def write_review(staged: str | Path,                             # a staged tabl
                  out: str | Path,                                # the page to write; a new one only you may read
                  title: str | None = None,                       # None: the table's name
                  overwrite: bool = False,                        # whether an existing page may be replaced
+                 second: Sequence[str | Path] = (),              # what earlier reviewers saved, for an adjudicator
                  ) -> int:
     "Writes the page: how many reports it holds. Raises InputError for what cannot be used."
     path = check_page(out, overwrite)
-    frame = read_staged(staged, tuple(staged_columns()))
-    page = review_page(frame, texts_of(frame, reports), title or f"Review of {Path(staged).stem}")
+    frame = read_staged(staged, tuple(staged_columns("review")))
+    earlier = merged([read_decisions(one) for one in second]) if second else []
+    page = review_page(frame, texts_of(frame, reports), title or f"{'Adjudication' if second else 'Review'} of {Path(staged).stem}", earlier)
     with replace_file(path) as fresh:
         fresh.write_text(page, encoding="utf-8", newline="")
     return frame.height

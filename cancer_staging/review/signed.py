@@ -169,7 +169,8 @@ def apply_decisions(staged: pl.DataFrame,                           # a staged t
         raise InputError(f"{len(texts):,} texts and {staged.height:,} rows: give the text of each row")
     if adjudicator is not None and adjudicator not in {decision.reviewer for decision in decisions}:
         raise InputError(f"no decision by the adjudicator {adjudicator!r}: there are some by {', '.join(sorted({decision.reviewer for decision in decisions})) or 'nobody'}")
-    rows = [row | dict.fromkeys(signed_schema().names[staged.width:]) for row in staged.select(staged_schema().names).to_dicts()]
+    empty = dict.fromkeys(signed_schema().names)  # a table may have been written without the probabilities
+    rows = [empty | row for row in staged.select(name for name in staged_schema().names if name in staged.columns).to_dicts()]
     fit, refused = fitting(latest(decisions), rows, texts)
     settled, conflicts = settle(fit, adjudicator)
     of_row, open_in = defaultdict(list), defaultdict(list)

@@ -12,6 +12,8 @@ const KEYS = [
   ["n", "none: the report does not say"], ["w", "the words selected in the report become the evidence"], ["← →", "in the report: select the word before, after; with Shift, one more"],
   ["c", "comment"], ["u", "undo"], ["s", "sign the report and go on; or take the signature back"], ["/", "search"], ["Esc", "leave what is open"], ["?", "this list"],
 ];
+const TAKE = "xyzvbf"; // the keys of the earlier reviewers' answers; of more than six by their buttons alone
+const CONFLICT_KEYS = [["x, y, z …", "take the answer of the first, second, third … reviewer"], ["d", "next conflict"]];
 
 // Offsets in review.jsonl count code points, as Python does; strings here count UTF-16 units.
 export function offsets(text) {
@@ -138,22 +140,30 @@ function textNodes(text, budget) {
 
 export function mount(root, data, callbacks = {}) {
   const titles = Object.fromEntries(data.fields.map((field) => [field.name, field.title]));
+  const second = data.second ?? { reviewers: [], rows: {} }; // what earlier reviewers decided, where this is an adjudication
+  const adjudicates = second.reviewers.length > 0;
   const log = [...(callbacks.load?.() ?? [])];
   let kept = standing(log), reviewer = null, current = null, focused = null, editing = null, commenting = false, saved = true;
   let order = data.order, drawn = { row: null, key: null, text: "", places: null };
-  const filter = { search: "", field: "", basis: "", below: "", check: "", status: "", signed: "" };
+  const filter = { search: "", field: "", basis: "", below: "", check: "", status: "", signed: "", conflict: "" };
 
   const decisionsOn = (row) => kept.get(row)?.decisions ?? [];
   const lastOn = (row, field) => decisionsOn(row).findLast((one) => one.field === field && ["accept", "edit", "none"].includes(one.action));
+  const answersOn = (row, field) => second.rows[row]?.values[field] ?? [];
+  const differ = (answers) => new Set(answers.map((one) => one.said)).size > 1;
+  const disputed = new Map(Object.entries(second.rows).map(([row, { values }]) => [Number(row), data.fields.map((field) => field.name).filter((name) => differ(values[name] ?? []))]).filter(([, names]) => names.length));
+  const openOn = (row) => (disputed.get(row) ?? []).filter((name) => !lastOn(row, name)); // conflicts that nobody decided
+  const whyOf = (row) => (openOn(row).length ? `reviewers differ on ${openOn(row).map((name) => titles[name]).join(", ")}` : data.rows[row].why);
   const commentsOn = (row) => {
-    const last = new Map();
+    const last = new Map(second.rows[row]?.comments);
     for (const one of decisionsOn(row)) if (one.action === "comment") last.set(one.reviewer, one.comment);
     return [...last].filter(([, comment]) => comment);
   };
   const valueOf = (row, field) => {
     const decision = lastOn(row, field), machine = data.rows[row].values[field];
-    if (decision?.action === "none") return { label: null, detail: null, basis: null, confidence: null, evidence: [], decision };
-    if (decision) return { label: decision.label, detail: decision.detail, basis: decision.action === "accept" ? machine?.[2] ?? "reviewed" : "reviewed", confidence: null, evidence: decision.evidence.map((piece) => [piece.start, piece.end]), decision, probs: machine?.[5] };
+    const answers = answersOn(row, field), answer = differ(answers) ? null : answers.at(-1), said = decision ?? answer; // where earlier reviewers differ, the machine's value stays
+    if (said?.action === "none") return { label: null, detail: null, basis: null, confidence: null, evidence: [], none: true, decision, answer };
+    if (said) return { label: said.label, detail: said.detail, basis: said.action === "accept" ? machine?.[2] ?? "reviewed" : "reviewed", confidence: null, evidence: decision ? decision.evidence.map((piece) => [piece.start, piece.end]) : answer.evidence, decision, answer, probs: machine?.[5] };
     return machine ? { label: machine[0], detail: machine[1], basis: machine[2], confidence: machine[3], evidence: machine[4], probs: machine[5] } : null;
   };
   const unsure = (value) => value && value.basis === "inferred" && value.label === null && value.detail === null;
@@ -225,18 +235,20 @@ export function mount(root, data, callbacks = {}) {
       el("label", {}, el("span", { text: "Confidence below" }), el("input", { type: "number", min: "0", max: "1", step: "0.05", placeholder: "1.00", oninput: (event) => { filter.below = event.target.value; applyFilter(); } })),
       choice("check", "Checks", [["", "any"], ["*", "any failed"], ["-", "none failed"], ...checks.map((name) => [name, name.replaceAll("_", " ")])]),
       choice("status", "Status", [["", "any"], ...[...new Set(data.rows.map((row) => row.status))].sort().map((one) => [one, one])]),
-      choice("signed", "Signed", [["", "any"], ["no", "not signed"], ["yes", "signed"]]))));
+      choice("signed", "Signed", [["", "any"], ["no", "not signed"], ["yes", "signed"]]),
+      adjudicates && choice("conflict", "Conflicts", [["", "any"], ["open", "open"], ["settled", "settled"], ["none", "none"]]))));
   }
 
   function passes(row) {
     const report = data.rows[row];
     if (filter.status && report.status !== filter.status) return false;
     if (filter.check === "*" ? !report.checks.length : filter.check === "-" ? report.checks.length : filter.check && !report.checks.some((check) => check[0] === filter.check)) return false;
+    if (filter.conflict && filter.conflict !== (openOn(row).length ? "open" : disputed.has(row) ? "settled" : "none")) return false;
     if (filter.signed && (filter.signed === "yes") !== signersOf(kept, row).length > 0) return false;
     if (!filter.field && !filter.basis && filter.below === "") return true;
     const fields = filter.field ? [filter.field] : data.fields.map((field) => field.name);
     return fields.some((name) => {
-      const value = valueOf(row, name), none = !value || value.decision?.action === "none";
+      const value = valueOf(row, name), none = !value || value.none;
       if (filter.basis === "empty") return none;
       if (filter.basis === "reviewed") return Boolean(value?.decision);
       if (none || (filter.basis === "unsure" && !unsure(value)) || (filter.basis && filter.basis !== "unsure" && (value.basis !== filter.basis || unsure(value)))) return false;
@@ -271,9 +283,9 @@ export function mount(root, data, callbacks = {}) {
   function drawItems() {
     const first = Math.max(0, Math.floor(list.scrollTop / ITEM) - 5), last = Math.min(order.length, first + Math.ceil((list.clientHeight || 800) / ITEM) + 10);
     space.replaceChildren(...order.slice(first, last).map((row, index) => {
-      const report = data.rows[row], signers = signersOf(kept, row), decided = data.fields.filter((field) => lastOn(row, field.name)).length;
-      const item = el("div", { class: `item need-${report.rank}`, role: "option", id: `report-${row}`, "aria-selected": String(row === current), "aria-setsize": order.length, "aria-posinset": first + index + 1, "data-row": row, onclick: () => { show(row); openList(false); } },
-        el("span", { class: "item-id", text: shown(report.id) }), el("span", { class: "item-state", text: signers.length ? "✓ signed" : decided ? `${decided} decided` : "" }), el("span", { class: "item-why", text: shown(report.why), title: shown(report.why) }));
+      const report = data.rows[row], signers = signersOf(kept, row), open = openOn(row).length, decided = data.fields.filter((field) => lastOn(row, field.name)).length;
+      const item = el("div", { class: `item need-${open ? 1 : report.rank}`, role: "option", id: `report-${row}`, "aria-selected": String(row === current), "aria-setsize": order.length, "aria-posinset": first + index + 1, "data-row": row, onclick: () => { show(row); openList(false); } },
+        el("span", { class: "item-id", text: shown(report.id) }), el("span", { class: open ? "item-state warn" : "item-state" }, open > 0 && el("span", { "aria-hidden": "true", text: "≠ " }), open ? `${open} conflict${open > 1 ? "s" : ""}` : signers.length ? "✓ signed" : decided ? `${decided} decided` : ""), el("span", { class: "item-why", text: shown(whyOf(row)), title: shown(whyOf(row)) }));
       item.style.top = `${(first + index) * ITEM}px`;
       return item;
     }));
@@ -308,14 +320,14 @@ export function mount(root, data, callbacks = {}) {
     const value = (name) => data.rows[row].values[name];
     const wrong = data.rows[row].checks.flatMap(about).find(value);
     const guessed = data.fields.filter((field) => value(field.name)?.[2] === "inferred").sort((a, b) => (value(a.name)[3] ?? 0) - (value(b.name)[3] ?? 0))[0]?.name;
-    focused = wrong ?? guessed ?? data.fields.find((field) => value(field.name))?.name ?? data.fields[0].name;
+    focused = openOn(row)[0] ?? wrong ?? guessed ?? data.fields.find((field) => value(field.name))?.name ?? data.fields[0].name;
     reveal(); drawItems(); drawHead(); drawValues();
     await drawReport();
     if (row !== current) return;
     drawValues(); // now with their words
     report.scrollTop = 0;
     revealWords(false);
-    tell(`${shown(data.rows[row].id)}: ${shown(data.rows[row].why)}`);
+    tell(`${shown(data.rows[row].id)}: ${shown(whyOf(row))}`);
   }
 
   // The fields of a failed check that its message names; all of them where it names none.
@@ -325,7 +337,7 @@ export function mount(root, data, callbacks = {}) {
   }
 
   function drawHead() {
-    const row = data.rows[current], signers = signersOf(kept, current);
+    const row = data.rows[current], signers = signersOf(kept, current), open = openOn(current), before = second.rows[current]?.signed ?? [];
     const origin = [row.source, row.page && `page ${row.page}`, row.date, row.edition && `AJCC ${row.edition} (${row.edition_basis})`, row.reportable === true ? "reportable" : row.reportable === false ? "not reportable" : null].filter(Boolean).map(shown).join(" · ");
     redrawn(head, ...[
       el("div", { class: "head-line" }, el("h2", { text: shown(row.id) }), el("button", { type: "button", class: "quiet", "data-key": "previous", onclick: () => move(-1) }, ...labelled("Previous", "k")), el("button", { type: "button", class: "quiet", "data-key": "next", onclick: () => move(1) }, ...labelled("Next", "j")),
@@ -333,7 +345,9 @@ export function mount(root, data, callbacks = {}) {
       origin && el("p", { class: "origin", text: origin }),
       (row.status !== "ok" || row.error) && el("p", { class: row.status === "ok" ? "note" : "failed", text: `${row.status === "ok" ? "Note" : row.status}: ${shown(row.error)}` }),
       row.checks.length > 0 && el("ul", { class: "checks", "aria-label": "Failed checks" }, ...row.checks.map((check) => el("li", { text: shown(check[2]) }))),
+      open.length > 0 && el("p", { class: "warn" }, el("span", { "aria-hidden": "true", text: "≠ " }), `The reviewers differ on ${open.map((name) => titles[name]).join(", ")}.`),
       ...commentsOn(current).map(([name, comment]) => el("p", { class: "comment" }, el("b", { text: `${shown(name)}: ` }), shown(comment))),
+      before.length > 0 && el("p", { class: "note", text: `signed by ${before.map(shown).join(", ")}, who reviewed it` }),
       signers.length > 0 && el("p", { class: "signed", text: `✓ signed by ${signers.map(shown).join(", ")}` }),
       commenting && commentForm(),
     ].filter(Boolean));
@@ -341,8 +355,10 @@ export function mount(root, data, callbacks = {}) {
 
   function spansOf(row, places) {
     return data.fields.flatMap((field) => {
-      const value = valueOf(row, field.name);
-      return (value?.evidence ?? []).map(([start, end]) => ({ start: places.unit(start), end: places.unit(end), field: field.name, letter: BASIS[value.basis] ?? "R" }));
+      const value = valueOf(row, field.name), had = new Set((value?.evidence ?? []).map(String)), name = titles[field.name];
+      const span = ([start, end], letter, title) => ({ start: places.unit(start), end: places.unit(end), field: field.name, letter, title });
+      const others = value?.decision ? [] : answersOn(row, field.name).flatMap((answer) => answer.evidence.filter((piece) => !had.has(String(piece))).map((piece) => span(piece, "R", `${name}: ${shown(answer.said)}, ${shown(second.reviewers[answer.reviewer])}`)));
+      return [...(value?.evidence ?? []).map((piece) => span(piece, BASIS[value.basis] ?? "R", `${name}: ${shown(value.label ?? "no label")}, ${MEANING[BASIS[value.basis] ?? "R"]}`)), ...others];
     });
   }
 
@@ -379,7 +395,7 @@ export function mount(root, data, callbacks = {}) {
     spans.slice(0, 4).forEach((span, depth) => { inner = [el("span", { class: `line ${span.letter} depth-${depth}`, "data-field": span.field }, ...inner)]; });
     return [el("mark", {
       "data-fields": spans.map((span) => span.field).join(" "), "data-badge": [..."SDIR"].filter((letter) => begins.some((span) => span.letter === letter)).join(""), class: begins.length ? "begins" : null, tabindex: begins.length ? "0" : null, role: begins.length ? "button" : null,
-      title: spans.map((span) => `${titles[span.field]}: ${shown(valueOf(current, span.field)?.label ?? "no label")}, ${MEANING[span.letter]}`).join("\n"),
+      title: spans.map((span) => span.title).join("\n"),
       onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); wordsToValue(event.currentTarget); } },
     }, ...inner)];
   }
@@ -451,7 +467,7 @@ export function mount(root, data, callbacks = {}) {
 
   function shownValue(value) {
     if (!value) return "–";
-    if (value.decision?.action === "none") return "not in the report";
+    if (value.none) return "not in the report";
     if (unsure(value)) return "not sure enough";
     return value.label === null ? "not assessable" : shown(value.label);
   }
@@ -459,26 +475,43 @@ export function mount(root, data, callbacks = {}) {
   function valueItem(field, index) {
     const value = valueOf(current, field.name), chosen = field.name === focused, letter = value && BASIS[value.basis];
     const failed = data.rows[current].checks.filter((check) => value && about(check).includes(field.name));
-    const done = value?.decision ? { accept: "✓ accepted", edit: "✎ edited", none: "∅ none" }[value.decision.action] : "";
+    const answers = answersOn(current, field.name), open = differ(answers) && !value?.decision;
+    const done = value?.decision ? { accept: "✓ accepted", edit: "✎ edited", none: "∅ none" }[value.decision.action] : open ? "≠ conflict" : answers.length > 1 ? "✓ agreed" : answers.length ? "✓ reviewed" : "";
     const number = index < 9 ? String(index + 1) : index === 9 ? "0" : `⇧${index - 9}`;
     const unit = field.kind === "number" && value?.label ? ` ${field.unit}` : "";
     const line = el("button", { type: "button", class: "value-head", "data-key": `value-${field.name}`, "aria-expanded": String(chosen), onclick: () => choose(field.name) },
       el("kbd", { text: number, "aria-hidden": "true" }), el("span", { class: "value-title", text: field.title, title: field.help }),
-      el("span", { class: value?.label ? "value-label" : "value-label faint" }, el("span", { text: shownValue(value) + unit }), value?.detail && value.detail !== value.label && el("span", { class: "detail", text: shown(value.detail) })),
-      el("span", { class: "value-state" }, failed.length > 0 && el("span", { class: "warn", text: "⚠", title: "a check failed" }), el("span", { class: "sure", text: done || (typeof value?.confidence === "number" ? value.confidence.toFixed(2) : "") }), letter && badge(letter)));
-    return el("li", { class: chosen ? "value chosen" : "value" }, line, chosen && valueBody(field, value, failed));
+      el("span", { class: value?.label || open ? "value-label" : "value-label faint" }, el("span", { text: open ? [...new Set(answers.map((answer) => shown(answer.said)))].join(" ≠ ") : shownValue(value) + unit }), !open && value?.detail && value.detail !== value.label && el("span", { class: "detail", text: shown(value.detail) })),
+      el("span", { class: "value-state" }, failed.length > 0 && el("span", { class: "warn", text: "⚠", title: "a check failed" }), el("span", { class: open ? "sure warn" : "sure", text: done || (typeof value?.confidence === "number" ? value.confidence.toFixed(2) : "") }), !open && letter && badge(letter)));
+    return el("li", { class: `value${chosen ? " chosen" : ""}${open ? " conflict" : ""}` }, line, chosen && valueBody(field, value, failed, open));
   }
 
-  function valueBody(field, value, failed) {
+  // The words of some evidence, as quotations.
+  function quotes(evidence) {
+    const words = evidence.map(([start, end]) => shown(drawn.row === current ? drawn.text.slice(drawn.places.unit(start), drawn.places.unit(end)) : "").replace(/\s+/g, " "));
+    return words.filter(Boolean).slice(0, 4).map((text) => el("q", { class: "words", text: text.length > 160 ? `${text.slice(0, 160)}…` : text }));
+  }
+
+  // What each earlier reviewer decided about the field, with the words and a button that takes it.
+  function answerList(field) {
+    const answers = answersOn(current, field.name), machine = data.rows[current].values[field.name];
+    const more = (answer) => (answer.detail && !answer.said.includes(answer.detail) ? ` (${shown(answer.detail)})` : "");
+    return answers.length > 0 && el("ul", { class: "answers", "aria-label": `What the reviewers say of ${field.title}` },
+      ...answers.map((answer, index) => el("li", {}, el("p", {}, el("span", { class: "faint", text: `${shown(second.reviewers[answer.reviewer])} ` }), el("b", { text: shown(answer.said) }), more(answer)),
+        el("button", { type: "button", "data-key": `take-${index}`, "aria-label": `Take ${shown(answer.said)}, as ${shown(second.reviewers[answer.reviewer])} decided`, onclick: () => take(index) }, ...labelled("Take", TAKE[answer.reviewer] ?? "")), ...quotes(answer.evidence))),
+      machine && el("li", {}, el("p", {}, el("span", { class: "faint", text: "machine " }), shown(machine[0] ?? "no label"), machine[1] && machine[1] !== machine[0] ? ` (${shown(machine[1])})` : "", ` ${machine[2]}`)));
+  }
+
+  function valueBody(field, value, failed, open) {
     if (editing?.field === field.name) return editForm(field, value);
-    const action = (letter, name, does) => el("button", { type: "button", "data-key": `do-${name}`, onclick: does }, ...labelled(name, letter));
-    const words = (value?.evidence ?? []).map(([start, end]) => shown(drawn.row === current ? drawn.text.slice(drawn.places.unit(start), drawn.places.unit(end)) : "").replace(/\s+/g, " "));
+    const action = (letter, name, does, key = name) => el("button", { type: "button", "data-key": `do-${key}`, onclick: does }, ...labelled(name, letter));
     return el("div", { class: "value-body" },
-      ...words.filter(Boolean).slice(0, 4).map((text) => el("q", { class: "words", text: text.length > 160 ? `${text.slice(0, 160)}…` : text })),
-      value && !words.length && value.decision?.action !== "none" && el("p", { class: "faint", text: "No words alone carry it." }),
+      ...(open ? [] : quotes(value?.evidence ?? [])),
+      value && !open && !value.evidence.length && !value.none && el("p", { class: "faint", text: "No words alone carry it." }),
+      answerList(field),
       ...failed.map((check) => el("p", { class: "warn", text: shown(check[2]) })),
       value?.decision && el("p", { class: "faint", text: `by ${shown(value.decision.reviewer)}` }),
-      el("div", { class: "buttons" }, acceptable(value) && action("a", "Accept", accept), action("e", "Edit", () => edit()), action("n", "None", none), action("w", "Mark words", markWords)));
+      el("div", { class: "buttons" }, acceptable(value) && action("a", open ? "Accept the machine's" : "Accept", accept, "Accept"), action("e", "Edit", () => edit()), action("n", "None", none), action("w", "Mark words", markWords)));
   }
 
   function choose(name, scroll = true) {
@@ -515,13 +548,32 @@ export function mount(root, data, callbacks = {}) {
     return (value?.evidence ?? []).map(([start, end]) => ({ start, end, text: drawn.text.slice(drawn.places.unit(start), drawn.places.unit(end)) }));
   }
 
-  function acceptable(value) { return Boolean(value) && value.decision?.action !== "none" && !unsure(value); }
+  function acceptable(value) { return Boolean(value) && !value.none && !unsure(value); }
 
   async function accept() {
     const value = valueOf(current, focused);
     if (!acceptable(value)) return tell(`${titles[focused]} has no value to accept: e gives one, n says that the report has none.`);
     if (value.decision?.action === "edit" && value.decision.reviewer === reviewer) return tell(`You edited ${titles[focused]}: u takes that back.`);
-    if (await decide(value.decision?.action === "edit" ? "edit" : "accept", focused, { label: value.label, detail: value.detail, evidence: evidenceOf(value) })) { await redraw(); tell(`${titles[focused]} accepted.`); }
+    if (await decide((value.decision ?? value.answer)?.action === "edit" ? "edit" : "accept", focused, { label: value.label, detail: value.detail, evidence: evidenceOf(value) })) { await redraw(); tell(`${titles[focused]} accepted.`); }
+  }
+
+  // An earlier reviewer's answer becomes this reviewer's own decision.
+  async function take(index) {
+    const answer = answersOn(current, focused)[index], given = answer && { label: answer.label, detail: answer.detail, evidence: evidenceOf(answer) };
+    if (!answer || !(await decide(answer.action, focused, given))) return;
+    editing = null;
+    await redraw();
+    const left = openOn(current).length;
+    tell(`${titles[focused]}: ${shown(answer.said)}, as ${shown(second.reviewers[answer.reviewer])} decided. ${left ? `${left} conflict${left > 1 ? "s" : ""} left in this report` : "No conflict is left in this report"}.`);
+  }
+
+  async function nextConflict() {
+    const inReport = openOn(current), names = data.fields.map((field) => field.name), here = names.indexOf(focused);
+    const name = inReport.find((one) => names.indexOf(one) > here) ?? inReport.find((one) => one !== focused);
+    if (name) return choose(name);
+    const at = order.indexOf(current), row = [...order.slice(at + 1), ...order.slice(0, at)].find((one) => openOn(one).length);
+    if (row === undefined) return tell(inReport.length ? "That is the last conflict." : "No conflict is open.");
+    await show(row);
   }
 
   async function none() {
@@ -617,21 +669,31 @@ export function mount(root, data, callbacks = {}) {
       const before = document.activeElement?.dataset?.key;
       dialog.setAttribute("aria-label", label);
       dialog.returnValue = "";
-      dialog.replaceChildren(el("h2", { text: label }), ...content);
+      dialog.replaceChildren(el("h2", { text: label }), ...content.filter(Boolean));
       dialog.onclose = () => { if (before) root.querySelector(`[data-key="${before}"]`)?.focus(); resolve(dialog.returnValue); };
       dialog.showModal();
     });
   }
 
+  const plain = (name) => name.trim().replace(/\s+/g, " ").toLowerCase();
+  function isReviewer(name) { return second.reviewers.some((one) => plain(one) === plain(name)); }
+
   async function askName() {
-    const name = el("input", { type: "text", "aria-label": "Your name", autocomplete: "off", onkeydown: (event) => { if (event.key === "Enter" && name.value.trim()) { event.preventDefault(); dialog.close(name.value.trim()); } } });
-    const given = await open("Who reviews?", el("p", { text: "Every decision carries the name that you give here." }), name, el("div", { class: "buttons" }, el("button", { type: "button", class: "main", text: "Go on", onclick: () => { if (name.value.trim()) dialog.close(name.value.trim()); else name.focus(); } }), el("button", { type: "button", text: "Leave", onclick: () => dialog.close("") })));
+    const name = el("input", { type: "text", "aria-label": "Your name", autocomplete: "off", onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); finish(); } } });
+    const wrong = el("p", { class: "warn", role: "alert" });
+    const finish = () => {
+      const words = name.value.trim();
+      if (!words || isReviewer(words)) { name.focus(); wrong.textContent = words && `${shown(words)} reviewed these reports: who adjudicates is another person.`; } else dialog.close(words);
+    };
+    const given = await open(adjudicates ? "Who adjudicates?" : "Who reviews?", el("p", { text: "Every decision carries the name that you give here." }),
+      adjudicates && el("p", { text: `${second.reviewers.map(shown).join(" and ")} reviewed these reports. Who adjudicates is another person, under another name.` }), name, wrong,
+      el("div", { class: "buttons" }, el("button", { type: "button", class: "main", text: "Go on", onclick: finish }), el("button", { type: "button", text: "Leave", onclick: () => dialog.close("") })));
     if (given) { reviewer = given; drawProgress(); if (current !== null) drawHead(); }
     return Boolean(given);
   }
 
   function help() {
-    open("Keys", el("dl", { class: "keys" }, ...KEYS.flatMap(([key, does]) => [el("dt", {}, el("kbd", { text: key })), el("dd", { text: does })])), el("div", { class: "buttons" }, el("button", { type: "button", class: "main", text: "Close", onclick: () => dialog.close("") })));
+    open("Keys", el("dl", { class: "keys" }, ...[...KEYS, ...(adjudicates ? CONFLICT_KEYS : [])].flatMap(([key, does]) => [el("dt", {}, el("kbd", { text: key })), el("dd", { text: does })])), el("div", { class: "buttons" }, el("button", { type: "button", class: "main", text: "Close", onclick: () => dialog.close("") })));
   }
 
   function save() {
@@ -648,21 +710,22 @@ export function mount(root, data, callbacks = {}) {
 
   async function load() {
     const lines = (await loadFile.files[0].text()).split("\n").filter((one) => one.trim());
-    const read = lines.map((written) => decisionOf(written, data)), good = read.filter(Boolean);
+    const read = lines.map((written) => decisionOf(written, data)).filter(Boolean), good = read.filter((one) => !isReviewer(one.reviewer)); // theirs are in the page already
     const all = merged(log, good), fresh = all.length - log.length;
     log.splice(0, log.length, ...all);
     kept = standing(log);
     loadFile.value = "";
     keep();
     await redraw();
-    tell(`${fresh} decisions taken in${good.length > fresh ? `, ${good.length - fresh} were here already` : ""}${lines.length > good.length ? `, ${lines.length - good.length} lines left out: they are no decisions on these reports` : ""}.`);
+    tell(`${fresh} decisions taken in${good.length > fresh ? `, ${good.length - fresh} were here already` : ""}${read.length > good.length ? `, ${read.length - good.length} of the reviewers left out` : ""}${lines.length > read.length ? `, ${lines.length - read.length} lines left out: they are no decisions on these reports` : ""}.`);
   }
 
   function drawProgress() {
     const signed = [...kept.keys()].filter((row) => signersOf(kept, row).length).length;
     progress.value = signed;
-    progressText.textContent = `${signed.toLocaleString("en")} of ${data.rows.length.toLocaleString("en")} signed`;
-    reviewerButton.textContent = reviewer ? `Reviewer: ${shown(reviewer)}` : "Reviewer: nobody yet";
+    const open = [...disputed.keys()].reduce((sum, row) => sum + openOn(row).length, 0);
+    progressText.textContent = `${signed.toLocaleString("en")} of ${data.rows.length.toLocaleString("en")} signed${adjudicates ? `, ${open.toLocaleString("en")} conflict${open === 1 ? "" : "s"} open` : ""}`;
+    reviewerButton.textContent = `${adjudicates ? "Adjudicator" : "Reviewer"}: ${reviewer ? shown(reviewer) : "nobody yet"}`;
   }
 
   function leave() {
@@ -683,11 +746,13 @@ export function mount(root, data, callbacks = {}) {
     }
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
     const digit = /^Digit(\d)$/.exec(event.code)?.[1];
-    const does = { j: () => move(1), k: () => move(-1), a: accept, e: () => edit(), n: none, w: markWords, c: openComment, u: undo, s: sign, "?": help, "/": () => { openList(true); root.querySelector(".search").focus(); } }[event.key];
+    const does = { j: () => move(1), k: () => move(-1), a: accept, e: () => edit(), n: none, w: markWords, c: openComment, u: undo, s: sign, ...(adjudicates ? { d: nextConflict } : {}), "?": help, "/": () => { openList(true); root.querySelector(".search").focus(); } }[event.key];
+    const taken = current !== null && event.key.length === 1 && TAKE.includes(event.key) ? answersOn(current, focused).findIndex((answer) => answer.reviewer === TAKE.indexOf(event.key)) : -1;
     if (digit !== undefined && event.key !== "?" && event.key !== "/") {
       const index = event.shiftKey ? 9 + Number(digit) : (Number(digit) + 9) % 10, field = data.fields[index];
       if (field && current !== null && !(event.shiftKey && digit === "0")) { event.preventDefault(); choose(field.name); }
-    } else if (does && (current !== null || "?/".includes(event.key))) { event.preventDefault(); does(); }
+    } else if (taken >= 0) { event.preventDefault(); take(taken); }
+    else if (does && (current !== null || "?/".includes(event.key))) { event.preventDefault(); does(); }
   }
 
   const warn = (event) => { if (!saved && !callbacks.kept?.()) event.preventDefault(); };
