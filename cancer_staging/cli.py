@@ -17,7 +17,8 @@ from .commands.evaluate import evaluate
 from .commands.generate import generate
 from .commands.review import review
 from .commands.review_apply import review_apply
-from .commands.staging import show, stage
+from .commands.show import show
+from .commands.staging import stage
 from .commands.train import train
 from .runs import Terminated
 from .visible import visible

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 # %% auto #0
 __all__ = ['NOTHING', 'read_receptor', 'read_her2', 'read_presence', 'read_margin', 'read_laterality', 'FIELDS', 'ORIGIN_COLUMNS',
-           'Reading', 'Field', 'read_t', 'read_n', 'read_m', 'read_grade', 'read_stage_group', 'word_reader',
-           'written_number', 'read_number', 'read_text', 'get_field', 'read_registry', 'staged_columns']
+           'COLUMN_SETS', 'Reading', 'Field', 'read_t', 'read_n', 'read_m', 'read_grade', 'read_stage_group',
+           'word_reader', 'written_number', 'read_number', 'read_text', 'get_field', 'read_registry', 'staged_columns']
 
 # %% ../nbs/api/00_fields.ipynb #1d4ae674
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Field:
     whole: bool = False                        # whether a number is a count
     read: Callable[[str], Reading] = lambda value: NOTHING  # reads a registry string
     help: str = ""                             # one line for docs and prompts
+    published: tuple[str, ...] = ()            # what its column is called in tables of others, the likeliest first
 
     def __post_init__(self):
         if not self.name.isidentifier():
@@ -206,37 +207,58 @@ def read_text(value: str  # any text
 
 # %% ../nbs/api/00_fields.ipynb #dddb2f0f
 _PRESENT = ("present", "absent")
+
+
+def _category_columns(letter: str, part: str) -> tuple[str, ...]:
+    "Names of a pathologic category's column: at the GDC, in the BCR's files of TCGA, at cBioPortal, in the dictionary of NAACCR, and by hand."
+    written = (f"path_{letter}_stage", f"pathologic_{letter}", f"ajcc_pathologic_p{letter}", f"ajcc_tnm_path_{letter}", f"pathological_{letter}", f"path_{letter}", f"p{letter}",
+               f"pathologic_{letter}_stage", f"p{letter}_stage", f"p{letter}_category", f"{letter}_stage", f"{letter}_category")
+    return (f"ajcc_pathologic_{letter}", f"ajcc_{part}_pathologic_p{letter}", *written)
+
+
+def _receptor_columns(short: str, long: str) -> tuple[str, ...]:
+    "Names of a hormone receptor's column: in the BCR's files of TCGA, at the GDC, and by hand."
+    return (f"{short}_status_by_ihc", f"breast_carcinoma_{long}_receptor_status", f"{short}_status", f"{short}_ihc", f"{long}_receptor_status", f"{long}_receptor", f"{short}_receptor")
+
+
 FIELDS: dict[str, Field] = {field.name: field for field in (
     Field("behavior", "Behaviour", "label", ("0", "1", "2", "3", "6"), read=read_text,
           help="ICD-O-3 behaviour of what is diagnosed: 0 benign, 1 uncertain, 2 in situ, 3 malignant primary, 6 metastatic"),
     Field("t", "T", "label", ("T0", "Tis", "T1", "T2", "T3", "T4"), ("T1", "T2", "T3", "T4"), True, read=read_t,
-          help="Primary tumour category, pathologic where given (AJCC)"),
+          help="Primary tumour category, pathologic where given (AJCC)", published=_category_columns("t", "tumor")),
     Field("n", "N", "label", ("N0", "N1", "N2", "N3"), ("N0", "N1", "N2", "N3"), True, read=read_n,
-          help="Regional lymph node category (AJCC)"),
-    Field("m", "M", "label", ("M0", "M1"), ("M0", "M1"), True, read=read_m, help="Distant metastasis category (AJCC)"),
+          help="Regional lymph node category (AJCC)", published=_category_columns("n", "nodes")),
+    Field("m", "M", "label", ("M0", "M1"), ("M0", "M1"), True, read=read_m, help="Distant metastasis category (AJCC)",
+          published=_category_columns("m", "metastasis")),
     Field("stage_group", "Stage group", "label", ("0", "I", "II", "III", "IV"), ("I", "II", "III", "IV"), True, read=read_stage_group,
-          help="AJCC or FIGO stage group, stated or derived from T, N and M"),
+          help="AJCC or FIGO stage group, stated or derived from T, N and M",
+          published=("ajcc_pathologic_stage", "ajcc_pathologic_tumor_stage", "pathologic_stage", "pathological_stage", "path_stage", "pathologic_stage_group", "ajcc_tnm_path_stage_group", "ajcc_stage", "stage")),
     Field("grade", "Grade", "label", ("G1", "G2", "G3", "G4"), ("G1", "G2", "G3", "G4"), True, read=read_grade,
-          help="Histologic grade: Nottingham, Fuhrman/ISUP, FIGO, WHO or differentiation"),
+          help="Histologic grade: Nottingham, Fuhrman/ISUP, FIGO, WHO or differentiation",
+          published=("tumor_grade", "neoplasm_histologic_grade", "histologic_grade", "histological_grade", "tumour_grade", "grade_pathological")),
     Field("er", "ER", "label", ("positive", "negative"), ("positive", "negative"), read=read_receptor,
-          help="Oestrogen receptor; positive from 1 % of nuclei (ASCO/CAP)"),
+          help="Oestrogen receptor; positive from 1 % of nuclei (ASCO/CAP)", published=(*_receptor_columns("er", "estrogen"), "oestrogen_receptor_status", "oestrogen_receptor")),
     Field("pr", "PR", "label", ("positive", "negative"), ("positive", "negative"), read=read_receptor,
-          help="Progesterone receptor; positive from 1 % of nuclei (ASCO/CAP)"),
+          help="Progesterone receptor; positive from 1 % of nuclei (ASCO/CAP)", published=(*_receptor_columns("pr", "progesterone"), "pgr_status", "pgr")),
     Field("her2", "HER2", "label", ("positive", "negative", "equivocal"), ("positive", "negative", "equivocal"), read=read_her2,
-          help="HER2 status; in situ hybridisation decides over immunohistochemistry (ASCO/CAP)"),
+          help="HER2 status; in situ hybridisation decides over immunohistochemistry (ASCO/CAP)",
+          published=("her2_status_by_ihc", "ihc_her2", "lab_proc_her2_neu_immunohistochemistry_receptor_status", "her2_status", "her2_neu_status", "her2_neu")),
     Field("ki67", "Ki-67", "number", unit="%", read=read_number, help="Ki-67 (MIB-1) proliferation index"),
     Field("laterality", "Laterality", "label", ("left", "right", "bilateral", "midline"), ("left", "right", "bilateral"), read=read_laterality,
-          help="Side of the primary tumour"),
+          help="Side of the primary tumour", published=("tumor_laterality", "tumour_laterality", "primary_tumor_laterality")),
     Field("lymphovascular_invasion", "Lymphovascular invasion", "label", _PRESENT, _PRESENT, read=read_presence,
-          help="Tumour in lymphatic or blood vessels"),
-    Field("perineural_invasion", "Perineural invasion", "label", _PRESENT, _PRESENT, read=read_presence, help="Tumour along nerves"),
+          help="Tumour in lymphatic or blood vessels", published=("lymphovascular_invasion_present", "lymphovascular_invasion_indicator", "lymph_vascular_invasion", "lvi")),
+    Field("perineural_invasion", "Perineural invasion", "label", _PRESENT, _PRESENT, read=read_presence, help="Tumour along nerves", published=("perineural_invasion_present", "pni")),
     Field("margin", "Margin", "label", ("positive", "negative"), ("positive", "negative"), read=read_margin,
-          help="Whether any final resection margin holds tumour"),
+          help="Whether any final resection margin holds tumour", published=("margin_status", "margins", "resection_margin", "surgical_margin")),
     Field("tumor_size_mm", "Tumour size", "number", unit="mm", read=read_number, help="Greatest dimension of the primary tumour"),
-    Field("nodes_positive", "Nodes positive", "number", unit="nodes", whole=True, read=read_number, help="Regional lymph nodes with metastasis, all stations"),
-    Field("nodes_examined", "Nodes examined", "number", unit="nodes", whole=True, read=read_number, help="Regional lymph nodes examined, all stations"),
-    Field("site", "Site", "text", read=read_text, help="Primary site; the detail is its ICD-O-3 topography code"),
-    Field("histology", "Histology", "text", read=read_text, help="Histologic type; the detail is its ICD-O-3 morphology code"),
+    Field("nodes_positive", "Nodes positive", "number", unit="nodes", whole=True, read=read_number, help="Regional lymph nodes with metastasis, all stations",
+          published=("number_of_lymphnodes_positive_by_he", "lymph_nodes_positive", "lymph_nodes_examined_he_count", "regional_nodes_positive")),
+    Field("nodes_examined", "Nodes examined", "number", unit="nodes", whole=True, read=read_number, help="Regional lymph nodes examined, all stations",
+          published=("lymph_node_examined_count", "lymph_nodes_examined_count", "lymph_nodes_tested", "regional_nodes_examined")),
+    Field("site", "Site", "text", read=read_text, help="Primary site; the detail is its ICD-O-3 topography code", published=("tumor_tissue_site", "primary_site")),
+    Field("histology", "Histology", "text", read=read_text, help="Histologic type; the detail is its ICD-O-3 morphology code",
+          published=("histological_type", "primary_diagnosis", "histological_diagnosis")),
 )}
 
 # %% ../nbs/api/00_fields.ipynb #b31efcb0
@@ -259,9 +281,15 @@ def read_registry(name: str,          # the field
 ORIGIN_COLUMNS = ("source", "page", "report_date", "patient_id", "accession")  # where a report came from, as far as its file says
 
 
-def staged_columns() -> dict[str, str]:
-    "All columns of the staged table, in order, with the names of their types: str, i64, f64, f32, bool, probs (list of label, prob), evidence (list of start, end, text), checks (list of check, fields, message)."
-    columns = {"report_id": "str", "status": "str", "error": "str"}
-    for field in FIELDS.values():
-        columns |= field.columns
-    return columns | {"reportable": "bool", "ajcc_edition": "str", "ajcc_edition_basis": "str", "checks": "checks"} | dict.fromkeys(ORIGIN_COLUMNS, "str")
+COLUMN_SETS = {"narrow": ("detail", "basis", "confidence", "probs", "evidence"), "review": ("probs",), "full": ()}  # what of each field is left out
+
+
+def staged_columns(columns: str = "full"  # which of `COLUMN_SETS`
+                   ) -> dict[str, str]:
+    "The columns of the staged table, in order, with the names of their types: str, i64, f64, f32, bool, probs (list of label, prob), evidence (list of start, end, text), checks (list of check, fields, message)."
+    if columns not in COLUMN_SETS:
+        raise ValueError(f"no columns {columns!r}: there are {', '.join(COLUMN_SETS)}")
+    kept = {"report_id": "str", "status": "str", "error": "str"}
+    for name, field in FIELDS.items():
+        kept |= {column: kind for column, kind in field.columns.items() if column.removeprefix(f"{name}_") not in COLUMN_SETS[columns]}
+    return kept | {"reportable": "bool", "ajcc_edition": "str", "ajcc_edition_basis": "str", "checks": "checks"} | dict.fromkeys(ORIGIN_COLUMNS, "str")

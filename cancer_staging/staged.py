@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from cancer_staging.models.answers import LocatedValue
 
 # %% auto #0
-__all__ = ['KEPT_COLUMNS', 'Evidence', 'StagedValue', 'StagedReport', 'staged_value', 'staged_schema', 'field_columns',
-           'write_table', 'origin_columns', 'batch_jsonl', 'batch_csv', 'read_staged', 'kept_path', 'kept_schema',
-           'with_texts', 'write_texts', 'Summary']
+__all__ = ['KEPT_COLUMNS', 'Evidence', 'StagedValue', 'StagedReport', 'staged_value', 'staged_schema', 'columns_schema',
+           'field_columns', 'write_table', 'origin_columns', 'batch_jsonl', 'batch_csv', 'read_staged', 'kept_path',
+           'kept_schema', 'with_texts', 'write_texts', 'Summary']
 
 # %% ../nbs/api/60_staged.ipynb #b6737675
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,14 @@ def staged_schema() -> pa.Schema:
              "evidence": pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())])),
              "checks": pa.list_(pa.struct([("check", pa.string()), ("fields", pa.list_(pa.string())), ("message", pa.string())]))}
     return pa.schema([(name, types[kind]) for name, kind in staged_columns().items()])
+
+
+def columns_schema(names: Iterable[str]  # columns of the staged table
+                   ) -> pa.Schema:
+    "The Arrow schema of some columns of the staged table."
+    import pyarrow as pa
+
+    return pa.schema([staged_schema().field(name) for name in names])
 
 # %% ../nbs/api/60_staged.ipynb #f6613edf
 def field_columns(name: str,                            # the field
@@ -261,7 +269,8 @@ def read_staged(path: str | Path,                                     # .parquet
         raise ValueError(f"{path} is no staged table, or damaged: make it again with 'cancer-staging stage'") from None
     missing = [name for name in needed if name not in frame.columns]
     if missing:
-        raise ValueError(f"{path} is no staged table: it has no column {missing[0]}; make one with 'cancer-staging stage'")
+        narrow = set(frame.columns) >= set(staged_columns("narrow"))
+        raise ValueError(f"{path} " + (f"has no column {missing[0]}: it was written with --columns narrow; stage with --columns full" if narrow else f"is no staged table: it has no column {missing[0]}; make one with 'cancer-staging stage'"))
     if path.suffix.lower() == ".csv":
         frame = frame.with_columns(pl.all().str.replace(f"^'({_FORMULA})", "${1}"))
         lists = [name for name in frame.columns if name.endswith(("_evidence", "_probs", "_machine")) or name in _LISTS]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import cache, partial
 from itertools import chain, islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import NamedTuple, TYPE_CHECKING
 
 from . import __version__
 from .checks import failed_checks
-from .fields import FIELDS
+from .fields import FIELDS, staged_columns
 from .folders import model_folder
 from .models.answers import Answering, group_evidence, is_of_table, LocatedValue, not_assessed, StagedRow
 from .models.judges import Judge, LearnedJudge, NetworkJudge
@@ -34,7 +34,7 @@ from .rules.calibration import RuleCalibration
 from .rules.edition import EDITIONS
 from .rules.grammar import Basis, Finding
 from .runs import beside, claimed_output, digest, end_with_parent, InputError, Journal, lifeline, replace_file, shielded
-from .staged import field_columns, kept_path, kept_schema, origin_columns, staged_schema, staged_value, StagedReport, Summary, with_texts, write_table, write_texts
+from .staged import columns_schema, field_columns, kept_path, kept_schema, origin_columns, staged_schema, staged_value, StagedReport, Summary, with_texts, write_table, write_texts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -100,6 +100,8 @@ class Stager:
             return cls(RuleCalibration.load(folder / CONFIG_NAME), LearnedJudge(load_learned(folder)) if learned else None, **settings)
         if (folder / "config.json").is_file():
             return cls(None, NetworkJudge(folder, RuleCalibration.shipped()), **settings)
+        if parts := sorted(path.parent.name for path in folder.glob("*/config.json")):
+            raise ValueError(f"{folder} holds a network for each field ({', '.join(parts)}), and reports are staged with one: give one of its folders, or score all with 'cancer-staging evaluate network:{folder}'")
         raise ValueError(f"{folder} holds no model: it needs the {CONFIG_NAME} of a saved stager, or the config.json of a trained model")
 
     def save_pretrained(self, folder: str | Path  # made when it does not exist
@@ -197,7 +199,7 @@ class Stager:
     def stage_frame(self,
                     frame: pl.DataFrame,              # polars or pandas, one report a row
                     text_column: str | None = None,   # guessed when None: text, report, ocr_text, …
-                    id_column: str | None = None,     # guessed when None: patient_id, report_id, …
+                    id_column: str | None = None,     # guessed when None: report_id, patient_id, …
                     ) -> pl.DataFrame:
         "The staged table of `frame`, one row a report, in order. A pandas frame gives a pandas frame. Raises InputError when there is no text column, TypeError for what is no such frame."
         import polars as pl
@@ -366,6 +368,7 @@ def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files,
                 join: str | None = None,                             # `accession`: parts of one case are one report, the later amends the earlier
                 limits: Limits | None = None,                        # on what one file may cost; None: the defaults
                 keep_text: bool = False,                             # whether the texts are written beside `out`, for evidence to be checked
+                columns: str = "full",                               # `narrow`: a column a field; `review`: all but the probabilities
                 overwrite: bool = False,                             # whether an existing `out` may be replaced
                 resume: bool = False,                                # whether to go on where an interrupted run stopped
                 workers: int | None = None,                          # processes; None: one a core
@@ -375,7 +378,7 @@ def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files,
                 progress: Callable[[int], None] | None = None,       # called with the number of rows just written
                 ) -> Summary:
     "Stages files into a table, one row a report, in input order. Raises InputError before any work when the inputs, columns or `out` can't be used, Interrupted when it breaks off."
-    settings = {"min_confidence": min_confidence, "target_accuracy": target_accuracy, "edition": edition}
+    settings, names = {"min_confidence": min_confidence, "target_accuracy": target_accuracy, "edition": edition}, list(staged_columns(columns))
     with claimed_output(out, overwrite, resume) as path:
         stager = Stager.from_pretrained(model, **settings)
         plan = inputs if isinstance(inputs, InputPlan) else plan_inputs(inputs, text_column, id_column, ocr, join, limits)
@@ -394,14 +397,12 @@ def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files,
                 journal.write(batch.replace_schema_metadata(None))
                 if progress:
                     progress(batch.num_rows)
-            journal.finish(partial(_write_out, out=path, keep_text=keep_text))
+            journal.finish(partial(_write_out, out=path, keep_text=keep_text, names=names))
     return summary
 
 
-def _write_out(batches: Iterator[pa.RecordBatch], fresh: Path, out: Path, keep_text: bool) -> None:
-    "Writes the table, and the texts beside it where they are kept."
-    if not keep_text:
-        write_table(batches, fresh, out.suffix.lower())
-        return
-    with replace_file(kept_path(out)) as texts:
-        write_table(write_texts(batches, texts), fresh, out.suffix.lower())
+def _write_out(batches: Iterator[pa.RecordBatch], fresh: Path, out: Path, keep_text: bool, names: list[str]) -> None:
+    "Writes the named columns as a table, and the texts beside it where they are kept."
+    with replace_file(kept_path(out)) if keep_text else nullcontext() as texts:
+        written = write_texts(batches, texts) if keep_text else batches
+        write_table((batch.select(names) for batch in written), fresh, out.suffix.lower(), columns_schema(names))

@@ -5,6 +5,12 @@ import sys
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
+
+from cancer_staging.cli import app
+from cancer_staging.corpora.synthetic import example_paths
+from cancer_staging.fields import FIELDS, staged_columns
+from cancer_staging.staged import read_staged
 
 TEXT = "LEFT BREAST, MASTECTOMY. Invasive ductal carcinoma. pT2 pN1a (2/14) pMX."
 
@@ -13,6 +19,12 @@ def run(*arguments):
     "Exit code, stdout and stderr of `cancer-staging`."
     done = subprocess.run([sys.executable, "-m", "cancer_staging", *map(str, arguments)], capture_output=True, text=True)
     return done.returncode, done.stdout, done.stderr
+
+
+def called(*arguments, **environment):
+    "The same within this process."
+    done = CliRunner(env=environment).invoke(app, list(map(str, arguments)))
+    return done.exit_code, done.stdout, done.stderr
 
 
 @pytest.fixture
@@ -152,3 +164,60 @@ def test_show_only_what_needs_a_look(tmp_path, suffix):
     assert code == 0 and "odd" in checks and "nodes_order" in checks and "7 nodes positive of 5 examined" in checks and "fine" not in checks
     code, failed, _ = run("show", out, "--only", "failed")
     assert code == 0 and "blank" in failed and "empty: there is no text" in failed and "odd" not in failed and "fine" not in failed
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_fewer_columns_for_a_spreadsheet(report, tmp_path, suffix):
+    sets = {name: tmp_path / f"{name}.{suffix}" for name in ("narrow", "review", "full")}
+    for name, out in sets.items():
+        assert called("stage", report, "--out", out, "--columns", name)[0] == 0
+    tables = {name: read_staged(out) for name, out in sets.items()}
+    assert set(tables["full"].columns) - set(tables["review"].columns) == {f"{name}_probs" for name in FIELDS if FIELDS[name].kind == "label"}
+    assert {"report_id", "status", "error", "t", "nodes_examined", "reportable", "ajcc_edition", "checks", "source"} <= set(tables["narrow"].columns)
+    assert not [name for name in tables["narrow"].columns if name.endswith(("_detail", "_confidence", "_probs", "_evidence"))] and "t_basis" not in tables["narrow"].columns
+    assert all(table["t"].to_list() == ["T2"] for table in tables.values())
+    assert called("show", sets["narrow"])[1].split()[:2] == ["report", "T"] and "T2" in called("show", sets["narrow"])[1]
+    assert "pT2" in called("show", sets["review"], "--evidence")[1]
+    for command in (("show", sets["narrow"], "--evidence"), ("review", sets["narrow"], "--reports", report, "--out", tmp_path / "a.html")):
+        code, _, err = called(*command)
+        assert code == 2 and "--columns narrow" in err and err.count("\n") == 1
+    assert called("review", sets["review"], "--reports", report, "--out", tmp_path / f"{suffix}.html")[0] == 0
+    code, _, err = called("stage", report, "--columns", "wide")
+    assert code == 2 and "narrow" in err
+
+
+def test_fewer_columns_beside_kept_texts(report, tmp_path):
+    out = tmp_path / "staged.parquet"
+    assert called("stage", report, "--out", out, "--columns", "narrow", "--keep-text")[0] == 0
+    assert pl.read_parquet(out).columns == list(staged_columns("narrow")) and pl.read_parquet(tmp_path / "staged.texts.parquet")["text"][0] == report.read_text()
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_numbers_are_numbers(tmp_path, suffix):
+    (tmp_path / "a.txt").write_text("Left breast, mastectomy: invasive ductal carcinoma, 2.45 cm. 3 of 14 lymph nodes are positive. Ki-67: 20%.")
+    (tmp_path / "b.txt").write_text("Colon: adenocarcinoma, pT3.")
+    out = tmp_path / f"staged.{suffix}"
+    assert called("stage", tmp_path / "a.txt", tmp_path / "b.txt", "--out", out, "--model", "rules")[0] == 0
+    names = ("tumor_size_mm", "nodes_positive", "nodes_examined", "ki67")
+    table = read_staged(out).select(names)
+    assert dict(table.schema) == {"tumor_size_mm": pl.Float64, "nodes_positive": pl.Int64, "nodes_examined": pl.Int64, "ki67": pl.Float64}
+    assert table.rows() == [(24.5, 3, 14, 20.0), (None,) * 4]
+    if suffix == "parquet":  # as an earlier version wrote them
+        whole = pl.read_parquet(out)
+        whole.with_columns(pl.col(names).cast(pl.String)).write_parquet(out)
+        assert read_staged(out).select(names).rows() == [(24.5, 3, 14, 20.0), (None,) * 4]
+        whole.with_columns(nodes_positive=pl.lit("several")).write_parquet(out)
+        code, _, err = called("show", out)
+        assert code == 2 and "words in a column of numbers" in err and "several" not in err
+
+
+@pytest.mark.parametrize("width", [60, 80, 132])
+def test_show_fits_the_terminal(tmp_path, width):
+    out = tmp_path / "staged.parquet"
+    assert called("stage", *example_paths(), "--out", out, "--quiet")[0] == 0
+    frame = pl.read_parquet(out)
+    for more in ((), ("--fields", "all"), ("--evidence",), ("--only", "checks")):
+        lines = called("show", out, *more, COLUMNS=str(width))[1].splitlines()
+        assert lines and max(map(len, lines)) <= width
+        if "--fields" in more:  # nothing is lost for want of room
+            assert all(report in "\n".join(lines) for report in frame["report_id"]) and all(FIELDS[name].title in "\n".join(lines) for name in FIELDS if frame[name].null_count() < frame.height)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
 from io import UnsupportedOperation
@@ -20,8 +20,9 @@ from ..runs import code_of_break, Interrupted, reason_of_break
 from ..visible import visible
 
 # %% auto #0
-__all__ = ['HubOption', 'tell', 'say', 'reported', 'open_streams', 'let_go_of_output', 'end_run', 'print_view', 'ProgressBar',
-           'TrainingBar', 'first_process', 'quiet_libraries']
+__all__ = ['WIDEST', 'HubOption', 'tell', 'say', 'reported', 'open_streams', 'let_go_of_output', 'end_run', 'screen',
+           'tables_that_fit', 'plain_table', 'print_view', 'ProgressBar', 'TrainingBar', 'first_process',
+           'quiet_libraries']
 
 # %% ../../nbs/api/90_commands.base.ipynb #a931252c
 def tell(text: object  # of one line or more
@@ -92,13 +93,63 @@ def end_run(summary,              # of the run: `rows`, `failed`, `journal` and 
     raise typer.Exit(1 if summary.failed else 0)
 
 # %% ../../nbs/api/90_commands.base.ipynb #0d06b5c9
-def print_view(view  # a table of rich
-               ) -> None:
-    "Prints the table on stdout, its cells as they are; where that is no terminal, in lines of 200 characters."
+def screen():
+    "Standard output for rich: text stands as it is, in the width of the terminal or of COLUMNS; where it is no terminal, in lines of 200 characters and without colours."
     from rich.console import Console
 
+    wide = None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal() else 200
+    return Console(width=wide, force_jupyter=False, markup=False, emoji=False, highlight=False)
+
+
+WIDEST = 32  # characters of a column; longer cells go on in the next line
+
+
+def tables_that_fit(first: Mapping[str, Sequence[str]],     # the columns that name a line, by their titles
+                    columns: Mapping[str, Sequence[str]],   # the others
+                    width: int,                             # characters to a line
+                    ) -> Iterator:
+    "Tables of rich: the first columns with as many others as fit beside them, then the first columns with the next."
+    from rich.cells import cell_len
+
+    def needed(title: str, cells: Sequence[str]) -> int:
+        return 2 + min(WIDEST, max(map(cell_len, [title, *cells])))
+
+    blocks, room = [{}], width - sum(needed(*column) for column in first.items())
+    left = room
+    for title, cells in columns.items():
+        if needed(title, cells) > left and blocks[-1]:
+            blocks.append({})
+            left = room
+        blocks[-1][title] = cells
+        left -= needed(title, cells)
+    for block in blocks:
+        yield plain_table(list(first | block), zip(*(first | block).values()))
+        yield ""
+
+
+def plain_table(titles: Sequence[str],              # of the columns
+                lines: Iterable[Sequence[str]],     # the cells of each
+                widest: int | None = WIDEST,        # characters of a column; None: what the screen has
+                ):
+    "A table of rich with a line under its titles and no frame."
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Column, Table
+
+    lines = list(lines)
+    numbers = [all(cell[:1].isdecimal() or cell in ("", "–") for cell in cells) for cells in zip(*lines)] or [False] * len(titles)
+    columns = (Column(title, justify="right" if number else "left", overflow="fold", max_width=widest) for title, number in zip(titles, numbers))
+    view = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for cells in lines:
+        view.add_row(*cells)
+    return view
+
+
+def print_view(*views  # what rich prints, such as a table
+               ) -> None:
+    "Prints each on stdout."
     with reported():
-        Console(width=None if sys.stdout.isatty() else 200, force_jupyter=False, markup=False, emoji=False).print(view)
+        for view in views:
+            screen().print(view)
 
 # %% ../../nbs/api/90_commands.base.ipynb #e70ce067
 class ProgressBar:

@@ -11,12 +11,12 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import HubOption, print_view, reported, tell
+from .base import HubOption, print_view, reported, screen, tables_that_fit, tell
 from ..visible import visible
 
 # %% auto #0
-__all__ = ['By', 'evaluate', 'check_scores_file', 'read_corpus', 'without_notation', 'scores_against', 'write_scores',
-           'write_reviewed', 'print_scores']
+__all__ = ['By', 'evaluate', 'check_scores_file', 'scored_fields', 'on_hub', 'read_corpus', 'without_notation', 'scores_against',
+           'write_scores', 'write_reviewed', 'print_scores']
 
 # %% ../../nbs/api/93_commands.evaluate.ipynb #91a4582e
 class By(str, Enum):
@@ -26,11 +26,13 @@ class By(str, Enum):
     source = "source"
 
 
-def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, a model's folder, hf://owner/model, or a staged table (.parquet, .csv, .jsonl).", metavar="MODEL_OR_TABLE...")],
-             data: Annotated[Optional[Path], typer.Option(help="The corpus with registry labels: .parquet, .csv, .tsv, or a zip of one.")] = None,
+def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, a model's folder or hf://owner/model, as `stage --model` takes them: the grammar, then the model; network:FOLDER: a trained network alone; or a staged table (.parquet, .csv, .jsonl).", metavar="MODEL_OR_TABLE...")],
+             data: Annotated[Optional[Path], typer.Option(help="A corpus, or any table that `train` takes: .parquet, .csv, .tsv, or a zip of one, with a text column and label columns as the registry writes them.")] = None,
              against: Annotated[Optional[Path], typer.Option(help="In place of a corpus: a signed table, made by `review-apply`; staged tables are scored against what was reviewed, and nothing else.")] = None,
              split: Annotated[str, typer.Option(help="The rows to score on, by the corpus's column split; all: every row.")] = "test",
              fields: Annotated[Optional[str], typer.Option(help="Fields to score, with commas; default: t,n,m, and with --against all that were reviewed.")] = None,
+             text_column: Annotated[Optional[str], typer.Option(help="Column of --data that holds the report; guessed when obvious.")] = None,
+             columns: Annotated[Optional[list[str]], typer.Option("--map", help="The label column of a field, such as t=pT_final, where its name does not say so; can be repeated.", metavar="FIELD=COLUMN")] = None,
              stated_silent: Annotated[bool, typer.Option("--stated-silent", help="Also score reports that state the value and reports that are silent about it apart.")] = False,
              notation_removed: Annotated[bool, typer.Option("--notation-removed", help="Score on the reports with TNM and stage notation removed (models only).")] = False,
              by: Annotated[Optional[By], typer.Option(help="Also score each cancer type, hospital or text source.")] = None,
@@ -46,37 +48,40 @@ def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, 
             tell(message)
 
     with reported():
-        from cancer_staging.corpora.splits import check_leakage, split_fields
+        import polars as pl
+
+        from cancer_staging.corpora.labelled import named_columns
+        from cancer_staging.corpora.splits import check_leakage
         from cancer_staging.evaluate.leaderboard import open_system, score_groups, score_systems
         from cancer_staging.evaluate.registry import stated_values
         from cancer_staging.evaluate.systems import RulesSystem
-        from cancer_staging.folders import with_hub
 
         check_scores_file(out, overwrite)
         if (data is None) == (against is None):
             raise ValueError("give --data, a corpus with registry labels, or --against, a signed table: one of the two")
         if against is not None:
-            if stated_silent or notation_removed or by or train or hub or split != "test":
+            if stated_silent or notation_removed or by or train or hub or text_column or columns or split != "test":
                 raise ValueError("--against scores staged tables on what was reviewed: of the other options it takes --fields, --samples, --out and --overwrite")
             write_reviewed(scores := scores_against(systems, against, fields, samples), out)
             print_scores(scores)
             return
-        corpus, test = read_corpus(data, split, note)
-        names = split_fields(test, tuple(name.strip() for name in (fields or "t,n,m").split(",") if name.strip()))
-        opened = [open_system(with_hub(name) if hub else name) for name in systems]
+        names, columns = scored_fields(fields), named_columns(columns)
+        corpus, test = read_corpus(data, split, names, text_column, columns, note)
+        if by is not None and test[by.value].null_count() == test.height:
+            raise ValueError(f"{data} has no column {by.value}: there is nothing to split the scores by")
+        opened = [open_system(on_hub(name) if hub else name) for name in systems]
         if train is not None:
-            learnt, learnt_rows = read_corpus(train, "train", note)
-            check_leakage(learnt_rows, test, names, among=corpus if train.resolve() == data.resolve() else None)
+            _, learnt = read_corpus(train, "train", names, text_column, columns, note, asked=False)
+            check_leakage(learnt, test, names, among=corpus if train.resolve() == data.resolve() else None)
         else:
             note("not checked for leakage: give what the models were trained on with --train")
-        if by is not None and by.value not in test.columns:
-            raise ValueError(f"{data} has no column {by.value}: it has {', '.join(test.columns)}")
+        test = test.with_columns(pl.coalesce("patient_id", "report_id").alias("patient_id"))
         stated = stated_values(RulesSystem().answer(test), names) if stated_silent else None
         test = without_notation(test, opened) if notation_removed else test
         board = score_systems(opened, test, names, stated=stated, samples=samples, progress=lambda name: note(f"scoring {name}"), about={"notation_removed": notation_removed, "data": data.name, "split": split})
         groups = score_groups(board, test, by.value, names, min(samples, 200)) if by else None
         write_scores(board, groups, out)
-    print_scores(board.scores if groups is None else groups)
+    print_scores(board.scores if groups is None else groups, dict(board.systems.select("system", "answered_by").iter_rows()))
     failed = sum((table["status"] != "ok").sum() for table in board.staged.values())
     if failed:
         note(f"{failed:,} answers are empty or errors; they count as wrong")
@@ -95,28 +100,67 @@ def check_scores_file(out: Path | None, overwrite: bool) -> None:
         raise ValueError(f"{out}: the folder {out.resolve().parent} does not exist")
 
 
-def read_corpus(path: Path, split: str, note):
-    "A labelled corpus, and its rows of the split; raises ValueError when it can't be used."
+def scored_fields(fields: str | None  # with commas; None: T, N and M
+                  ) -> tuple[str, ...]:
+    "The fields to score; raises ValueError for one that there is not, and for one without classes."
+    from cancer_staging.fields import get_field
+    from cancer_staging.models.recipes import parse_fields
+
+    names = parse_fields(fields) or ("t", "n", "m")
+    for name in names:
+        if not get_field(name).trained:
+            raise ValueError(f"field {name!r} has no classes to score: it is a {get_field(name).kind}")
+    return names
+
+
+def on_hub(name: str  # as given on the command line
+           ) -> str:
+    "What --hub makes of a system's name."
+    from cancer_staging.evaluate.leaderboard import NETWORK
+    from cancer_staging.folders import with_hub
+
+    return NETWORK + with_hub(name.removeprefix(NETWORK)) if name.startswith(NETWORK) else with_hub(name)
+
+
+def read_corpus(path: Path,
+                split: str,                 # the rows wanted; `all`: every one
+                names: tuple[str, ...],     # the fields
+                text_column: str | None,    # guessed when None
+                columns: dict[str, str],    # field → its column, where the name does not say so
+                note,                       # told what a person should know
+                asked: bool = True,         # whether these columns were asked of this table; False: they count as far as it has them
+                ):
+    "A labelled table, and its rows of the split; a patient is null where nothing says whose a report is. Raises ValueError when it can't be used."
     import polars as pl
 
+    from cancer_staging.corpora.labelled import label_columns, patient_column, read_data, standard_table, told_columns
     from cancer_staging.corpora.tcga import tissue_source_site
-    from cancer_staging.corpora.labelled import read_data
 
     frame = read_data(path)
-    missing = [name for name in ("patient_id", "text") if name not in frame.columns]
-    if missing:
-        raise ValueError(f"{path} is no corpus: it has no column {missing[0]}; it has {', '.join(frame.columns[:12])}")
-    if "tissue_source_site" not in frame.columns:
-        frame = frame.with_columns(tissue_source_site=pl.Series([tissue_source_site(patient) for patient in frame["patient_id"]], dtype=pl.String))
+    if not asked:
+        text_column, columns = text_column if text_column in frame.columns else None, {name: column for name, column in columns.items() if column in frame.columns}
+    columns = label_columns(frame, names, columns)
+    if told := told_columns(columns):
+        note(f"{path.name}: {told}")
+    if patient_column(frame.columns) is None:
+        note(f"{path.name} has no patient column: each report counts as a patient of its own")
+    table = standard_table(frame, names, text_column, columns, stem=path.name.removesuffix(path.suffix))
+    if table["report_id"].n_unique() < table.height:
+        note(f"{path.name} has several reports of one id: they are called by their rows")
+        table = table.with_columns(report_id=pl.concat_str(pl.lit(path.stem + "-"), pl.int_range(1, pl.len() + 1)))
+    if "tissue_source_site" not in table.columns:
+        table = table.with_columns(tissue_source_site=pl.Series([tissue_source_site(patient) for patient in table["patient_id"]], dtype=pl.String))
+    if "source" not in table.columns:
+        table = table.with_columns(source=pl.lit(None, pl.String))
     if split == "all":
-        return frame, frame
-    if "split" not in frame.columns:
-        note(f"{path} has no column split: all {frame.height:,} rows count")
-        return frame, frame
-    rows = frame.filter(pl.col("split") == split)
+        return table, table
+    if "split" not in table.columns:
+        note(f"{path} has no column split: all {table.height:,} rows count")
+        return table, table
+    rows = table.filter(pl.col("split") == split)
     if rows.is_empty():
-        raise ValueError(f"{path} has no rows of split {split!r}: it has {', '.join(sorted(frame['split'].drop_nulls().unique()))}, or all")
-    return frame, rows
+        raise ValueError(f"{path} has no rows of split {split!r}: it has {', '.join(sorted(table['split'].drop_nulls().unique()))}, or all")
+    return table, rows
 
 
 def without_notation(test,     # corpus rows
@@ -158,7 +202,9 @@ def write_scores(board, groups, out: Path | None) -> None:
         return
     if out.suffix.lower() == ".csv":
         scores = board.scores.select("system", pl.lit("all rows").alias("group"), pl.exclude("system"))
-        (scores if groups is None else pl.concat([scores, groups.select(scores.columns)])).write_csv(out)
+        scores = scores if groups is None else pl.concat([scores, groups.select(scores.columns)])
+        of_system = dict(board.systems.select("system", "answered_by").iter_rows())
+        scores.insert_column(1, pl.Series("answered_by", [of_system[name] for name in scores["system"]], pl.String)).write_csv(out)
         return
     board.save(out)
     if groups is not None:
@@ -176,22 +222,22 @@ def write_reviewed(scores, out: Path | None) -> None:
         out.write_text(json.dumps({"scores": scores.to_dicts()}, indent=1) + "\n", encoding="utf-8")
 
 
-def print_scores(scores) -> None:
-    "A table of scores on stdout."
-    from rich.table import Column, Table
-
+def print_scores(scores,                           # a row for each system, field and subset
+                 answered_by: dict | None = None,  # system → what gives its answers
+                 ) -> None:
+    "A table of scores on stdout, and under it what each system is."
     from cancer_staging.fields import FIELDS
 
     grouped = "group" in scores.columns
     measures = {"accuracy": "right of answered", "macro_f1": "macro-F1", "auroc": "AUROC", "ece": "ECE"} if "auroc" in scores.columns else {"accuracy": "right of answered", "accuracy_all": "right of all", "macro_f1": "macro-F1"}
-    view = Table(Column("system", no_wrap=True), *(["group"] if grouped else []), "field", "rows of", *(Column(name, justify="right", no_wrap=True) for name in ("rows", "answered", *measures.values())))
 
     def number(row: dict, name: str) -> str:
         low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
         return "–" if row[name] is None else f"{row[name]:.3f}" + (f" ({low:.3f}–{high:.3f})" if low is not None and high is not None else "")
 
-    for row in scores.iter_rows(named=True):
-        field = FIELDS[row["field"]].title if row["field"] in FIELDS else "T, N, M"
-        view.add_row(visible(row["system"]), *([visible(row["group"])] if grouped else []), field, visible(row["subset"]), f"{row['total']:,}", f"{row['answered']:,}",
-                     *(number(row, name) for name in measures))
-    print_view(view)
+    rows = scores.to_dicts()
+    lines = {"system": [visible(row["system"]) for row in rows]} | ({"group": [visible(row["group"]) for row in rows]} if grouped else {})
+    lines |= {"field": [FIELDS[row["field"]].title if row["field"] in FIELDS else "T, N, M" for row in rows]}
+    columns = {"rows of": [visible(row["subset"]) for row in rows], "rows": [f"{row['total']:,}" for row in rows], "answered": [f"{row['answered']:,}" for row in rows]}
+    print_view(*tables_that_fit(lines, columns | {title: [number(row, name) for row in rows] for name, title in measures.items()}, screen().width),
+               *(f"{visible(name)}: {what}" for name, what in (answered_by or {}).items() if what))

@@ -34,7 +34,7 @@ def review_apply(table: Annotated[Path, typer.Argument(help="The table that was 
         check_output(out, overwrite)
         if out.resolve() in {path.resolve() for path in (table, *reviews, *([texts] if texts else []))}:
             raise InputError(f"{out} is one of the inputs: give --out another name")
-        staged = read_staged(table, tuple(staged_columns()))
+        staged = read_staged(table, tuple(staged_columns("review")))
         decisions = merged([read_decisions(path) for path in reviews])
         signed = apply_decisions(staged, decisions, read_texts(texts, staged) if texts else None, adjudicator)
         with claimed_output(out, overwrite) as path, replace_file(path) as fresh:

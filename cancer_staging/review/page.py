@@ -162,14 +162,14 @@ def review_data(staged: pl.DataFrame,              # all columns of a staged tab
     return data
 
 
-def asset(name: str  # `review.js` or `review.css`
+def asset(name: str  # `review.js`, `widget.js` or `review.css`
           ) -> str:
     "What the browser runs, or how it looks."
     return (files("cancer_staging") / "review" / "assets" / name).read_text(encoding="utf-8")
 
 
 _START = """
-const data = await unpacked(document);
+const data = await ofPage(document);
 mount(document.getElementById("review"), data, inBrowser(data, document));
 """
 
