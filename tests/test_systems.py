@@ -12,6 +12,7 @@ from cancer_staging.evaluate.leaderboard import compare, Leaderboard, open_syste
 from cancer_staging.evaluate.systems import modernbert_backbone, PublishedAnswers, RecipeSystem, RulesSystem, StagedTable, TfidfLinear, TfidfRulesBoosting, training_rows
 from cancer_staging.fields import get_field
 from cancer_staging.staged import read_staged
+from cancer_staging.stager import Stager
 
 
 @pytest.fixture(scope="module")
@@ -204,8 +205,47 @@ def test_a_recipe_trains_and_answers(sides, tmp_path):
     check_answers(staged, test.head(20), ("t", "n"))
     assert board.systems["parameters"][0] > 10_000 and board.systems["megabytes"][0] > 0.04
     assert staged["error"].str.contains("tokens were not read").any()
-    again = open_system(tmp_path / "model")
+    assert board.systems["answered_by"].to_list() == ["network alone"] and "answered_by" not in board.table().columns
+    again = open_system(f"network:{tmp_path / 'model'}")
+    assert again.answered_by == "network alone" and again.name == f"network:{tmp_path / 'model'}"
     assert np.allclose(again.answer(test.head(20))["t_confidence"], staged["t_confidence"], atol=1e-6)
+
+
+def test_a_folder_is_scored_as_it_stages_and_a_network_alone_where_that_is_asked(tmp_path):
+    pytest.importorskip("torch")
+    from tiny_networks import make, small_tokenizer
+
+    make(tokenizer=small_tokenizer(), fields=["t", "n"]).save_pretrained(tmp_path / "net")
+    # the network has random weights: on reports that state T and N, the grammar is surer
+    frame = pl.DataFrame({"patient_id": ["A", "B"], "text": ["Colon, resection: adenocarcinoma, pT3 pN1.", "Breast, mastectomy: invasive ductal carcinoma, pT1 pN0."], "t": ["T3", "T1"], "n": ["N1", "N0"]})
+    whole, alone = open_system(tmp_path / "net"), open_system(f"network:{tmp_path / 'net'}")
+    assert (whole.answered_by, alone.answered_by) == ("grammar, then network net", "network alone")
+    staged = Stager.from_pretrained(tmp_path / "net").stage_frame(frame, "text", "patient_id")
+    assert whole.answer(frame).select("report_id", "t", "n", "t_basis").equals(staged.select("report_id", "t", "n", "t_basis"))
+    assert staged["t"].to_list() == ["T3", "T1"] and set(staged["t_basis"]) == {"stated"} and set(alone.answer(frame)["t_basis"]) == {"inferred"}
+    alone.answer(frame)
+    assert whole.parameters == alone.parameters > 1000 and whole.bytes == alone.bytes
+    board = score_systems([whole, alone], frame, ("t", "n"), samples=10)
+    assert dict(board.systems.select("system", "answered_by").iter_rows()) == {str(tmp_path / "net"): "grammar, then network net", f"network:{tmp_path / 'net'}": "network alone"}
+    assert board.scores.filter(system=str(tmp_path / "net"), field="t")["accuracy_all"][0] == 1.0
+    for name, words in (("rules", "grammar alone"), ("default", "grammar, then learned model")):
+        assert open_system(name).answered_by == words
+
+
+def test_one_network_for_each_field_is_scored_alone_only(tmp_path):
+    pytest.importorskip("torch")
+    from tiny_networks import make, small_tokenizer
+
+    for name in ("t", "n"):
+        make(tokenizer=small_tokenizer(), fields=[name]).save_pretrained(tmp_path / "two" / name)
+    frame = pl.DataFrame({"patient_id": ["A"], "text": ["pT3"]})
+    staged = open_system(f"network:{tmp_path / 'two'}").answer(frame)
+    assert {"t", "n"} <= set(staged.columns)
+    with pytest.raises(ValueError, match=r"a network for each field \(n, t\).*evaluate network:"):
+        open_system(tmp_path / "two")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no network"):
+        open_system(f"network:{tmp_path / 'empty'}")
 
 
 def test_a_folder_with_another_model_is_refused(tmp_path):

@@ -18,11 +18,13 @@ import polars as pl
 from .tcga import clean_value, COLUMNS, PATIENT_COLUMNS, read_table, standard_name
 from .tcga import labels as registry_labels
 from ..fields import get_field, read_registry
-from ..reading.columns import choose_column, shown_columns, TEXT_COLUMNS
+from ..reading.columns import choose_column, folded_name, ID_COLUMNS, report_id_of, shown_columns, TEXT_COLUMNS
+from ..reading.columns import PATIENT_COLUMNS as HOSPITAL_COLUMNS
 
 # %% auto #0
-__all__ = ['MISSING', 'read_data', 'read_label', 'read_labels', 'label_numbers', 'LabelledReports', 'learning_rows',
-           'labelled_reports', 'select_rows', 'check_classes']
+__all__ = ['MISSING', 'read_data', 'read_label', 'named_columns', 'label_columns', 'told_columns', 'read_labels', 'label_numbers',
+           'LabelledReports', 'patient_column', 'standard_table', 'learning_rows', 'labelled_reports', 'select_rows',
+           'check_classes']
 
 # %% ../../nbs/api/33_corpora.labelled.ipynb #4fb3bb0d
 MISSING = -1  # the label is not known
@@ -57,17 +59,73 @@ def read_label(name: str,          # the field
     return reading.label
 
 # %% ../../nbs/api/33_corpora.labelled.ipynb #a39f2837
-def read_labels(frame: pl.DataFrame,    # a table with registry spellings
-                fields: Sequence[str],  # the fields wanted
-                ) -> pl.DataFrame:      # a column of canonical labels for each field
-    "The labels of every row, null where missing or unreadable. Raises ValueError for a field without a column and for a column that maps to nothing."
-    published = {standard_name(column): column for column in reversed(frame.columns)}
-    columns = []
-    for name in fields:
-        known = COLUMNS.get(name, (name,))
-        column = next((published[spelling] for spelling in known if spelling in published), None)
-        if column is None:
-            raise ValueError(f"no label column for field {name!r}: looked for {', '.join(known)}; the table has {shown_columns(frame.columns)}. Leave the field out with --fields, or rename the column")
+def named_columns(pairs: Sequence[str] | None  # `field=COLUMN`, as `--map` takes them
+                  ) -> dict[str, str]:
+    "Field → column. Raises ValueError for what is no such pair, and for a field that is named twice."
+    named: dict[str, str] = {}
+    for pair in pairs or ():
+        name, equals, column = (part.strip() for part in pair.partition("="))
+        if not (name and equals and column):
+            raise ValueError(f"--map {pair!r} is not field=COLUMN, such as t=ajcc_pathologic_t")
+        if get_field(name).name in named:
+            raise ValueError(f"--map names two columns for {name}: {named[name]} and {column}")
+        named[name] = column
+    return named
+
+
+def label_columns(frame: pl.DataFrame,                        # a table with registry spellings
+                  fields: Sequence[str],                      # the fields wanted
+                  columns: Mapping[str, str] | None = None,   # field → its column, where the name does not say so
+                  ) -> dict[str, str]:
+    """Field → the column that holds it: the one that is named, else the one that bears the field's own name, else the one with a published name and a value in it.
+    Raises ValueError for a field without a column, for two columns that both could be it, and for a column or field that is named and is not there."""
+    named = dict(columns or {})
+    if strange := [name for name in named if name not in fields]:
+        raise ValueError(f"--map {strange[0]}={named[strange[0]]} is for a field that is not used: there {'is' if len(fields) == 1 else 'are'} {', '.join(fields)}; more are given with --fields")
+    return {name: _named_column(frame, name, named[name]) if name in named else _column_of(frame, name) for name in fields}
+
+
+def _named_column(frame: pl.DataFrame, name: str, column: str) -> str:
+    try:
+        return choose_column(frame.columns, column, ())
+    except KeyError:
+        raise ValueError(f"--map {name}={column}: the table has no column {column!r}; it has {shown_columns(frame.columns)}") from None
+
+
+def _column_of(frame: pl.DataFrame, name: str) -> str:
+    "The column that bears the field's name, or a published one."
+    published = get_field(name).published
+    if own := [column for column in (name, *frame.columns) if column in frame.columns and folded_name(column) == folded_name(name)]:
+        return own[0]
+    found = [column for column in frame.columns if _is_called(column, set(map(folded_name, published)))]
+    told = [column for column in found if any(clean_value(value) is not None for value in frame[column].unique().to_list())]  # a download names all columns that there are, and leaves most empty
+    if len(told) > 1:
+        raise ValueError(f"{' and '.join(told)} could both be {name}: say which with --map {name}={told[0]}, or leave the field out with --fields")
+    if not found:
+        raise ValueError(f"no label column for field {name!r}: looked for {', '.join((name, *published)[:6])}{' and the like' if len(published) > 5 else ''}; the table has {shown_columns(frame.columns)}. Name it with --map {name}=COLUMN, or leave the field out with --fields")
+    return (told or found)[0]
+
+
+def _is_called(column: str, known: set[str]) -> bool:
+    "Whether a column has one of the folded names; what stands before a dot, as in `diagnoses.ajcc_pathologic_t`, does not count where the rest says enough: `clinical.T` is no pathologic T."
+    last = folded_name(column.rpartition(".")[2])
+    return folded_name(column) in known or len(last) > 7 and last in known
+
+
+def told_columns(columns: Mapping[str, str]  # from `label_columns`
+                 ) -> str:
+    "`t is read from ajcc_pathologic_t, n from pN`: the fields that are read from columns of another name; empty where there are none."
+    other = [f"{name}{'' if number else ' is read'} from {column}" for number, (name, column) in enumerate((name, column) for name, column in columns.items() if name != column)]
+    return ", ".join(other)
+
+
+def read_labels(frame: pl.DataFrame,                      # a table with registry spellings
+                fields: Sequence[str],                    # the fields wanted
+                columns: Mapping[str, str] | None = None, # field → its column, where the name does not say so
+                ) -> pl.DataFrame:                        # a column of canonical labels for each field
+    "The labels of every row, null where missing or unreadable. Raises ValueError as `label_columns` does, and for a column that maps to nothing."
+    read = []
+    for name, column in label_columns(frame, fields, columns).items():
         values = frame[column].cast(pl.String)
         labels: dict[str | None, str | None] = {}
         problems = []
@@ -79,8 +137,8 @@ def read_labels(frame: pl.DataFrame,    # a table with registry spellings
                 problems.append(str(problem))
         if problems and not any(labels.values()):
             raise ValueError(f"label column {column!r} maps to nothing: {min(problems)}; the labels are {', '.join(get_field(name).labels)}")
-        columns.append(pl.Series(name, [labels[value] for value in values], pl.String))
-    return pl.DataFrame(columns)
+        read.append(pl.Series(name, [labels[value] for value in values], pl.String))
+    return pl.DataFrame(read)
 
 # %% ../../nbs/api/33_corpora.labelled.ipynb #685a5136
 def label_numbers(frame: pl.DataFrame,    # a corpus with a column per field, as the registry writes it
@@ -136,36 +194,62 @@ class LabelledReports:
 _VALIDATION = ("validation", "valid", "val", "dev")
 
 
-def learning_rows(frame: pl.DataFrame,             # a corpus, or any table with a text column and label columns
-                  fields: Sequence[str],           # the fields wanted
-                  text_column: str | None = None,  # guessed when None
-                  ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The rows that may be learnt from, with columns patient_id, text, split (`train` or `validation`), project (null where unknown) and a canonical label for each field; and why rows were left out, with counts.
-    Raises ValueError when a column is missing or a label column maps to nothing."""
+def _first_published(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    published = {standard_name(name): name for name in reversed(columns)}
+    return next((published[name] for name in names if name in published), None)
+
+
+def patient_column(columns: Sequence[str]  # of a table
+                   ) -> str | None:
+    "The column that says whose a report is; None where there is none."
+    return _first_published(columns, (*PATIENT_COLUMNS, *HOSPITAL_COLUMNS))
+
+
+def standard_table(frame: pl.DataFrame,                       # any table with a text column and label columns
+                   fields: Sequence[str],                     # the fields wanted
+                   text_column: str | None = None,            # guessed when None
+                   columns: Mapping[str, str] | None = None,  # field → its column, where the name does not say so
+                   stem: str = "row",                         # what rows without an id are called, with their number, as `stage` calls them
+                   ) -> pl.DataFrame:
+    """The table with columns report_id, patient_id (null where nothing says whose a report is), text, project (null where unknown) and a canonical label for each field; its other columns stay as they are.
+    Raises ValueError when a column is missing, when two could be meant, or when a label column maps to nothing."""
     try:
         column = choose_column(frame.columns, text_column, TEXT_COLUMNS)
     except KeyError:
         column = None
     if column is None:
         raise ValueError(f"no text column {text_column or ''!r}: the table has {shown_columns(frame.columns)}; name it with --text-column")
-    patient, project = (next((name for name in frame.columns if standard_name(name) in names), None) for names in (PATIENT_COLUMNS, COLUMNS["project"]))
-    patients = [f"row {number}" if value is None else value for number, value in enumerate(frame[patient].cast(pl.String))] if patient else [f"row {number}" for number in range(frame.height)]
-    splits = [str(value or "train").lower() for value in frame["split"]] if "split" in frame.columns else ["train"] * frame.height
-    read = read_labels(frame, fields).with_columns(
-        patient_id=pl.Series(patients, dtype=pl.String), text=frame[column].cast(pl.String).fill_null(""), split=pl.Series(["validation" if split in _VALIDATION else split for split in splits], dtype=pl.String),
+    patient, project, report = patient_column(frame.columns), _first_published(frame.columns, COLUMNS["project"]), choose_column(frame.columns, None, ID_COLUMNS)
+    ids, patients = ([report_id_of(value) for value in frame[name]] if name else [None] * frame.height for name in (report, patient))
+    return frame.with_columns(
+        *read_labels(frame, fields, columns), report_id=pl.Series([name or f"{stem}-{number}" for number, name in enumerate(ids, start=1)], dtype=pl.String),
+        patient_id=pl.Series([whose or name for whose, name in zip(patients, ids)], dtype=pl.String), text=frame[column].cast(pl.String).fill_null(""),
         project=frame[project].cast(pl.String).str.to_uppercase().str.strip_prefix("TCGA-") if project else pl.lit(None, pl.String))
+
+
+def learning_rows(frame: pl.DataFrame,                       # a corpus, or any table with a text column and label columns
+                  fields: Sequence[str],                     # the fields wanted
+                  text_column: str | None = None,            # guessed when None
+                  columns: Mapping[str, str] | None = None,  # field → its column, where the name does not say so
+                  ) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The rows that may be learnt from, with columns patient_id, text, split (`train` or `validation`), project (null where unknown) and a canonical label for each field; and why rows were left out, with counts.
+    Raises ValueError as `standard_table` does."""
+    splits = [str(value or "train").lower() for value in frame["split"]] if "split" in frame.columns else ["train"] * frame.height
+    read = standard_table(frame, fields, text_column, columns).with_columns(
+        patient_id=pl.coalesce("patient_id", "report_id"), split=pl.Series(["validation" if split in _VALIDATION else split for split in splits], dtype=pl.String))
     wanted = read["split"].is_in(["train", "validation"])
     full = read["text"].str.strip_chars() != ""
     left_out = {"not in the train split": int((~wanted).sum()), "no text": int((wanted & ~full).sum())}
     return read.filter(wanted & full).select("patient_id", "text", "split", "project", *fields), {reason: count for reason, count in left_out.items() if count}
 
 
-def labelled_reports(frame: pl.DataFrame,             # a corpus, or any table with a text column and label columns
-                     fields: Sequence[str],           # the fields wanted
-                     text_column: str | None = None,  # guessed when None
+def labelled_reports(frame: pl.DataFrame,                       # a corpus, or any table with a text column and label columns
+                     fields: Sequence[str],                     # the fields wanted
+                     text_column: str | None = None,            # guessed when None
+                     columns: Mapping[str, str] | None = None,  # field → its column, where the name does not say so
                      ) -> LabelledReports:
-    "The reports to learn from that have a label. Raises ValueError when a column is missing, a label column maps to nothing, or no row is left."
-    rows, left_out = learning_rows(frame, fields, text_column)
+    "The reports to learn from that have a label. Raises ValueError as `standard_table` does, and when no row is left."
+    rows, left_out = learning_rows(frame, fields, text_column, columns)
     matrix = label_numbers(rows, fields)
     known = (matrix != MISSING).any(axis=1)
     if not known.all():

@@ -18,7 +18,7 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 
-from ..fields import get_field, read_registry
+from ..fields import FIELDS, get_field, read_registry
 
 # %% auto #0
 __all__ = ['TABLE_SUFFIXES', 'PATIENT_COLUMNS', 'COLUMNS', 'SHINGLE_WORDS', 'SHINGLE_SAMPLE', 'COMMON_SHINGLE', 'ALIKE',
@@ -73,31 +73,26 @@ def read_table(path: str | Path,       # a csv, tsv, txt (tab separated) or parq
 
 # %% ../../nbs/api/32_corpora.tcga.ipynb #58b07ec6
 PATIENT_COLUMNS = ("patient_id", "case_submitter_id", "bcr_patient_barcode", "submitter_id", "patient", "patient_filename")
+def _of_fields(*names: str) -> dict[str, tuple[str, ...]]:
+    "The fields' own names and the published ones."
+    return {name: (name, *FIELDS[name].published) for name in names}
+
+
 COLUMNS: dict[str, tuple[str, ...]] = {
     "project": ("project", "project_id", "cancer_type_acronym", "cancer_type"),
     "source": ("source",),
     "t14_test": ("t14_test",),
     "split": ("split",),
-    "t": ("t", "ajcc_pathologic_t", "ajcc_tumor_pathologic_pt", "path_t_stage", "pathologic_t"),
-    "n": ("n", "ajcc_pathologic_n", "ajcc_nodes_pathologic_pn", "path_n_stage", "pathologic_n"),
-    "m": ("m", "ajcc_pathologic_m", "ajcc_metastasis_pathologic_pm", "path_m_stage", "pathologic_m"),
-    "stage_group": ("stage_group", "ajcc_pathologic_stage", "ajcc_pathologic_tumor_stage", "pathologic_stage"),
+    **_of_fields("t", "n", "m", "stage_group"),
     "ajcc_edition": ("ajcc_edition", "ajcc_staging_system_edition", "ajcc_staging_edition"),
-    "grade": ("grade", "tumor_grade", "neoplasm_histologic_grade", "histologic_grade"),
+    **_of_fields("grade"),
     "gleason": ("gleason", "gleason_score"),
-    "er": ("er", "er_status_by_ihc", "breast_carcinoma_estrogen_receptor_status"),
-    "pr": ("pr", "pr_status_by_ihc", "breast_carcinoma_progesterone_receptor_status"),
-    "her2": ("her2", "her2_status_by_ihc", "ihc_her2", "lab_proc_her2_neu_immunohistochemistry_receptor_status"),
+    **_of_fields("er", "pr", "her2"),
     "her2_fish": ("her2_fish", "her2_fish_status"),
     "her2_ihc_score": ("her2_ihc_score", "ihc_score"),
-    "laterality": ("laterality", "tumor_laterality"),
-    "lymphovascular_invasion": ("lymphovascular_invasion", "lymphovascular_invasion_present"),
-    "perineural_invasion": ("perineural_invasion", "perineural_invasion_present"),
-    "nodes_positive": ("nodes_positive", "number_of_lymphnodes_positive_by_he", "lymph_nodes_positive", "lymph_nodes_examined_he_count"),
-    "nodes_examined": ("nodes_examined", "lymph_node_examined_count", "lymph_nodes_examined_count", "lymph_nodes_tested"),
-    "site": ("site", "tumor_tissue_site", "primary_site"),
+    **_of_fields("laterality", "lymphovascular_invasion", "perineural_invasion", "nodes_positive", "nodes_examined", "site"),
     "subsite": ("subsite", "anatomic_neoplasm_subdivision", "primary_tumor_site"),
-    "histology": ("histology", "histological_type", "primary_diagnosis", "histological_diagnosis"),
+    **_of_fields("histology"),
     "icd10": ("icd10", "icd_10"),
     "icdo3_morphology": ("icdo3_morphology", "icd_o_3_histology", "morphology"),
     "icdo3_site": ("icdo3_site", "icd_o_3_site"),

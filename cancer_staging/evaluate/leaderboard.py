@@ -21,20 +21,20 @@ from .registry import SCORE_COLUMNS, score_staged, stated_values
 from .scores import wilson_interval
 from .systems import PublishedAnswers, RecipeSystem, RulesSystem, StagedTable, System
 from ..fields import get_field
-from ..folders import staging_settings
+from ..folders import model_folder, staging_settings
 from ..optional import optional_module
 from ..runs import peak_memory
 
 # %% auto #0
-__all__ = ['SCORES_SCHEMA', 'SYSTEMS_SCHEMA', 'Leaderboard', 'plot_leaderboard', 'compare', 'score_systems', 'run_system',
-           'open_system', 'score_groups']
+__all__ = ['SCORES_SCHEMA', 'SYSTEMS_SCHEMA', 'NETWORK', 'Leaderboard', 'plot_leaderboard', 'compare', 'score_systems',
+           'run_system', 'open_system', 'score_groups']
 
 # %% ../../nbs/api/68_evaluate.leaderboard.ipynb #8b6fa948
 @dataclass(frozen=True)
 class Leaderboard:
     "Scores of all systems on the same rows, what each took, and what was compared."
     scores: pl.DataFrame                                                       # a row per system, field and subset: `registry.SCORE_COLUMNS`
-    systems: pl.DataFrame                                                      # a row per system: training seconds, reports per second, memory, size
+    systems: pl.DataFrame                                                      # a row per system: what answers, training seconds, reports per second, memory, size
     about: Mapping[str, object]                                                # rows, fields, seed, machine, versions
     staged: Mapping[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)  # system → its staged table, for paired tests and error analysis; not saved
 
@@ -66,7 +66,7 @@ class Leaderboard:
                 shown["tnm exact"] = _exact(of_system["tnm"])
             known = [row[measure] for row in of_system.values() if row[measure] is not None]
             rows.append({"mean": float(np.mean(known)) if known else -1.0, "system": system["system"], **shown,
-                         **{name: value for name, value in system.items() if name != "system"}})
+                         **{name: value for name, value in system.items() if name not in ("system", "answered_by")}})
         return pl.DataFrame(rows, infer_schema_length=None).sort("mean", descending=True, maintain_order=True).drop("mean")
 
     def figure(self, measure: str = "macro_f1",  # a score
@@ -93,7 +93,7 @@ def _with_interval(row: Mapping[str, object], measure: str) -> str | None:
 
 _COUNTS = ("total", "answered")
 SCORES_SCHEMA = {"system": pl.String, "field": pl.String, "subset": pl.String, **{name: pl.Int64 if name in _COUNTS else pl.Float64 for name in SCORE_COLUMNS}}
-SYSTEMS_SCHEMA = {"system": pl.String, "training_seconds": pl.Float64, "reports_per_second": pl.Float64, "peak_memory_mb": pl.Float64, "megabytes": pl.Float64, "parameters": pl.Int64}
+SYSTEMS_SCHEMA = {"system": pl.String, "answered_by": pl.String, "training_seconds": pl.Float64, "reports_per_second": pl.Float64, "peak_memory_mb": pl.Float64, "megabytes": pl.Float64, "parameters": pl.Int64}
 
 # %% ../../nbs/api/68_evaluate.leaderboard.ipynb #ea6ebb37
 def plot_leaderboard(board: Leaderboard,            # from `compare`
@@ -172,20 +172,27 @@ def run_system(system: System, train: pl.DataFrame | None, test: pl.DataFrame, f
         staged = system.answer(test)
         answered = time.perf_counter()
     elsewhere = isinstance(system, (StagedTable, PublishedAnswers))
-    return staged, {"system": system.name, "training_seconds": None if elsewhere or train is None else fitted - start, "reports_per_second": None if elsewhere else test.height / (answered - fitted),
+    return staged, {"system": system.name, "answered_by": system.answered_by, "training_seconds": None if elsewhere or train is None else fitted - start, "reports_per_second": None if elsewhere else test.height / (answered - fitted),
                     "peak_memory_mb": None if elsewhere else peak.mb, "megabytes": None if system.bytes is None else system.bytes / 1e6, "parameters": system.parameters}
 
 # %% ../../nbs/api/68_evaluate.leaderboard.ipynb #b97d0db4
-def open_system(name: str | Path  # `default`, `rules`, a folder with a stager or a trained model, `hf://owner/model`, or a staged table
+NETWORK = "network:"  # before a folder: the network alone
+
+
+def open_system(name: str | Path  # `default`, `rules`, a folder with a stager or a trained network, `hf://owner/model`, a staged table, or `network:` and a folder
                 ) -> System:
-    "A fitted system. Raises ValueError when there is none of that name."
-    path = Path(name)
-    if path.suffix.lower() in (".parquet", ".csv", ".jsonl"):
+    """A fitted system. A name or folder is what `Stager.from_pretrained` and `stage --model` make of it: the grammar, then its model where the report does not state the value.
+    `network:FOLDER` is a trained network alone, without the grammar; the folder may hold one network for each field. `answered_by` says in words which it is. Raises ValueError when there is none of that name."""
+    alone = str(name).startswith(NETWORK)
+    path = model_folder(str(name).removeprefix(NETWORK)) if alone else Path(name)
+    if not alone and path.suffix.lower() in (".parquet", ".csv", ".jsonl"):
         return StagedTable(path, str(name))
-    if (path / "config.json").is_file() or next(path.glob("*/config.json"), None):
-        staging_settings(path if (path / "config.json").is_file() else next(path.glob("*/config.json")).parent)
-        return RecipeSystem(folder=path, name=str(name))
-    return RulesSystem(name)
+    configured = [path] if (path / "config.json").is_file() else sorted(one.parent for one in path.glob("*/config.json")) if alone else []
+    for folder in configured:
+        staging_settings(folder)
+    if alone and not configured:
+        raise ValueError(f"{path} holds no network: give the folder that 'cancer-staging train' made; without {NETWORK}, a saved stager can be scored, too")
+    return RecipeSystem(folder=path, name=str(name)) if alone else RulesSystem(name)
 
 
 def score_groups(board: Leaderboard,         # with its staged tables

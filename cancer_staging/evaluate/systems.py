@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import polars as pl
 from ..corpora.tcga import labels, registry_editions
 from .registry import align_staged
 from ..fields import get_field
+from ..models.judges import LearnedJudge, NetworkJudge
 from ..models.trees import finding_values
 from ..optional import optional_module
 from ..rules.assembly import GRAMMAR
@@ -31,8 +32,9 @@ __all__ = ['EncoderSystem', 'LanguageModelSystem', 'System', 'report_ids', 'stag
 
 # %% ../../nbs/api/66_evaluate.systems.ipynb #59400025
 class System(ABC):
-    "Something that stages reports: fitted on a corpus, answering with a staged table. `parameters` and `bytes` say its size once it is fitted; None: not known."
+    "Something that stages reports: fitted on a corpus, answering with a staged table. `answered_by` says what gives the answers, `parameters` and `bytes` its size once it is fitted; None: not known."
     name: str = ""
+    answered_by: str | None = None
     parameters: int | None = None
     bytes: int | None = None
 
@@ -109,6 +111,12 @@ def spread_columns(probabilities: np.ndarray,  # (reports, classes seen)
     return full
 
 # %% ../../nbs/api/66_evaluate.systems.ipynb #ab9ef180
+def _network_size(models: Iterable[object]) -> tuple[int, int]:
+    "Parameters and bytes of networks."
+    weights = [one for model in models for one in model.parameters()]
+    return sum(one.numel() for one in weights), sum(one.numel() * one.element_size() for one in weights)
+
+
 class RulesSystem(System):
     "A stager by name or folder, as `Stager.from_pretrained` takes it. Cases are staged by the registry's edition where the frame says it (`ajcc_edition`)."
     def __init__(self, model: str | Path = "rules",  # `rules`, `default`, a folder, or `hf://owner/model`
@@ -116,6 +124,10 @@ class RulesSystem(System):
                  ):
         self.name = name or str(model)
         self._stager = Stager.from_pretrained(model)
+        judge = self._stager.judge
+        self.answered_by = "grammar alone" if judge is None else "grammar, then learned model" if isinstance(judge, LearnedJudge) else f"grammar, then network {Path(str(model)).name}"
+        if isinstance(judge, NetworkJudge):
+            self.parameters, self.bytes = _network_size([judge.model])
 
     def answer(self, frame: pl.DataFrame) -> pl.DataFrame:
         reports = pl.DataFrame({"report_id": report_ids(frame), "text": frame["text"], "edition": registry_editions(frame)}, schema_overrides={"edition": pl.String}).with_row_index("row")
@@ -230,7 +242,9 @@ class TfidfRulesBoosting(_Words):
 
 # %% ../../nbs/api/66_evaluate.systems.ipynb #5babbe34
 class RecipeSystem(System):
-    "A model trained by a recipe, or one that was trained before. Needs the extra `learn`."
+    "A network trained by a recipe, or one that was trained before, without the grammar. Needs the extra `learn`."
+    answered_by = "network alone"
+
     def __init__(self,
                  recipe: object = None,                                             # a recipe or its name; None for a model that is trained already
                  folder: str | Path | None = None,                                  # where the model goes, or is; None: a temporary folder
@@ -270,8 +284,7 @@ class RecipeSystem(System):
             if not folders:
                 raise ValueError(f"no model in {self._folder}: it has no config.json")
             self._loaded = {str(folder): StagingModel.from_pretrained(folder) for folder in folders}
-            self.parameters = sum(weights.numel() for model in self._loaded.values() for weights in model.parameters())
-            self.bytes = sum(weights.numel() * weights.element_size() for model in self._loaded.values() for weights in model.parameters())
+            self.parameters, self.bytes = _network_size(self._loaded.values())
         return list(self._loaded.values())
 
     def answer(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -322,6 +335,8 @@ def modernbert_backbone(texts: Sequence[str],       # training texts: the vocabu
 # %% ../../nbs/api/66_evaluate.systems.ipynb #07246752
 class StagedTable(System):
     "A staged table that is there already. Reports that it does not have are a ValueError."
+    answered_by = "staged table"
+
     def __init__(self, table: pl.DataFrame | str | Path,  # a frame or a file
                  name: str | None = None):
         self._table = table if isinstance(table, pl.DataFrame) else read_staged(table)

@@ -249,6 +249,7 @@ def train(recipe: str | Recipe,                      # a name, or a recipe of yo
           where: Sequence[str] = (),                 # conditions `column=value` that rows must meet
           limit: int | None = None,                  # at most so many rows, drawn at random
           text_column: str | None = None,            # guessed by default
+          columns: Mapping[str, str] | None = None,  # field → its label column, where the column's name does not say so
           checkpoint_every: int | None = None,       # steps; also save and evaluate between the ends of epochs
           accumulation: int | None = None,           # micro-batches a step and process; by default as the token budget asks
           progress: Callable[[TrainingProgress], None] | None = None,  # called after every step
@@ -259,7 +260,7 @@ def train(recipe: str | Recipe,                      # a name, or a recipe of yo
     Raises ValueError for unknown names, bad settings and labels that can't be learnt from, TrainingError when a run has to stop (the last good checkpoint stays)."""
     recipe = (get_recipe(recipe) if isinstance(recipe, str) else recipe).but(backbone=backbone, **overrides)
     frame = data if isinstance(data, pl.DataFrame) else read_data(data)
-    reports = labelled_reports(select_rows(frame, where, limit, recipe.seed), recipe.fields, text_column)
+    reports = labelled_reports(select_rows(frame, where, limit, recipe.seed), recipe.fields, text_column, columns)
     common = {"resume": resume, "checkpoint_every": checkpoint_every, "accumulation": accumulation, "progress": progress, "callbacks": callbacks}
     if not recipe.single_task:
         return _train_one(recipe, reports, Path(out), **common)

@@ -37,7 +37,7 @@ def report_id_of(
 
 # %% ../../nbs/api/08_reading.columns.ipynb #9da5b7fe
 TEXT_COLUMNS = ("text", "report", "ocr_text", "report_text")
-ID_COLUMNS = ("patient_id", "report_id", "patient_filename", "id")
+ID_COLUMNS = ("report_id", "patient_id", "patient_filename", "id")
 
 
 def shown_columns(
