@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from .commands.base import open_streams, reported
+from .commands.calibrate import calibrate
 from .commands.corpus import corpus_app
 from .commands.evaluate import evaluate
 from .commands.generate import generate
@@ -55,7 +56,7 @@ def doctor() -> None:
 
 
 app.add_typer(corpus_app, name="corpus")
-for command in (stage, show, review, train, generate, evaluate, review_apply, doctor):
+for command in (stage, show, review, train, generate, evaluate, review_apply, calibrate, doctor):
     app.command()(command)
 
 # %% ../nbs/api/96_cli.ipynb #25c5b2b7

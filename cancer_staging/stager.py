@@ -22,6 +22,7 @@ from .models.answers import Answering, group_evidence, is_of_table, LocatedValue
 from .models.judges import Judge, LearnedJudge, NetworkJudge
 from .models.learned import SHOWN_ACCURACY
 from .models.learned_files import LEARNED_NAME, load_learned, save_learned, shipped_learned, WEIGHTS_NAME
+from .models.site_calibration import SITE_NAME, SiteCalibration
 from .reading.encodings import clean_text, LONE_SURROGATE
 from .reading.limits import cut_text, Limits
 from .reading.columns import choose_column, columns_of_origin, ID_COLUMNS, report_id_of, shown_columns, table_origin, TableColumns, TEXT_COLUMNS, text_of
@@ -63,6 +64,7 @@ class Stager:
                  min_confidence: float | None = None,          # a less certain label is left out; None: an inferred one is shown from the confidence at which nine in ten were right, a stated one always
                  target_accuracy: float | None = None,         # in place of it: answer only where answers were right this often on calibration reports
                  edition: str | None = None,                   # of the AJCC manual, 6 to 9, for all reports; None: the one that a report names, else 8
+                 site: SiteCalibration | None = None,          # what a hospital's reviewed reports say of the confidences; None: they stay as they are
                  ):
         if edition is not None and edition not in EDITIONS:
             raise ValueError(f"edition must be one of {', '.join(EDITIONS)}, not {edition!r}")
@@ -70,7 +72,7 @@ class Stager:
             raise ValueError(f"min_confidence must be between 0 and 1, not {min_confidence}")
         if target_accuracy is not None and not 0 < target_accuracy <= 1:
             raise ValueError(f"target_accuracy must be above 0 and at most 1, not {target_accuracy}")
-        self.calibration, self.judge = calibration or RuleCalibration.shipped(), judge
+        self.calibration, self.judge, self.site = calibration or RuleCalibration.shipped(), judge, site
         self.thresholds = {name: self._thresholds(name, min_confidence, target_accuracy) for name in FIELDS}
         self.edition, self._answering = edition, Answering(self.calibration)
 
@@ -78,7 +80,8 @@ class Stager:
         model = "rules" if self.judge is None else type(self.judge).__name__
         shown = {name: of_field.inferred for name, of_field in self.thresholds.items() if name in ("t", "n", "m", "stage_group")}
         least = ", ".join(f"{FIELDS[name].title} {value:.2f}" for name, value in shown.items())
-        return f"<Stager {model}, edition {self.edition or 'as named, else 8'}; inferred labels are shown from {least}>"
+        site = f" calibrated on {self.site.reports} reviewed reports" if self.site else ""
+        return f"<Stager {model}{site}, edition {self.edition or 'as named, else 8'}; inferred labels are shown from {least}>"
 
     @classmethod
     def from_pretrained(cls,
@@ -95,6 +98,7 @@ class Stager:
         if name == "default":
             return cls(None, LearnedJudge(shipped_learned()), **settings)
         folder = model_folder(name, _MODELS)
+        settings["site"] = SiteCalibration.load(folder / SITE_NAME) if (folder / SITE_NAME).exists() else None
         if (folder / CONFIG_NAME).is_file():
             learned = any((folder / part).exists() for part in (LEARNED_NAME, WEIGHTS_NAME))  # of which neither works without the other
             return cls(RuleCalibration.load(folder / CONFIG_NAME), LearnedJudge(load_learned(folder)) if learned else None, **settings)
@@ -113,12 +117,14 @@ class Stager:
         self.calibration.save(Path(folder) / CONFIG_NAME)
         if self.judge is not None:
             save_learned(self.judge.model, folder)
+        if self.site is not None:
+            self.site.save(Path(folder) / SITE_NAME)
 
     def digest(self) -> str:
         "A hash of all that its answers depend on: calibration, the model's weights, thresholds, edition and this version of the rules. Where a model comes from, or what it is called, does not count."
         model = None if self.judge is None else self.judge.model
         tokenizer = getattr(getattr(model, "tokenizer", None), "backend_tokenizer", None)
-        return digest(__version__, self.calibration, self.thresholds, self.edition, model, tokenizer and tokenizer.to_str())
+        return digest(__version__, self.calibration, self.site, self.thresholds, self.edition, model, tokenizer and tokenizer.to_str())
 
     def _thresholds(self, name: str, min_confidence: float | None, target_accuracy: float | None) -> Thresholds:
         "From which confidence a field's labels are shown."
@@ -127,11 +133,12 @@ class Stager:
         if target_accuracy is not None:
             measured = self.judge.threshold(name, target_accuracy) if self.judge else None
             least = self.calibration.threshold(name, target_accuracy) if measured is None else measured
-            return Thresholds(least, least)
+            return Thresholds(*self.site.threshold(name, target_accuracy, least)) if self.site else Thresholds(least, least)
         if min_confidence is not None:
             return Thresholds(min_confidence, min_confidence)
         measured = self.judge.shown_from(name) if self.judge else None
-        return Thresholds(0.0, SHOWN_ACCURACY if measured is None else measured)  # a rule's confidence is how often it was right
+        least = SHOWN_ACCURACY if measured is None else measured  # a rule's confidence is how often it was right
+        return Thresholds(0.0, self.site.shown_from(name, SHOWN_ACCURACY, least) if self.site else least)
 
     def _is_shown(self, name: str, answer: LocatedValue) -> bool:
         "Whether a label is sure enough."
@@ -192,6 +199,8 @@ class Stager:
         found = [GRAMMAR.read_document(document) for document in documents]
         judged = self.judge.judge([report.text for report in readable], found) if self.judge and readable else [{}] * len(readable)
         rows = [self._answering.row(document, findings, judgements, self.edition) for document, findings, judgements in zip(documents, found, judged, strict=True)]
+        if self.site is not None:
+            rows = [row._replace(answers=self.site.corrected(row.answers)) for row in rows]
         self._add_evidence([report.text for report in readable], found, [row.answers for row in rows])
         shown = iter([row._replace(answers={name: self._shown(name, answer) for name, answer in row.answers.items()}) for row in rows])
         return [(next(shown) if report.status is Status.OK else None, report.status, report.error) for report in reports]
