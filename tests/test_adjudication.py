@@ -97,11 +97,11 @@ def test_by_keyboard_alone_the_conflicts_are_settled_and_stand_in_the_signed_tab
     assert [(line["action"], line["field"], line["label"], line["detail"], [piece["text"] for piece in line["evidence"]]) for line in lines] == [
         ("edit", "t", "T3", "pT3", ["Tumour 24 mm"]), ("edit", "grade", "G3", "grade 3", []), ("undo", "grade", None, None, []), ("accept", "grade", "G2", "grade 2", ["grade 2"]), ("sign", None, None, None, [])]
     table(ROWS).write_parquet(tmp_path / "staged.parquet")
-    pl.DataFrame({"report_id": [row["report_id"] for row in ROWS], "text": TEXTS}).write_parquet(tmp_path / "texts.parquet")
+    pl.DataFrame({"report_id": [row["report_id"] for row in ROWS], "source": [row["source"] for row in ROWS], "text": TEXTS, "page_starts": [[0]] * len(ROWS)}, schema_overrides={"source": pl.String}).write_parquet(tmp_path / "texts.parquet")
     write_decisions(ANA, tmp_path / "ana.jsonl")
     write_decisions(BEN, tmp_path / "ben.jsonl")
     files = [str(tmp_path / name) for name in ("staged.parquet", "ana.jsonl", "ben.jsonl", "review.jsonl")]
-    done = CliRunner().invoke(app, ["review-apply", *files, "--texts", str(tmp_path / "texts.parquet"), "--out", str(tmp_path / "signed.parquet"), "--adjudicator", "Dr. Ito"])
+    done = CliRunner().invoke(app, ["review-apply", *files, "--reports", str(tmp_path / "texts.parquet"), "--out", str(tmp_path / "signed.parquet"), "--adjudicator", "Dr. Ito"])
     assert done.exit_code == 0 and "conflicts" not in done.stderr, done.stderr
     row = pl.read_parquet(tmp_path / "signed.parquet").row(0, named=True)
     assert [row[name] for name in ("t", "t_detail", "n", "grade", "er", "signed_by")] == ["T3", "pT3", "N2", "G2", "positive", ["Ana", "Dr. Ito"]]

@@ -9,12 +9,17 @@ import pytest
 pytest.importorskip("torch", reason="training needs the learn extra")
 pytest.importorskip("transformers", reason="training needs the learn extra")
 
+import polars as pl  # noqa: E402
 from made_files import write_corpora  # noqa: E402
+from made_signed import write_signed_table  # noqa: E402
 from tiny_backbones import labelled_frame, save_encoder  # noqa: E402
+import typer  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from cancer_staging.cli import app  # noqa: E402
+from cancer_staging.fields import FIELDS  # noqa: E402
 from cancer_staging.models.network import StagingModel  # noqa: E402
+from cancer_staging.models.recipes import RECIPES, WRITING_RECIPES  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +27,10 @@ def place(tmp_path_factory):
     "A folder with a corpus, spoiled copies of it, and a tiny backbone."
     folder = tmp_path_factory.mktemp("cli")
     save_encoder(folder / "backbone")
-    write_corpora(labelled_frame(40), folder, unread="t", missing="t")
+    frame = labelled_frame(40)
+    write_corpora(frame, folder, unread="t", missing="t")
+    frame.rename({"t": "pT"}).with_columns(pathologic_t="pT").write_parquet(folder / "two_t.parquet")
+    write_signed_table(frame.with_columns(t=pl.when(pl.int_range(pl.len()) % 5 == 0).then(pl.lit(None)).otherwise("t")), folder)
     return folder
 
 
@@ -32,6 +40,13 @@ def arguments(place, *more, data="corpus.parquet", out="new", recipe="llatmu-tas
 
 @pytest.mark.parametrize("options, more, message", [
     ({"recipe": "llatmu"}, (), "no recipe 'llatmu'"),
+    ({}, ("--map", "t=colour"), "--map t=colour: the table has no column 'colour'"),
+    ({}, ("--map", "er=t", "--fields", "t,n"), "--map er=t is for a field that is not used"),
+    ({"data": "two_t.parquet"}, (), "pT and pathologic_t could both be t: say which with --map t=pT"),
+    ({}, ("--reports", "x.parquet"), "corpus.parquet is none"),
+    ({"data": "signed.parquet"}, (), "signed.parquet is a signed table, which holds no texts: give its reports with --reports"),
+    ({"data": "signed.parquet"}, ("--reports", "{place}/corpus.parquet"), "row 0 of the staged table is another report than the one at its place"),
+    ({"data": "signed.parquet"}, ("--reports", "{place}/staged.texts.parquet"), "field 'm' has no label"),
     ({}, ("--fields", "t,size"), "no field 'size'"),
     ({}, ("--fields", "site"), "site"),
     ({}, ("--fields", "grade"), "no label column for field 'grade'"),
@@ -69,6 +84,39 @@ def test_one_command_trains_and_resumes(place):
     assert StagingModel.from_pretrained(place / "trained").config.fields == ["t", "n"]
     again = CliRunner().invoke(app, [*command, "--resume"])
     assert again.exit_code == 0 and json.loads((place / "trained" / "training.json").read_text()) == run
+
+
+def test_a_signed_table_is_trained_on_as_far_as_it_was_reviewed(place):
+    frame = labelled_frame(40)
+    done = CliRunner().invoke(app, arguments(place, "--reports", str(place / "staged.texts.parquet"), "--fields", "t,n", "--limit", "38", "--validation", "0.2", data="signed.parquet", out="reviewed"))
+    assert done.exit_code == 0, done.stderr
+    silent, learnt = 8, {name: sum(label in FIELDS[name].trained for label in frame[name][:39]) for name in ("t", "n")}
+    of_t = sum(label in FIELDS["t"].trained for number, label in enumerate(frame["t"][:39]) if number % 5)
+    missing = silent + sum(label is None for number, label in enumerate(frame["t"][:39]) if number % 5)
+    assert f"labels that were reviewed: t {of_t}, n {learnt['n']}\n" in done.stderr and f"reviewed, but no label that a head learns: t {missing} without a value" in done.stderr
+    run = json.loads((place / "reviewed" / "training.json").read_text())
+    assert sum(run["reports"].values()) == 38 and sum(run["labels"]["t"].values()) <= of_t
+    assert StagingModel.from_pretrained(place / "reviewed").config.fields == ["t", "n"]
+
+
+def test_what_is_read_from_another_column_is_said_once(place):
+    done = CliRunner().invoke(app, arguments(place, "--map", "t=PT", "--fields", "t,n", data="two_t.parquet", out="mapped"))
+    assert done.exit_code == 0 and done.stderr.splitlines()[0] == "t is read from pT" and done.stderr.count("is read from") == 1, done.stderr
+
+
+def test_an_unknown_recipe_is_said_before_anything_is_read_or_loaded(place):
+    code = "import sys\nfrom cancer_staging.cli import main\ntry:\n    main()\nfinally:\n    print(sorted({'torch', 'transformers', 'polars'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code, "train", "--recipe", "nosuch", "--data", "absent.parquet", "--out", str(place / "corpus.parquet")], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == "[]\n"
+    line, = done.stderr.splitlines()
+    assert line.startswith("cancer-staging: no recipe 'nosuch': there are default, llatmu-task6, ") and all(name in line for name in RECIPES | WRITING_RECIPES)
+    told = next(option.help for option in typer.main.get_command(app).commands["train"].params if option.name == "recipe")
+    assert all(name in told for name in RECIPES | WRITING_RECIPES)
+
+
+def test_a_writer_takes_no_labels(place):
+    done = CliRunner().invoke(app, arguments(place, "--reports", "a", "--map", "t=b", recipe="smollm2-notes"))
+    assert done.exit_code == 2 and "it has no --reports, --map" in done.stderr
 
 
 def test_two_processes_speak_with_one_voice(place):

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("sklearn", reason="fitting needs the metrics extra")
 
 from made_files import write_corpora  # noqa: E402
+from made_signed import write_signed_table  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from cancer_staging.cli import app  # noqa: E402
@@ -22,6 +23,7 @@ def place(tmp_path_factory, invented):
     folder = tmp_path_factory.mktemp("default")
     frame = invented.head(130).rename({"t": "ajcc_pathologic_t", "project": "project_id"}).with_columns(project_id="TCGA-" + pl.col("project_id"), split=pl.when(pl.int_range(pl.len()) < 20).then(pl.lit("test")).otherwise(pl.lit("train")))
     write_corpora(frame, folder, unread="ajcc_pathologic_t", missing="n")
+    write_signed_table(invented.tail(70), folder, ("n",))
     return folder
 
 
@@ -31,6 +33,8 @@ def arguments(place, *more, data="corpus.parquet", out="new"):
 
 @pytest.mark.parametrize("options, more, message", [
     ({}, ("--fields", "t,size"), "no field 'size'"),
+    ({}, ("--map", "t=colour"), "the table has no column 'colour'"),
+    ({"data": "signed.parquet"}, ("--fields", "n"), "give its reports with --reports"),
     ({}, ("--fields", "er"), "no label column for field 'er'"),
     ({"data": "nothing.csv"}, (), "maps to nothing"),
     ({"data": "missing.parquet"}, (), "field 'n' has no label"),
@@ -67,6 +71,14 @@ def test_one_command_makes_a_model_that_stages(place):
     staged = subprocess.run([sys.executable, "-m", "cancer_staging", "stage", str(report), "--model", str(place / "made"), "--quiet"], capture_output=True, text=True)
     row = json.loads(staged.stdout)
     assert row["t"] == "T2" and row["t_evidence"] and row["t_confidence"] == pytest.approx(Stager.from_pretrained(place / "made").stage(report.read_text())["t"].confidence, abs=1e-6)
+
+
+def test_what_was_reviewed_teaches_the_default_model(place, invented):
+    done = CliRunner().invoke(app, arguments(place, "--fields", "n", "--reports", str(place / "staged.texts.parquet"), data="signed.parquet", out="reviewed"))
+    assert done.exit_code == 0 and done.stdout == "", done.stderr
+    labels = invented.tail(70)["n"][:69]
+    assert done.stderr.splitlines()[0] == f"labels that were reviewed: n {69 - labels.null_count()}"
+    assert load_learned(place / "reviewed").about["reports"] == 69 - labels.null_count()
 
 
 def test_quiet_says_nothing(place):

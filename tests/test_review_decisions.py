@@ -318,14 +318,14 @@ def run(*arguments):
 def folder(tmp_path):
     "A staged table, its texts, and what two reviewers saved."
     STAGED.write_parquet(tmp_path / "staged.parquet")
-    pl.DataFrame({"report_id": ["A", "B"], "source": [None, None], "text": TEXTS}, schema_overrides={"source": pl.String}).write_parquet(tmp_path / "staged.texts.parquet")
+    pl.DataFrame({"report_id": ["A", "B"], "source": [None, None], "text": TEXTS, "page_starts": [[0], [0]]}, schema_overrides={"source": pl.String}).write_parquet(tmp_path / "staged.texts.parquet")
     write_decisions([decide(0, "accept", "t", "T2"), decide(0, "sign"), decide(1, "edit", "er", "negative"), decide(1, "none", "grade")], tmp_path / "ito.jsonl")
     write_decisions([decide(0, "edit", "t", "T3", "Dr. Roy"), decide(1, "edit", "er", "negative", "Dr. Roy")], tmp_path / "roy.jsonl")
     return tmp_path
 
 
 def test_the_command_applies_lists_and_counts(folder):
-    result = run(folder / "staged.parquet", folder / "ito.jsonl", folder / "roy.jsonl", "--out", folder / "signed.csv", "--texts", folder / "staged.texts.parquet")
+    result = run(folder / "staged.parquet", folder / "ito.jsonl", folder / "roy.jsonl", "--out", folder / "signed.csv", "--reports", folder / "staged.texts.parquet")
     assert result.exit_code == 0 and result.stdout == ""
     lines = [" ".join(line.split()) for line in result.stderr.splitlines()]
     assert lines == [
@@ -340,7 +340,7 @@ def test_the_command_applies_lists_and_counts(folder):
 
 def test_the_command_refuses_by_name_and_applies_the_rest(folder):
     write_decisions([replace(decide(0, "edit", "t", "T3"), text_digest="0" * 64), decide(1, "edit", "er", "negative")], folder / "old.jsonl")
-    result = run(folder / "staged.parquet", folder / "old.jsonl", "--out", folder / "signed.parquet", "--texts", folder / "staged.texts.parquet")
+    result = run(folder / "staged.parquet", folder / "old.jsonl", "--out", folder / "signed.parquet", "--reports", folder / "staged.texts.parquet")
     assert result.exit_code == 1 and "decisions refused: 1" in result.stderr and "A (row 0), T, decided by Dr. Ito: the report's text is not the one that was reviewed" in result.stderr
     assert read_staged(folder / "signed.parquet").select("t", "er").rows() == [("T2", None), (None, "negative")]
 
@@ -349,7 +349,7 @@ def test_the_command_refuses_by_name_and_applies_the_rest(folder):
     (["nosuch.parquet", "ito.jsonl", "--out", "x.parquet"], "no file"), (["staged.parquet", "nosuch.jsonl", "--out", "x.parquet"], "no file"), (["staged.parquet", "ito.jsonl", "--out", "x.xlsx"], ".parquet, .csv, .jsonl"),
     (["staged.parquet", "ito.jsonl", "--out", "staged.parquet"], "exists already"), (["staged.parquet", "ito.jsonl", "--out", "staged.parquet", "--overwrite"], "one of the inputs"),
     (["staged.parquet", "ito.jsonl", "--out", "x.parquet", "--adjudicator", "Roy"], "no decision by the adjudicator"), (["staged.parquet", "staged.parquet", "--out", "x.parquet"], "line 1: "),
-    (["staged.parquet", "ito.jsonl", "--out", "x.parquet", "--texts", "ito.jsonl"], "holds no texts"), (["staged.texts.parquet", "ito.jsonl", "--out", "x.parquet"], "no staged table")])
+    (["staged.parquet", "ito.jsonl", "--out", "x.parquet", "--reports", "ito.jsonl"], "no text column"), (["staged.texts.parquet", "ito.jsonl", "--out", "x.parquet"], "no staged table")])
 def test_a_bad_call_is_a_line_and_exit_code_2(folder, arguments, told):
     result = run(*(folder / argument if "." in argument and argument.count(" ") == 0 else argument for argument in arguments))
     assert result.exit_code == 2 and told in result.stderr and len(result.stderr.splitlines()) == 1
@@ -357,9 +357,10 @@ def test_a_bad_call_is_a_line_and_exit_code_2(folder, arguments, told):
 
 
 def test_texts_of_another_table_are_refused(folder):
-    pl.DataFrame({"report_id": ["B", "A"], "text": TEXTS}).write_parquet(folder / "other.parquet")
-    result = run(folder / "staged.parquet", folder / "ito.jsonl", "--out", folder / "x.parquet", "--texts", folder / "other.parquet")
-    assert result.exit_code == 2 and "another table" in result.stderr
+    kept = pl.read_parquet(folder / "staged.texts.parquet")
+    kept.reverse().write_parquet(folder / "other.parquet")
+    result = run(folder / "staged.parquet", folder / "ito.jsonl", "--out", folder / "x.parquet", "--reports", folder / "other.parquet")
+    assert result.exit_code == 2 and "row 0 of the staged table is another report than the one at its place" in result.stderr
 
 
 def test_a_staged_table_is_scored_against_what_was_reviewed(folder):

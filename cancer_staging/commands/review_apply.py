@@ -14,48 +14,35 @@ import typer
 from .base import reported, tell
 
 # %% auto #0
-__all__ = ['SHOWN_LINES', 'review_apply', 'read_texts', 'describe_review']
+__all__ = ['SHOWN_LINES', 'review_apply', 'describe_review']
 
 # %% ../../nbs/api/92_commands.review_apply.ipynb #f077367a
 def review_apply(table: Annotated[Path, typer.Argument(help="The table that was reviewed, made by `cancer-staging stage`: .parquet, .csv or .jsonl.", metavar="STAGED")],
                  reviews: Annotated[list[Path], typer.Argument(help="What the review page saved; several for several reviewers. What two files hold counts once.", metavar="REVIEW.jsonl...")],
                  out: Annotated[Path, typer.Option(help="The signed table: .parquet, .csv or .jsonl.")],
-                 texts: Annotated[Optional[Path], typer.Option(help="The texts that `stage --keep-text` wrote (NAME.texts.parquet): decisions about another text are refused, and all checks are computed anew.")] = None,
+                 reports: Annotated[Optional[list[str]], typer.Option(help="The table's reports, as for `review`: decisions about another text are refused, and all checks are computed anew.", metavar="INPUT")] = None,
                  adjudicator: Annotated[Optional[str], typer.Option(help="The reviewer whose decisions win where reviewers differ, by the name in the review.", metavar="NAME")] = None,
                  overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False) -> None:
     "Apply reviewers' decisions to a staged table: the signed table, with what the machine had answered beside it."
     with reported():
         from cancer_staging.fields import staged_columns
         from cancer_staging.review.decisions import merged, read_decisions
+        from cancer_staging.review.page import texts_of
         from cancer_staging.review.signed import apply_decisions, write_signed
         from cancer_staging.runs import check_output, claimed_output, InputError, replace_file
         from cancer_staging.staged import read_staged
 
         check_output(out, overwrite)
-        if out.resolve() in {path.resolve() for path in (table, *reviews, *([texts] if texts else []))}:
+        if out.resolve() in {path.resolve() for path in (table, *reviews, *map(Path, reports or ()))}:
             raise InputError(f"{out} is one of the inputs: give --out another name")
         staged = read_staged(table, tuple(staged_columns("review")))
         decisions = merged([read_decisions(path) for path in reviews])
-        signed = apply_decisions(staged, decisions, read_texts(texts, staged) if texts else None, adjudicator)
+        signed = apply_decisions(staged, decisions, texts_of(staged, reports) if reports else None, adjudicator)
         with claimed_output(out, overwrite) as path, replace_file(path) as fresh:
             write_signed(signed.table, fresh, path.suffix.lower())
-        tell("\n".join([*describe_review(signed, decisions, adjudicator), *(["the texts were not compared: give them with --texts"] if texts is None else []), f"written to {out}"]))
+        tell("\n".join([*describe_review(signed, decisions, adjudicator), *(["the texts were not compared: give the reports with --reports"] if not reports else []), f"written to {out}"]))
     raise typer.Exit(1 if signed.refused else 0)
 
-
-def read_texts(path: Path, staged) -> list[str | None]:
-    "The kept texts of the table's rows. Raises InputError when they are none, or another table's."
-    import polars as pl
-
-    from cancer_staging.runs import InputError
-
-    try:
-        kept = pl.read_parquet(path.read_bytes(), columns=["report_id", "text"])
-    except pl.exceptions.PolarsError:
-        raise InputError(f"{path} holds no texts, or is damaged: 'cancer-staging stage --keep-text' writes them") from None
-    if kept["report_id"].to_list() != staged["report_id"].to_list():
-        raise InputError(f"{path} holds the texts of another table: its reports are not those of the staged table, row by row")
-    return kept["text"].to_list()
 
 # %% ../../nbs/api/92_commands.review_apply.ipynb #c8667ac2
 SHOWN_LINES = 20  # of conflicts and of what was refused

@@ -13,13 +13,14 @@ import typer
 from .base import first_process, HubOption, quiet_libraries, reported, tell, TrainingBar
 
 # %% auto #0
-__all__ = ['INTERRUPTED', 'train', 'backbone_of', 'check_misplaced', 'train_network', 'train_writer', 'train_default',
-           'rows_to_learn']
+__all__ = ['INTERRUPTED', 'train', 'check_recipe', 'backbone_of', 'check_misplaced', 'train_network', 'table_to_learn',
+           'told_review', 'train_writer', 'train_default', 'rows_to_learn']
 
 # %% ../../nbs/api/92_commands.train.ipynb #14981442
 def train(recipe: Annotated[str, typer.Option(help="default (the model that comes with the package, on CPU), llatmu-task6, shao-multitask, shao-single-task, minilm, smollm2-lora, smollm2-qlora or smollm2-single-task; to write: cancerllm-pretrain, cancerllm-instruct, llatmu-task4, smollm2-continue, smollm2-instruct or smollm2-notes.")],
-          data: Annotated[Path, typer.Option(help="A corpus, or any .csv or .parquet with a text column and label columns as the registry writes them. To write: examples made by `cancer-staging corpus`, a table with instruction, context and response, or with dialogue and note.")],
+          data: Annotated[Path, typer.Option(help="A corpus, or any .csv or .parquet with a text column and label columns as the registry writes them; or a table that `review-apply` signed. To write: examples made by `cancer-staging corpus`, a table with instruction, context and response, or with dialogue and note.")],
           out: Annotated[Path, typer.Option(help="The folder for the model; a new one, unless --resume.")],
+          reports: Annotated[Optional[list[str]], typer.Option(help="The reports of a signed table, as for `review`: NAME.texts.parquet, which `stage --keep-text` wrote, or the inputs that were staged.", metavar="INPUT")] = None,
           backbone: Annotated[Optional[str], typer.Option(help="Another backbone: minilm, smollm2, a folder or hf://owner/model.")] = None,
           hub: HubOption = False,
           fields: Annotated[Optional[str], typer.Option(help="Fields to learn, with commas: t,n,m.")] = None,
@@ -33,30 +34,42 @@ def train(recipe: Annotated[str, typer.Option(help="default (the model that come
           where: Annotated[Optional[list[str]], typer.Option(help="Only rows with column=value, such as project=BRCA; can be repeated.")] = None,
           limit: Annotated[Optional[int], typer.Option(min=1, help="At most so many rows, drawn at random.")] = None,
           text_column: Annotated[Optional[str], typer.Option(help="Column that holds the report; guessed when obvious.")] = None,
+          columns: Annotated[Optional[list[str]], typer.Option("--map", help="The label column of a field, such as t=pT_final, where its name does not say so; can be repeated.", metavar="FIELD=COLUMN")] = None,
           task: Annotated[Optional[str], typer.Option(help="To write: the task of all rows, where the table has no column task.")] = None,
           tuning: Annotated[Optional[str], typer.Option(help="full, lora or qlora, in place of the recipe's.")] = None,
           checkpoint_every: Annotated[Optional[int], typer.Option(min=1, help="Save and evaluate every so many steps, beside the end of each epoch.")] = None,
           resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in --out was broken off.")] = False,
           quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")] = False) -> None:
     "Train a model on reports with labels. On several GPUs: torchrun --nproc-per-node 4 -m cancer_staging train …"
-    chosen = {"where": tuple(where or ()), "limit": limit, "text_column": text_column}
+    with reported(speaks=first_process()):
+        check_recipe(recipe)
+    chosen, table = {"where": tuple(where or ()), "limit": limit, "text_column": text_column}, {"reports": reports, "pairs": columns}
     if recipe == "default":
         of_networks = {"--backbone": backbone, "--max-length": max_length, "--epochs": epochs, "--learning-rate": learning_rate, "--batch": batch, "--batch-tokens": batch_tokens,
                        "--validation": validation, "--checkpoint-every": checkpoint_every, "--task": task, "--tuning": tuning, "--resume": resume or None, "--hub": hub or None}
-        return train_default(data, out, fields, seed or 0, quiet=quiet, misplaced=of_networks, **chosen)
+        return train_default(data, out, fields, seed or 0, quiet=quiet, misplaced=of_networks, **chosen, **table)
     from cancer_staging.models.recipes import WRITING_RECIPES
 
     with reported(speaks=first_process()):
         backbone = backbone_of(recipe, backbone, hub)
     settings = {"max_length": max_length, "epochs": epochs, "learning_rate": learning_rate, "batch": batch, "seed": seed, "tuning": tuning}
     if recipe in WRITING_RECIPES:
-        of_heads = {"--fields": fields, "--batch-tokens": batch_tokens, "--validation": validation, "--checkpoint-every": checkpoint_every}
+        of_heads = {"--fields": fields, "--reports": reports, "--map": columns, "--batch-tokens": batch_tokens, "--validation": validation, "--checkpoint-every": checkpoint_every}
         chosen = {name: value for name, value in chosen.items() if name != "text_column" or value is not None}
         return train_writer(recipe, data, out, quiet=quiet, misplaced=of_heads, backbone=backbone, task=task, resume=resume, **chosen, **settings)
-    return train_network(recipe, data, out, quiet=quiet, misplaced={"--task": task}, backbone=backbone, resume=resume, checkpoint_every=checkpoint_every, fields=fields, batch_tokens=batch_tokens, validation=validation, **chosen, **settings)
+    return train_network(recipe, data, out, quiet=quiet, misplaced={"--task": task}, backbone=backbone, resume=resume, checkpoint_every=checkpoint_every, fields=fields, batch_tokens=batch_tokens, validation=validation, **chosen, **table, **settings)
 
 # %% ../../nbs/api/92_commands.train.ipynb #41d93b3f
 INTERRUPTED = "; go on with --resume"
+
+
+def check_recipe(name: str  # as given
+                 ) -> None:
+    "Raises ValueError, naming all there are, for a recipe that there is not."
+    from cancer_staging.models.recipes import RECIPES, WRITING_RECIPES
+
+    if name != "default" and name not in RECIPES | WRITING_RECIPES:
+        raise ValueError(f"no recipe {name!r}: there are default, {', '.join(RECIPES)}; to write: {', '.join(WRITING_RECIPES)}")
 
 
 def backbone_of(recipe: str,             # its name
@@ -82,7 +95,7 @@ def check_misplaced(recipe: str,                     # its name
         raise ValueError(f"recipe {recipe!r} {kind}: it has no {', '.join(given)}")
 
 
-def train_network(recipe: str, data: Path, out: Path, quiet: bool, misplaced: dict[str, object], **settings) -> None:
+def train_network(recipe: str, data: Path, out: Path, quiet: bool, misplaced: dict[str, object], reports: list[str] | None, pairs: list[str] | None, **settings) -> None:
     "Trains a network with a head for each field."
     import logging
 
@@ -95,11 +108,62 @@ def train_network(recipe: str, data: Path, out: Path, quiet: bool, misplaced: di
 
         disable_progress_bar()  # one bar is enough
     with reported(TrainingError, go_on=INTERRUPTED, speaks=first):  # a library may be missing that only this recipe needs
+        from cancer_staging.models.recipes import get_recipe
+
         check_misplaced(recipe, "trains heads for fields, not a writer", misplaced)
+        names = get_recipe(recipe).but(fields=settings["fields"]).fields
+        table, columns = table_to_learn(data, reports, names, pairs, quiet or not first)
         with TrainingBar(quiet or not first) as progress:
-            run = run_training(recipe, data, out, progress=progress, **settings)
+            run = run_training(recipe, table, out, progress=progress, columns=columns, **settings)
     if first and not quiet:
         tell(f"{run.describe()}\nwritten to {out}")
+
+# %% ../../nbs/api/92_commands.train.ipynb #012e5452
+def table_to_learn(data: Path,                    # a labelled or a signed table
+                   reports: list[str] | None,     # of the signed table
+                   names: tuple[str, ...],        # the fields to learn
+                   pairs: list[str] | None,       # `field=COLUMN`
+                   quiet: bool,
+                   ):
+    "The table, and field → its label column; says what is not plain. Raises ValueError for a table that can't be used."
+    from cancer_staging.corpora.labelled import label_columns, named_columns, read_data, told_columns
+    from cancer_staging.staged import read_staged
+
+    table = read_staged(data, ("reviews",)) if data.suffix.lower() == ".jsonl" else read_data(data)
+    signed = {"reviews", "report_id"} <= set(table.columns)
+    if signed and not reports:
+        raise ValueError(f"{data} is a signed table, which holds no texts: give its reports with --reports, NAME.texts.parquet or the inputs that were staged")
+    if reports and not signed:
+        raise ValueError(f"--reports goes with a signed table, and {data} is none: leave it out, or make one with 'cancer-staging review-apply'")
+    told = ""
+    if signed:
+        from cancer_staging.review.page import texts_of
+        from cancer_staging.review.signed import reviewed_labels
+
+        signed_table = read_staged(data)
+        table, told = reviewed_labels(signed_table, texts_of(signed_table, reports)), told_review(signed_table, names)
+    columns = label_columns(table, names, named_columns(pairs))
+    if (told := told or told_columns(columns)) and not quiet:
+        tell(told)
+    return table, columns
+
+
+def told_review(signed, names: tuple[str, ...]) -> str:
+    "What reviewers decided of these fields, as far as a head can learn it."
+    import polars as pl
+
+    from cancer_staging.fields import get_field
+    from cancer_staging.review.signed import REVIEWED
+
+    learnt, other = [], []
+    for name in names:
+        values = signed.filter((pl.col(f"{name}_basis") == REVIEWED).fill_null(False))[name]
+        taught = values.is_in(get_field(name).trained).fill_null(False).sum()
+        learnt.append(f"{name} {taught:,}")
+        silent = values.null_count()
+        other += [f"{name} {silent:,} without a value"] if silent else []
+        other += [f"{name} {rest:,} of other labels"] if (rest := len(values) - silent - taught) else []
+    return "\n".join([f"labels that were reviewed: {', '.join(learnt)}", *([f"reviewed, but no label that a head learns: {', '.join(other)}"] if other else [])])
 
 # %% ../../nbs/api/92_commands.train.ipynb #fbcf3d54
 def train_writer(recipe: str, data: Path, out: Path, quiet: bool, misplaced: dict[str, object], **settings) -> None:
@@ -116,7 +180,8 @@ def train_writer(recipe: str, data: Path, out: Path, quiet: bool, misplaced: dic
         tell(f"{run.describe()}\nwritten to {out}")
 
 # %% ../../nbs/api/92_commands.train.ipynb #0f8fca87
-def train_default(data: Path, out: Path, fields: str | None, seed: int, where: tuple[str, ...], limit: int | None, text_column: str | None, quiet: bool, misplaced: dict[str, object]) -> None:
+def train_default(data: Path, out: Path, fields: str | None, seed: int, where: tuple[str, ...], limit: int | None, text_column: str | None, quiet: bool, misplaced: dict[str, object], reports: list[str] | None,
+                  pairs: list[str] | None) -> None:
     "Fits the default model on a table and writes it, with its card, to a folder that `--model` takes."
     with reported():
         from cancer_staging.models.fitting import fit_learned
@@ -130,7 +195,8 @@ def train_default(data: Path, out: Path, fields: str | None, seed: int, where: t
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ValueError(f"{out} exists already: give another --out")
         names = parse_fields(fields) or LEARNED_FIELDS
-        rows = rows_to_learn(data, names, seed, where, limit, text_column, quiet)
+        table, columns = table_to_learn(data, reports, names, pairs, quiet)
+        rows = rows_to_learn(table, names, seed, where, limit, text_column, columns, quiet)
         model = fit_learned(rows, names, seed=seed, progress=None if quiet else tell)
         Stager(None, LearnedJudge(model)).save_pretrained(out)
         (out / "README.md").write_text(model_card(model), encoding="utf-8")
@@ -139,17 +205,17 @@ def train_default(data: Path, out: Path, fields: str | None, seed: int, where: t
         tell(f"{rows.height:,} reports; macro-F1 on folds: {scores}\nwritten to {out}")
 
 
-def rows_to_learn(data: Path, names: tuple[str, ...], seed: int, where: tuple[str, ...], limit: int | None, text_column: str | None, quiet: bool):
+def rows_to_learn(table, names: tuple[str, ...], seed: int, where: tuple[str, ...], limit: int | None, text_column: str | None, columns: dict[str, str], quiet: bool):
     "The rows of a table that the default model may learn from; says which are left out. A report whose text stands in the test split must not teach."
     import polars as pl
 
-    from cancer_staging.corpora.labelled import learning_rows, read_data, select_rows
+    from cancer_staging.corpora.labelled import learning_rows, select_rows, standard_table
     from cancer_staging.corpora.splits import clear_of
 
-    table = read_data(data)
-    rows, left_out = learning_rows(select_rows(table, where, limit, seed), names, text_column)
-    if {"split", "patient_id", "text"} <= set(table.columns) and (held := table.filter(pl.col("split").cast(pl.String).str.to_lowercase() == "test")).height:
-        clear = clear_of(rows, held, among=table)
+    rows, left_out = learning_rows(select_rows(table, where, limit, seed), names, text_column, columns)
+    whole = standard_table(table, names, text_column, columns)
+    if "split" in table.columns and (held := whole.filter(pl.col("split").cast(pl.String).str.to_lowercase() == "test")).height:
+        clear = clear_of(rows, held, among=whole)
         left_out["text stands in the test split"], rows = rows.height - clear.height, clear
     if left_out and not quiet:
         tell(f"left out: {', '.join(f'{count:,} rows ({reason})' for reason, count in left_out.items())}")
