@@ -138,12 +138,25 @@ function textNodes(text, budget) {
   return nodes;
 }
 
+// Dark where the notebook's theme is; elsewhere where the system's is. What it gives ends it.
+function followTheme(root) {
+  const system = matchMedia("(prefers-color-scheme: dark)"), theme = document.body.dataset;
+  const set = () => root.classList.toggle("dark", theme.jpThemeLight ? theme.jpThemeLight === "false" : system.matches);
+  const watched = new MutationObserver(set);
+  watched.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  system.addEventListener("change", set);
+  set();
+  return () => { watched.disconnect(); system.removeEventListener("change", set); };
+}
+
+// `callbacks`: `load()` gives decisions of before, `changed(log)` hears of each, `kept()` says whether they are kept somewhere, `keys` is where keys are heard,
+// `reviewer` and `named(name)` hold the name, `save(lines)` takes the file. What it gives: `take(decisions)` takes in those of another view, `rename(name)` its name.
 export function mount(root, data, callbacks = {}) {
   const titles = Object.fromEntries(data.fields.map((field) => [field.name, field.title]));
   const second = data.second ?? { reviewers: [], rows: {} }; // what earlier reviewers decided, where this is an adjudication
   const adjudicates = second.reviewers.length > 0;
   const log = [...(callbacks.load?.() ?? [])];
-  let kept = standing(log), reviewer = null, current = null, focused = null, editing = null, commenting = false, saved = true;
+  let kept = standing(log), reviewer = callbacks.reviewer || null, current = null, focused = null, editing = null, commenting = false, saved = true;
   let order = data.order, drawn = { row: null, key: null, text: "", places: null };
   const filter = { search: "", field: "", basis: "", below: "", check: "", status: "", signed: "", conflict: "" };
 
@@ -189,8 +202,10 @@ export function mount(root, data, callbacks = {}) {
   const listToggle = el("button", { type: "button", class: "quiet list-toggle", "aria-expanded": "false", text: "Reports", onclick: () => openList(!root.classList.contains("list-open")) });
   const dialog = el("dialog", { class: "dialog" });
   root.classList.add("review");
+  root.tabIndex = -1; // holds the focus where what had it is gone, so that keys go on being heard
+  const unfollow = followTheme(root);
   root.replaceChildren(
-    el("header", { class: "top" }, listToggle, el("h1", { text: shown(data.title) }), el("div", { class: "progress" }, progress, progressText), el("div", { class: "actions" }, reviewerButton,
+    el("header", { class: "top" }, listToggle, el("h1", { text: shown(data.title) }), el("div", { class: "tally" }, progress, progressText), el("div", { class: "actions" }, reviewerButton,
       el("button", { type: "button", text: "Save", title: "Download the decisions as review.jsonl", onclick: save }), el("button", { type: "button", class: "quiet", text: "Load", title: "Take in a review.jsonl", onclick: () => loadFile.click() }), loadFile,
       el("button", { type: "button", class: "quiet", onclick: help }, ...labelled("Keys", "?")))),
     el("div", { class: "panes" }, listPane, reportPane, valuesPane), status, dialog);
@@ -213,9 +228,9 @@ export function mount(root, data, callbacks = {}) {
 
   // Draws a part of the page anew; the focus stays where it was.
   function redrawn(part, ...children) {
-    const key = part.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+    const held = part.contains(document.activeElement), key = held && document.activeElement.dataset.key;
     part.replaceChildren(...children);
-    if (key) part.querySelector(`[data-key="${key}"]`)?.focus();
+    if (held) ((key && part.querySelector(`[data-key="${key}"]`)) || (part.tabIndex >= 0 ? part : root)).focus({ preventScroll: true });
   }
 
   // ---- the list and its filters
@@ -363,14 +378,16 @@ export function mount(root, data, callbacks = {}) {
   }
 
   async function drawReport() {
-    const row = current, text = await data.text(row);
+    const row = current, late = setTimeout(() => { if (row === current) { drawn.key = null; redrawn(report, el("p", { class: "empty", text: "The text is on its way. Where this line stays, nobody answers any more: run the cell again." })); } }, 200);
+    const text = await data.text(row);
+    clearTimeout(late);
     if (row !== current) return;
     if (drawn.row !== row) drawn = { row, key: null, text: text ?? "", places: offsets(text ?? "") };
     const spans = spansOf(row, drawn.places), key = JSON.stringify(spans);
     if (key !== drawn.key) {
       drawn.key = key;
       const budget = { left: MARKED_UNSEEN };
-      report.replaceChildren(...(drawn.text ? pieces(spans, budget) : [el("p", { class: "empty", text: "There is no text." })]));
+      redrawn(report, ...(drawn.text ? pieces(spans, budget) : [el("p", { class: "empty", text: "There is no text." })]));
     }
     focusWords();
   }
@@ -670,13 +687,15 @@ export function mount(root, data, callbacks = {}) {
       dialog.setAttribute("aria-label", label);
       dialog.returnValue = "";
       dialog.replaceChildren(el("h2", { text: label }), ...content.filter(Boolean));
-      dialog.onclose = () => { if (before) root.querySelector(`[data-key="${before}"]`)?.focus(); resolve(dialog.returnValue); };
+      dialog.onclose = () => { if (!root.contains(document.activeElement)) root.focus({ preventScroll: true }); if (before) root.querySelector(`[data-key="${before}"]`)?.focus(); resolve(dialog.returnValue); };
       dialog.showModal();
     });
   }
 
   const plain = (name) => name.trim().replace(/\s+/g, " ").toLowerCase();
   function isReviewer(name) { return second.reviewers.some((one) => plain(one) === plain(name)); }
+
+  function rename(name) { reviewer = name; drawProgress(); if (current !== null) drawHead(); }
 
   async function askName() {
     const name = el("input", { type: "text", "aria-label": "Your name", autocomplete: "off", onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); finish(); } } });
@@ -688,7 +707,7 @@ export function mount(root, data, callbacks = {}) {
     const given = await open(adjudicates ? "Who adjudicates?" : "Who reviews?", el("p", { text: "Every decision carries the name that you give here." }),
       adjudicates && el("p", { text: `${second.reviewers.map(shown).join(" and ")} reviewed these reports. Who adjudicates is another person, under another name.` }), name, wrong,
       el("div", { class: "buttons" }, el("button", { type: "button", class: "main", text: "Go on", onclick: finish }), el("button", { type: "button", text: "Leave", onclick: () => dialog.close("") })));
-    if (given) { reviewer = given; drawProgress(); if (current !== null) drawHead(); }
+    if (given) { rename(given); callbacks.named?.(given); }
     return Boolean(given);
   }
 
@@ -711,13 +730,26 @@ export function mount(root, data, callbacks = {}) {
   async function load() {
     const lines = (await loadFile.files[0].text()).split("\n").filter((one) => one.trim());
     const read = lines.map((written) => decisionOf(written, data)).filter(Boolean), good = read.filter((one) => !isReviewer(one.reviewer)); // theirs are in the page already
-    const all = merged(log, good), fresh = all.length - log.length;
-    log.splice(0, log.length, ...all);
-    kept = standing(log);
+    const fresh = add(good);
     loadFile.value = "";
     keep();
     await redraw();
     tell(`${fresh} decisions taken in${good.length > fresh ? `, ${good.length - fresh} were here already` : ""}${read.length > good.length ? `, ${read.length - good.length} of the reviewers left out` : ""}${lines.length > read.length ? `, ${lines.length - read.length} lines left out: they are no decisions on these reports` : ""}.`);
+  }
+
+  // Takes decisions into the log: how many were not there.
+  function add(decisions) {
+    const all = merged(log, decisions), fresh = all.length - log.length;
+    log.splice(0, log.length, ...all);
+    kept = standing(log);
+    return fresh;
+  }
+
+  // Decisions of another view of the same review.
+  async function takeIn(decisions) {
+    if (!add(decisions)) return;
+    drawProgress(); drawItems();
+    if (!editing && !commenting) await redraw();
   }
 
   function drawProgress() {
@@ -741,7 +773,7 @@ export function mount(root, data, callbacks = {}) {
     if (dialog.open || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.key === "Escape") {
       if (event.target.type === "search") { event.target.value = filter.search = ""; applyFilter(); }
-      if (listPane.contains(event.target)) event.target.blur();
+      if (listPane.contains(event.target)) root.focus({ preventScroll: true });
       return leave();
     }
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
@@ -760,25 +792,35 @@ export function mount(root, data, callbacks = {}) {
   drawProgress();
   drawList();
   const ready = order.length ? show(order[0]) : Promise.resolve(tell("The table has no rows."));
-  return { ready, show, decisions: () => [...log], unmount: () => { removeEventListener("beforeunload", warn); keyTarget.removeEventListener("keydown", keys); root.replaceChildren(); } };
+  return { ready, show, take: takeIn, rename, decisions: () => [...log], unmount: () => { unfollow(); removeEventListener("beforeunload", warn); keyTarget.removeEventListener("keydown", keys); root.replaceChildren(); } };
 }
 
 // ---- the page that carries its own data
 
-async function inflated(block) {
-  const bytes = Uint8Array.from(atob(block.textContent), (char) => char.charCodeAt(0));
+export async function inflated(packed) {
+  const bytes = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
   return JSON.parse(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text());
 }
 
-// The data of a page: the index at once, texts a block at a time when one of them is asked for.
-export async function unpacked(page) {
-  const data = await inflated(page.getElementById("index")), blocks = new Map();
+// The data: the index at once, texts a block at a time when one of them is asked for. `packedBlock` gives the texts of a block.
+export async function unpacked(index, packedBlock) {
+  const data = await inflated(index), blocks = new Map();
   data.text = async (row) => {
     const block = Math.floor(row / data.block);
-    if (!blocks.has(block)) blocks.set(block, inflated(page.getElementById(`texts-${block}`)));
+    if (!blocks.has(block)) blocks.set(block, Promise.resolve(packedBlock(block)).then(inflated));
     return (await blocks.get(block))[row % data.block];
   };
   return data;
+}
+
+// The page's own.
+export function ofPage(page) {
+  return unpacked(page.getElementById("index").textContent, (block) => page.getElementById(`texts-${block}`).textContent);
+}
+
+// Lines of review.jsonl as decisions on these reports; others are left out.
+export function decisionsOf(lines, data) {
+  return lines.split("\n").filter((one) => one.trim()).map((written) => decisionOf(written, data)).filter(Boolean);
 }
 
 // Decisions kept by the browser until the page is opened again; some browsers keep nothing for a file.
@@ -788,7 +830,7 @@ export function inBrowser(data, keys) {
   return {
     keys,
     load: () => {
-      try { return (localStorage.getItem(key) ?? "").split("\n").filter(Boolean).map((written) => decisionOf(written, data)).filter(Boolean); } catch { return []; }
+      try { return decisionsOf(localStorage.getItem(key) ?? "", data); } catch { return []; }
     },
     changed: (log) => { kept = false; localStorage.setItem(key, log.map(line).join("\n")); kept = true; },
     kept: () => kept,
