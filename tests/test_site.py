@@ -109,6 +109,25 @@ def test_every_page_loads_cleanly_and_asks_no_other_host(browser, address, pages
     assert shown["plot"] and shown["formula"], shown
 
 
+NOT_IN_A_BOX = """
+const scrolls = (at) => at && at !== document.body && (["auto", "scroll"].includes(getComputedStyle(at).overflowX) || scrolls(at.parentElement));
+const edge = document.querySelector("main").getBoundingClientRect().right;
+return [...document.querySelectorAll("main table, main pre, main img")].filter((one) => one.getBoundingClientRect().right > edge + 1 && !scrolls(one)).map((one) => one.outerHTML.slice(0, 80));
+"""
+
+
+def test_what_is_wide_scrolls_in_its_own_box(browser, address):
+    whole = browser.get_window_size()
+    browser.set_window_size(500, 900)
+    try:
+        for page in ["index.html", *(f"guides/{path.stem}.html" for path in (ROOT / "nbs" / "guides").glob("*.ipynb"))]:
+            browser.get(address + page)
+            assert browser.execute_script(NOT_IN_A_BOX) == [], page
+            assert browser.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, page
+    finally:
+        browser.set_window_size(whole["width"], whole["height"])
+
+
 def test_api_pages_document_their_functions(browser, address):
     browser.get(address + "api/00_fields.html")
     assert wait_for(browser, "#read_registry")
@@ -130,5 +149,7 @@ def test_search_finds_stage(browser, address):
     wait_for(browser, ".smalldocs-search input, .aa-Input").send_keys("stage")  # smalldocs, Quarto
     result = wait_for(browser, ".search-result, .aa-Item a")
     assert "stage" in result.text.lower() or "staging" in result.text.lower()
+    seen = "const box = arguments[0].getBoundingClientRect(); return arguments[0].contains(document.elementFromPoint(box.right - 4, box.top + 4)) && box.width > 300"
+    assert browser.execute_script(seen, result), "the results are cut off, or stand under the page"
     result.click()
     assert "stag" in wait_for(browser, "main").text.lower()
