@@ -33,7 +33,7 @@ def calibrate(signed: Annotated[Path, typer.Argument(help="A signed table, made 
         from cancer_staging.stager import Stager
 
         check_folder_to_write(out)
-        table = read_staged(signed, tuple(staged_columns()))
+        table = read_staged(signed, tuple(staged_columns("review")))
         model = with_hub(model) if hub else model
         stager = Stager.from_pretrained(model)
         answers = reviewed_answers(table, texts_of(table, reports), stager)

@@ -5,6 +5,7 @@
 # %% ../../nbs/api/92_commands.review.ipynb #b149edf6
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -13,18 +14,26 @@ import typer
 from .base import reported, tell
 
 # %% auto #0
-__all__ = ['review']
+__all__ = ['Queue', 'review']
 
 # %% ../../nbs/api/92_commands.review.ipynb #271f943f
+class Queue(str, Enum):
+    "The order of the list, where it is not what needs a person most."
+    uncertain = "uncertain"
+    diverse = "diverse"
+    random = "random"
+
+
 def review(staged: Annotated[Path, typer.Argument(help="A table made by `cancer-staging stage`: .parquet, .csv or .jsonl.")],
            reports: Annotated[list[str], typer.Option(help="Its reports: NAME.texts.parquet, which `stage --keep-text` wrote, or the inputs that were staged; several times for several.", metavar="INPUT")],
            out: Annotated[Path, typer.Option(help="The page to write: .html; a new one only you may read.")],
            title: Annotated[Optional[str], typer.Option(help="What stands above the page; default: the table's name.")] = None,
            second: Annotated[Optional[list[Path]], typer.Option(help="What an earlier reviewer saved (review.jsonl), for an adjudicator, who sees it beside each value, conflicts first; several times for several. Without it nobody's decisions are shown.", metavar="FILE")] = None,
+           queue: Annotated[Optional[Queue], typer.Option(help="Another order of the list: random, to measure or to calibrate on a part of the reports; uncertain, to teach, the least certain T, N and M first; diverse, each next report of a kind not yet seen. Default: what needs a person most.")] = None,
            overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False) -> None:
     "Make one HTML page in which a person looks at the evidence, corrects and signs."
     with reported():
         from cancer_staging.review.page import write_review
 
-        rows = write_review(staged, reports, out, title, overwrite, second or ())
+        rows = write_review(staged, reports, out, title, overwrite, second or (), queue and queue.value)
     tell(f"{rows:,} reports written to {out}: open it in a browser; what is decided there, Save writes as review.jsonl")

@@ -22,6 +22,7 @@ from ..reading.encodings import LONE_SURROGATE
 from ..reading.plan import plan_inputs
 from ..reading.reports import read_reports
 from .decisions import Decision, fitting, latest, merged, read_decisions, REMARKS, text_digest, told_value
+from .queue import least_certain, queue_order, QUEUES
 from ..rules.grammar import Basis
 from ..runs import InputError, replace_file
 from ..staged import KEPT_COLUMNS, read_staged
@@ -144,20 +145,26 @@ def review_data(staged: pl.DataFrame,              # all columns of a staged tab
                 texts: Sequence[str | None],       # the report of each row; None where none was read
                 title: str,
                 second: Sequence[Decision] = (),   # what earlier reviewers decided, from `merged`
+                queue: str | None = None,          # one of `QUEUES`; None: what needs a person most comes first
                 ) -> dict:
     "All that the page holds but the texts. Raises InputError when there are not as many texts as rows, or when evidence or an earlier decision does not fit its text."
     if len(texts) != staged.height:
         raise InputError(f"there are {staged.height:,} staged rows and {len(texts):,} reports: give the reports that were staged")
     rows = staged.to_dicts()
     listed = [listed_row(row, text, number) for number, (row, text) in enumerate(zip(rows, texts))]
+    order = sorted(range(len(rows)), key=lambda number: need(rows[number])) if queue is None else queue_order(queue, rows, texts)
+    for row, shown in zip(rows, listed):
+        if queue == "uncertain" and row["status"] == "ok":
+            shown["why"] = least_certain(row)
     data = {
-        "title": title, "block": BLOCK, "order": sorted(range(len(rows)), key=lambda number: need(rows[number])), "rows": listed,
+        "title": title, "block": BLOCK, "order": order, "sorted": QUEUES.get(queue, "what most needs a person first"), "rows": listed,
         "fields": [{"name": field.name, "title": field.title, "kind": field.kind, "labels": field.labels, "unit": field.unit, "help": field.help} for field in FIELDS.values()],
     }
     if second:
         data["second"] = earlier_answers(second, rows, texts)
         disputed = {row for row, of_row in data["second"]["rows"].items() if any(len({answer["said"] for answer in answers}) > 1 for answers in of_row["values"].values())}
         data["order"].sort(key=lambda number: number not in disputed)
+        data["sorted"] = f"what reviewers differ on first, then {data['sorted']}"
     data["digest"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()  # the rows hold the digests of their texts
     return data
 
@@ -182,10 +189,11 @@ def review_page(staged: pl.DataFrame,               # all columns of a staged ta
                 texts: Sequence[str | None],        # the report of each row; None where none was read
                 title: str = "Review of staged reports",
                 second: Sequence[Decision] = (),    # what earlier reviewers decided, from `merged`
+                queue: str | None = None,           # as for `review_data`
                 ) -> str:
     "The page as HTML. Raises InputError as `review_data` does."
     texts = whole_texts(texts)
-    data = review_data(staged, texts, title, second)
+    data = review_data(staged, texts, title, second, queue)
     style, script = asset("review.css"), asset("review.js") + _START
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     blocks = {"index": packed(data)} | {f"texts-{number}": block for number, block in enumerate(text_blocks(texts))}
@@ -271,12 +279,13 @@ def write_review(staged: str | Path,                             # a staged tabl
                  title: str | None = None,                       # None: the table's name
                  overwrite: bool = False,                        # whether an existing page may be replaced
                  second: Sequence[str | Path] = (),              # what earlier reviewers saved, for an adjudicator
+                 queue: str | None = None,                       # the order of the list: `uncertain`, `diverse` or `random`; None: what needs a person most comes first
                  ) -> int:
     "Writes the page: how many reports it holds. Raises InputError for what cannot be used."
     path = check_page(out, overwrite)
     frame = read_staged(staged, tuple(staged_columns("review")))
     earlier = merged([read_decisions(one) for one in second]) if second else []
-    page = review_page(frame, texts_of(frame, reports), title or f"{'Adjudication' if second else 'Review'} of {Path(staged).stem}", earlier)
+    page = review_page(frame, texts_of(frame, reports), title or f"{'Adjudication' if second else 'Review'} of {Path(staged).stem}", earlier, queue)
     with replace_file(path) as fresh:
         fresh.write_text(page, encoding="utf-8", newline="")
     return frame.height

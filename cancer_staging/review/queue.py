@@ -47,7 +47,7 @@ def text_vectors(texts: Sequence[str],  # of reports
     "A vector of length 1 for each text, (texts, 64) in single precision; zeros for a text that shares no word with another."
     counted = [Counter(_WORD.findall(text.lower())) for text in texts]
     frequency = Counter(word for words in counted for word in words)
-    kept = {word: number for number, word in enumerate(sorted(word for word, count in frequency.items() if 2 <= count <= max(2, len(texts) / 2)))}
+    kept = {word: number for number, word in enumerate(sorted(word for word, count in frequency.items() if count >= 2))}
     rarity = np.log(len(texts) / np.array([frequency[word] for word in kept], np.float64))
     projection = np.random.default_rng(seed).standard_normal((len(kept), DIMENSIONS))
     vectors = np.zeros((len(texts), DIMENSIONS))

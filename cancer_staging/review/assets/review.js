@@ -188,7 +188,7 @@ export function mount(root, data, callbacks = {}) {
   const progressText = el("span", { class: "progress-text" });
   const reviewerButton = el("button", { type: "button", class: "quiet", onclick: () => askName() });
   const loadFile = el("input", { type: "file", accept: ".jsonl", class: "hidden-file", tabindex: "-1", "aria-hidden": "true", onchange: load });
-  const list = el("div", { class: "list", role: "listbox", tabindex: "0", "aria-label": "Reports, those that most need a person first", onscroll: drawItems, onkeydown: listKeys });
+  const list = el("div", { class: "list", role: "listbox", tabindex: "0", "aria-label": `Reports, ${data.sorted}`, onscroll: drawItems, onkeydown: listKeys });
   const space = el("div", { class: "space", role: "presentation" });
   list.append(space);
   const listCount = el("p", { class: "count", role: "status" });
@@ -291,7 +291,7 @@ export function mount(root, data, callbacks = {}) {
 
   function drawList() {
     space.style.height = `${order.length * ITEM}px`;
-    listCount.textContent = order.length === data.rows.length ? `${order.length.toLocaleString("en")} reports` : `${order.length.toLocaleString("en")} of ${data.rows.length.toLocaleString("en")} reports`;
+    listCount.textContent = `${order.length === data.rows.length ? "" : `${order.length.toLocaleString("en")} of `}${data.rows.length.toLocaleString("en")} reports, ${data.sorted}`;
     drawItems();
   }
 
