@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, ExitStack
 from pathlib import Path
 
+from .optional import optional_module
+
 # %% auto #0
 __all__ = ['PICKLES', 'HUB', 'PACKAGED', 'ADAPTER', 'read_settings', 'stored_tensors', 'check_folder', 'offline', 'opening',
-           'model_folder', 'base_of', 'base_folder', 'adapter_chain', 'with_hub', 'staging_settings']
+           'model_folder', 'base_of', 'base_folder', 'adapter_chain', 'with_hub', 'staging_settings', 'pushed']
 
 # %% ../nbs/api/04_folders.ipynb #49804376
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -186,7 +189,7 @@ def _converted(name: str) -> str | None:
 def model_folder(name: str | Path,             # a folder, or `hf://owner/model`
                  known: tuple[str, ...] = (),  # other names that could have been given, for the message
                  ) -> Path:
-    "The folder that is meant: itself, or a copy of what the hub has. The network is touched here and in `with_hub`, and nowhere else. Raises ValueError for a name that is neither."
+    "The folder that is meant: itself, or a copy of what the hub has. The network is touched here, in `with_hub` and in `pushed`, and nowhere else. Raises ValueError for a name that is neither."
     if str(name).startswith(HUB):
         return _fetched(str(name).removeprefix(HUB))
     folder = Path(name)
@@ -264,3 +267,20 @@ def staging_settings(folder: str | Path  # of a trained model
     if settings.get("model_type") != "cancer_staging":
         raise ValueError(f"{folder} is a model of type {settings.get('model_type')}, but not one of this package: train one with 'cancer-staging train'")
     return settings
+
+# %% ../nbs/api/04_folders.ipynb #eafc5ee0
+def pushed(save: Callable[[Path], None],   # writes the model to a folder
+           repo_id: str,                   # `owner/model`
+           private: bool,                  # whether only its owner may have it
+           message: str,                   # what stands in the hub's history
+           token: str | None = None,       # None: that of `hf auth login`
+           ) -> str:
+    "The address on the Hugging Face hub of the model that was uploaded: what `save` writes, and nothing else. Raises ValueError for a repository that is public against the wish, ImportError without huggingface_hub."
+    api = optional_module("huggingface_hub", "learn").HfApi(token=token)
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder))  # before anything is made on the hub
+        repository = api.create_repo(repo_id.removeprefix(HUB), private=private, exist_ok=True)
+        if private and not api.model_info(repository.repo_id).private:
+            raise ValueError(f"{repository.repo_id} is public on the hub, and nothing was uploaded: give another name, or private=False where everybody may have the model")
+        api.upload_folder(repo_id=repository.repo_id, folder_path=folder, commit_message=message)
+    return str(repository)

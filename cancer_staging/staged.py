@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .display import report_html
+from .documented import documented
 from .fields import FIELDS, ORIGIN_COLUMNS, staged_columns
 from .reading.content import Origin, Report, Status
 from .reading.encodings import LONE_SURROGATE
@@ -53,6 +54,7 @@ class StagedValue:
     evidence: tuple[Evidence, ...]             # where it stands
 
 # %% ../nbs/api/60_staged.ipynb #ddc04760
+@documented
 @dataclass(frozen=True, repr=False)
 class StagedReport:
     "A report with its staged values. In Jupyter it shows itself with the evidence highlighted; its `repr` is a line without the report's words, `print` gives a short table."

@@ -16,8 +16,9 @@ from typing import NamedTuple, TYPE_CHECKING
 
 from . import __version__
 from .checks import failed_checks
+from .documented import documented
 from .fields import FIELDS, staged_columns
-from .folders import model_folder
+from .folders import model_folder, pushed
 from .models.answers import Answering, group_evidence, is_of_table, LocatedValue, not_assessed, StagedRow
 from .models.judges import Judge, LearnedJudge, NetworkJudge
 from .models.learned import SHOWN_ACCURACY
@@ -56,6 +57,7 @@ class Thresholds(NamedTuple):
     inferred: float
 
 
+@documented
 class Stager:
     "Stages reports: one text, a data frame, or files."
     def __init__(self,
@@ -119,6 +121,15 @@ class Stager:
             save_learned(self.judge.model, folder)
         if self.site is not None:
             self.site.save(Path(folder) / SITE_NAME)
+
+    def push_to_hub(self,
+                    repo_id: str,                                   # `owner/model`
+                    private: bool = True,                           # False: everybody may have it
+                    commit_message: str = "A stager of reports",    # what stands in the hub's history
+                    token: str | None = None,                       # None: that of `hf auth login`
+                    ) -> str:
+        "Uploads what `save_pretrained` writes to the Hugging Face hub: its address there, for `from_pretrained` as `hf://owner/model`. Raises ValueError as `save_pretrained` does, and where the repository is there and public, ImportError without huggingface_hub."
+        return pushed(self.save_pretrained, repo_id, private, commit_message, token)
 
     def digest(self) -> str:
         "A hash of all that its answers depend on: calibration, the model's weights, thresholds, edition and this version of the rules. Where a model comes from, or what it is called, does not count."
@@ -368,6 +379,7 @@ def _staged_in_parallel(batches: Iterator[list[Report]], stage: Callable[[list[R
     pool.shutdown()
 
 # %% ../nbs/api/61_stager.ipynb #71193533
+@documented
 def stage_files(inputs: InputPlan | Sequence[str | Path] | str | Path,  # files, folders, globs; or a plan of them
                 out: str | Path,                                     # `.parquet`, `.csv` or `.jsonl`
                 model: str | Path | None = None,                     # `default`, `rules` or a folder

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from ..corpora.splits import check_leakage, split_fields
+from ..documented import documented
 from .registry import SCORE_COLUMNS, score_staged, stated_values
 from .scores import wilson_interval
 from .systems import PublishedAnswers, RecipeSystem, RulesSystem, StagedTable, System
@@ -118,6 +119,7 @@ def plot_leaderboard(board: Leaderboard,            # from `compare`
     return figure
 
 # %% ../../nbs/api/68_evaluate.leaderboard.ipynb #d039b7f3
+@documented
 def compare(systems: Sequence[System],                    # not fitted yet, with different names
             train: pl.DataFrame,                          # a corpus to learn from
             test: pl.DataFrame,                           # the rows to score on
@@ -135,6 +137,7 @@ def compare(systems: Sequence[System],                    # not fitted yet, with
     return score_systems(systems, test, fields, train, found, seed, samples, progress, leakage.as_dict())
 
 
+@documented
 def score_systems(systems: Sequence[System],                       # with different names
                   test: pl.DataFrame,                              # the rows to score on
                   fields: Sequence[str],                           # fields with classes
@@ -179,6 +182,7 @@ def run_system(system: System, train: pl.DataFrame | None, test: pl.DataFrame, f
 NETWORK = "network:"  # before a folder: the network alone
 
 
+@documented
 def open_system(name: str | Path  # `default`, `rules`, a folder with a stager or a trained network, `hf://owner/model`, a staged table, or `network:` and a folder
                 ) -> System:
     """A fitted system. A name or folder is what `Stager.from_pretrained` and `stage --model` make of it: the grammar, then its model where the report does not state the value.

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from ..corpora.tcga import labels as registry_labels
+from ..documented import documented
 from .abstention import coverage_at_accuracy, risk_coverage
 from .intervals import bootstrap_interval
 from .scores import (Answers, classification_scores, ClassificationScores, cohen_kappa, confusion, every_answer, exact_match, label_codes, macro_auroc, macro_f1, wilson_interval)
@@ -172,6 +173,7 @@ def score_answers_row(answers: FieldAnswers,  # one field, some rows
     return {name: None if row.get(name) is None or np.isnan(row[name]) else row[name] for name in SCORE_COLUMNS}
 
 # %% ../../nbs/api/64_evaluate.registry.ipynb #1d91c15f
+@documented
 def score_staged(staged: pl.DataFrame,                       # a staged table
                  corpus: pl.DataFrame,                       # a corpus with registry labels: the rows to score on
                  fields: Sequence[str] = ("t", "n", "m"),    # the fields

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..fields import get_field
-from ..folders import base_folder, check_folder, model_folder, opening, PACKAGED, staging_settings
+from ..folders import PACKAGED, base_folder, check_folder, model_folder, opening, pushed, staging_settings
 from .adapters import add_adapter, merge_lora
 from .backbones import (architecture, backbone_digest, bare_backbone, check_finite, load_backbone, load_tokenizer, longest_window, quantization_settings, quantize)
 from .configuration import StagingConfig
@@ -312,6 +312,15 @@ class StagingModel(PreTrainedModel):
                 if (folder / new.name).is_dir():
                     shutil.rmtree(folder / new.name)
                 new.replace(folder / new.name)
+
+    def push_to_hub(self,
+                    repo_id: str,                                             # `owner/model`
+                    private: bool = True,                                     # False: everybody may have it
+                    commit_message: str = "A network that stages reports",    # what stands in the hub's history
+                    token: str | None = None,                                 # None: that of `hf auth login`
+                    ) -> str:
+        "Uploads what `save_pretrained` writes to the Hugging Face hub: its address there, for `from_pretrained` as `hf://owner/model`. Raises ValueError where the repository is there and public."
+        return pushed(self.save_pretrained, repo_id, private, commit_message, token)
 
     @classmethod
     def from_pretrained(cls,

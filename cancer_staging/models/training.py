@@ -20,6 +20,7 @@ import polars as pl
 
 from ..corpora.labelled import check_classes, labelled_reports, LabelledReports, MISSING, read_data, select_rows
 from ..corpora.splits import multilabel_split
+from ..documented import documented
 from ..fields import get_field
 from .batches import EncodedReports
 from .encoding import encode
@@ -241,6 +242,7 @@ def plot_history(history: Sequence[Mapping[str, float]],  # the Trainer's log
     figure.savefig(path, dpi=120)
 
 # %% ../../nbs/api/52_models.training.ipynb #3c88491a
+@documented
 def train(recipe: str | Recipe,                      # a name, or a recipe of your own
           data: pl.DataFrame | str | Path,           # a corpus frame, or a csv or parquet file with a text column and label columns
           out: str | Path,                           # the folder for the model; must not exist, unless `resume`

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..documented import documented
 from ..fields import staged_columns
 from ..optional import optional_module
 from ..reading.content import Report
@@ -63,6 +64,7 @@ def given_texts(staged: pl.DataFrame,  # a staged table
     return [one if one is None or isinstance(one, str) else one.text or None for one in reports]
 
 
+@documented
 class ReviewWidget:
     "The review of a staged table in a notebook. Raises InputError where texts, or decisions of earlier reviewers, don't fit the table, and ImportError where anywidget is not installed."
     def __init__(self,
@@ -134,6 +136,7 @@ def _read(reports: object) -> Iterable[Report]:
     return reports_of_frame(pl.DataFrame({"text": reports}, schema={"text": pl.String}))
 
 
+@documented
 def review_reports(reports: str | Path | Iterable[str | Path] | pl.DataFrame,  # a file, folder or glob, or several as `Path`s; a list of texts; or a frame with a text column
                    out: str | Path | None = None,     # the page to write, .html; None: a widget
                    stager: Stager | None = None,      # None: the default
