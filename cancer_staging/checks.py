@@ -16,6 +16,7 @@ from .reading.tables import packaged_table
 from .rules.grammar import Basis
 from .rules.inference import t_from_size
 from .rules.laterality import labelled_sides
+from .rules.node_counts import counts_beside_n0
 from .rules.stage_groups import CATEGORY, derive_stage_group, ROMAN
 from .rules.vocabulary import morphology_by_code, site_group
 
@@ -101,6 +102,8 @@ def nodes_order(row: StagedRow) -> str | None:
 def n_nodes(row: StagedRow) -> str | None:
     "Whether N and the count of positive nodes contradict one another."
     n, positive, detail = label(row, "n"), label(row, "nodes_positive"), shown(row, "n") or ""
+    if n == "N0" and (beside := counts_beside_n0(row.document)):
+        return f"N is {detail}, yet {row.document.text[slice(*beside[0])]} stands behind it (at {beside[0].start})"
     if not n or positive is None:
         return None
     if n == "N0" and int(positive) > 0 and "(i+)" not in detail:

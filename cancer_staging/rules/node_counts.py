@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from ..text.document import Document
+from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['NUMBER_WORDS', 'COUNT_UNITS', 'COUNT_TENS', 'MOST', 'LABEL_CUES', 'ROMAN_CUES', 'PAIR_CUES', 'N_CODE_CUES',
            'NODE_CUES', 'OTHER_FRACTION', 'OTHER_FRACTION_AFTER', 'NUMBERS_AS_NAMES', 'NO_NODES', 'NODE_STATION',
-           'ALL_STATIONS', 'ONE_SPECIMEN', 'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'CLEAR_BEFORE', 'ROMAN_SUBJECT',
-           'ROMAN_DISEASED', 'NUMBERED_LABEL', 'BARE_TOTAL', 'TALLY_LABEL', 'LABEL_EXCLUDED', 'LABEL_INVOLVED',
-           'LABEL_EXAMINED', 'read_count', 'read_roman', 'How', 'Side', 'Count', 'names_station', 'describe_ratio',
-           'named_before', 'find_ratios', 'find_roman', 'find_labelled']
+           'ALL_STATIONS', 'ONE_SPECIMEN', 'N_CODE_BEFORE', 'NODE_STATUS_BEFORE', 'BESIDE_N0', 'CLEAR_BEFORE',
+           'ROMAN_SUBJECT', 'ROMAN_DISEASED', 'NUMBERED_LABEL', 'BARE_TOTAL', 'TALLY_LABEL', 'LABEL_EXCLUDED',
+           'LABEL_INVOLVED', 'LABEL_EXAMINED', 'read_count', 'read_roman', 'How', 'Side', 'Count', 'names_station',
+           'describe_ratio', 'counts_beside_n0', 'named_before', 'find_ratios', 'find_roman', 'find_labelled']
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #779ab207
 NUMBER_WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())
@@ -242,6 +242,18 @@ def describe_ratio(lower: str,       # a folded report
     if NODE_STATUS_BEFORE.search(before[-50:]) or _REGIONAL_BEFORE.search(before[-75:]):
         return How.CODE if "total" in before[-30:] else How.RATIO if _SUM_GOES_ON.match(lower, match.end()) else How.STATUS
     return How.RATIO
+
+# %% ../../nbs/api/19_rules.node_counts.ipynb #2c205ac2
+BESIDE_N0 = PatternTable(
+    "nodes.beside_n0",
+    Pattern("ratio", r"pn[0o]\s?(?:\(sn\)\s?)?[(\[]\s?(?P<count>[1-9]\d?\s?(?:/|of|out of)\s?[1-9]\d{0,2})\s?[)\]]", ("pn0 (2/17)", "pno(sn) [1 of 5]"), ("pn0 (0/17)", "pn0(i+) (1/4)", "pn1a (2/17)", "pn0 (12)")))
+
+
+def counts_beside_n0(document: Document  # a prepared report
+                     ) -> list[Span]:
+    "Where counts of diseased nodes stand right behind `pN0`."
+    found = (BESIDE_N0.match(document.lower, position) for position in document.hits("pn0", "pno"))
+    return [Span(*match.span("count")) for match in found if match]
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #14738f8a
 _ANY_NODES = frozenset("lymph regional the all of total number".split())
