@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import HubOption, print_view, reported, tell
+from .base import HubOption, print_view, reported, screen, tables_that_fit, tell
 from ..runs import beside
 
 # %% auto #0
@@ -79,13 +79,11 @@ def write_stager(stager,        # calibrated
 def print_calibration(fields  # of a `Calibrated`
                       ) -> None:
     "The table on stdout."
-    from rich.table import Column, Table
-
     from cancer_staging.fields import FIELDS
     from cancer_staging.models.site_calibration import LEAST_ANSWERS
 
-    columns = ("reviewed", "answers", "right (95 % interval)", "ECE before", "ECE after", "confidences", "inferred shown from", "95 in 100 right from")
-    view = Table("field", *(Column(name, justify="right" if place < 5 else "left") for place, name in enumerate(columns)))
+    titles = ("reviewed", "answers", "right (95 % interval)", "ECE before", "ECE after", "confidences", "inferred shown from", "95 in 100 right from")
+    names, lines = [], []
 
     def with_interval(row: dict, name: str) -> str:
         return "" if row[name] is None else f"{row[name]:.3f} ({row[f'{name}_low']:.3f}–{row[f'{name}_high']:.3f})"
@@ -98,6 +96,7 @@ def print_calibration(fields  # of a `Calibrated`
         why = "" if row["inferred"] is None else f", {row['inferred']} of {LEAST_ANSWERS} inferred answers"
         shown = f"{least(row['shown_before'])} → {least(row['shown_after'])} ({row['shown']}{why if row['shown'] == 'kept' else ''})"
         target = f"{least(row['target_before'])} → stated {least(row['target_stated'])}, inferred {least(row['target_inferred'])} ({row['target']})"
-        view.add_row(FIELDS[row["field"]].title, f"{row['reviewed']:,}", f"{row['answers']:,}", with_interval(row, "accuracy"), with_interval(row, "ece"), with_interval(row, "ece_after"),
-                     ("corrected" if row["applied"] else "left: no better corrected") if told else f"left: {row['answers']} of {LEAST_ANSWERS} answers", shown if told else "", target if told else "")
-    print_view(view)
+        names.append(FIELDS[row["field"]].title)
+        lines.append((f"{row['reviewed']:,}", f"{row['answers']:,}", with_interval(row, "accuracy"), with_interval(row, "ece"), with_interval(row, "ece_after"),
+                     ("corrected" if row["applied"] else "left: no better corrected") if told else f"left: {row['answers']} of {LEAST_ANSWERS} answers", shown if told else "", target if told else ""))
+    print_view(*tables_that_fit({"field": names}, dict(zip(titles, zip(*lines))), screen().width))
