@@ -212,3 +212,17 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(place, monkeypatch):
     monkeypatch.setattr(SiteCalibration, "save", fails)
     done = calibrated(place, "full", code=2)
     assert "No space left" in done.stderr and not any(name.startswith("full") for name in os.listdir(place))
+
+
+def test_a_network_is_calibrated_in_a_copy_of_its_folder(place, tmp_path):
+    pytest.importorskip("transformers", reason="a network needs the extra learn")
+    from tiny_networks import make, train_tokenizer
+
+    texts = pl.read_csv(place / "reports.csv")
+    make(fields=["t", "n"], tokenizer=train_tokenizer(texts["text"].to_list(), 200)).save_pretrained(tmp_path / "network")
+    (tmp_path / "network" / "checkpoints").mkdir()
+    calibrated(place, "of_network", model=tmp_path / "network")
+    copied = {path.name for path in (place / "of_network").iterdir()}
+    assert copied == {path.name for path in (tmp_path / "network").iterdir()} - {"checkpoints"} | {"site.json"}
+    before, after = (Stager.from_pretrained(folder, min_confidence=0).stage_frame(texts.head(12)) for folder in (tmp_path / "network", place / "of_network"))
+    assert after["t"].to_list() == before["t"].to_list() and after["t_confidence"].to_list() != before["t_confidence"].to_list()
