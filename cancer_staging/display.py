@@ -6,22 +6,25 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from .fields import FIELDS
 from .rules.grammar import Basis
 from .visible import visible
 
 # %% auto #0
-__all__ = ['COLOURS', 'STYLE', 'remark', 'report_html', 'marked_text']
+__all__ = ['LETTERS', 'LINES', 'DEPTH', 'remark', 'MarkedSpan', 'segments', 'marked_text', 'report_html']
 
-# %% ../nbs/api/60_display.ipynb #7ae3fa64
-COLOURS = ("#f2c14e", "#7fb7be", "#d98e73", "#9cc069", "#b79ad1", "#e39bb3", "#8fa9d6", "#c9b27c", "#7cc0a0")
-STYLE = ("<style>.staged{font:14px/1.5 system-ui,sans-serif}.staged table{border-collapse:collapse;margin:0 0 .8em}.staged td,.staged th{padding:.15em .7em;text-align:left;border-bottom:1px solid #8884}"
-         ".staged .report{white-space:pre-wrap;max-height:28em;overflow:auto;border:1px solid #8886;padding:.7em;font:13px/1.5 ui-monospace,monospace}"
-         ".staged mark{color:#111;border-radius:3px;padding:0 .1em}</style>")
+# %% ../nbs/api/60_display.ipynb #369bf5ee
+LETTERS = {Basis.STATED: "S", Basis.DERIVED: "D", Basis.INFERRED: "I"}
+LINES = {Basis.STATED: "solid #3b82d6", Basis.DERIVED: "dashed #2e9e5b", Basis.INFERRED: "dotted #d0681c"}
+DEPTH = 4  # lines under one word: more cannot be told apart
+_RULE, _FAINT = "1px solid rgba(128,128,128,0.4)", "opacity:0.75"
+_CELL = "padding:0.2em 0.6em;text-align:left;vertical-align:baseline;border:0"
 
 
-def _escaped(text: str) -> str:
+def _escaped(text: object) -> str:
     "The text as HTML on which every character can be seen."
     return html.escape(visible(text, keep="\n\r\t"), quote=True)
 
@@ -33,30 +36,76 @@ def remark(value  # a `StagedValue`
         return ""
     return "not sure enough to be shown" if value.label is None else "" if value.evidence else "no sentence alone carries it"
 
+# %% ../nbs/api/60_display.ipynb #1f428111
+class MarkedSpan(NamedTuple):
+    "Words that a value rests on."
+    start: int
+    end: int
+    field: str
 
+
+def segments(length: int,                   # of the text
+             spans: Iterable[MarkedSpan],   # which may overlap
+             ) -> list[tuple[int, int, list[MarkedSpan]]]:
+    "The text in pieces that do not overlap: start, end, and the spans over it, the shortest first."
+    spans = sorted(span for span in spans if 0 <= span.start < span.end <= length)
+    cuts = sorted({0, length, *(span.start for span in spans), *(span.end for span in spans)})
+    pieces, over, coming = [], [], 0
+    for start, end in zip(cuts, cuts[1:]):
+        while coming < len(spans) and spans[coming].start <= start:
+            over.append(spans[coming])
+            coming += 1
+        over = [span for span in over if span.end > start]
+        pieces.append((start, end, sorted(over, key=lambda span: span.end - span.start)))
+    return pieces
+
+# %% ../nbs/api/60_display.ipynb #376d8a95
+def marked_text(report  # a `StagedReport`
+                ) -> str:
+    "The report's text as HTML: a line under the words of each value, by its basis, where they begin a letter for it, and a tooltip with field, value and basis."
+    spans = [MarkedSpan(piece.start, piece.end, name) for name, value in report.values.items() for piece in value.evidence]
+    return "".join(_segment(report, *piece) for piece in segments(len(report.text), spans))
+
+
+def _segment(report, start: int, end: int, spans: Sequence[MarkedSpan]) -> str:
+    words = _escaped(report.text[start:end])
+    if not spans:
+        return words
+    for depth, span in enumerate(spans[:DEPTH]):
+        words = f'<span style="border-bottom:2px {LINES[report.values[span.field].basis]};padding-bottom:{4 * depth}px">{words}</span>'
+    told = "\n".join(f"{FIELDS[span.field].title}: {report.values[span.field].label or 'not assessable'}, {report.values[span.field].basis}" for span in spans)
+    begin = {report.values[span.field].basis for span in spans if span.start == start}
+    badge = "".join(letter for basis, letter in LETTERS.items() if basis in begin)
+    letters = f'<sup style="font:bold 10px sans-serif;{_FAINT}">{badge}\u00a0</sup>' if badge else ""  # they stay with their words
+    return f'<span style="background-color:rgba(128,128,128,0.16)" title="{_escaped(told)}">{letters}{words}</span>'  # a mark would have black words on a dark page
+
+# %% ../nbs/api/60_display.ipynb #66d8f5d6
 def report_html(report  # a `StagedReport`
                 ) -> str:
-    "The values as a table, then the report with its evidence marked, as HTML. Everything from the report is escaped, and what cannot be seen is shown as its code."
-    colour = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(report.values)}
-    rows = "".join(
-        f"<tr><td><mark style='background:{colour[name]}'>{html.escape(FIELDS[name].title)}</mark></td><td>{_escaped(value.label or '–')}</td><td>{_escaped(value.detail or remark(value))}</td>"
-        f"<td>{value.basis}</td><td>{'' if value.confidence is None else f'{value.confidence:.2f}'}</td></tr>" for name, value in report.values.items())
-    table = f"<table><tr><th>Field</th><th>Value</th><th>As stated</th><th>Basis</th><th>Confidence</th></tr>{rows}</table>" if rows else "<p>Nothing stated.</p>"
-    status = "" if report.status == "ok" and not report.error else f"<p><b>{_escaped(report.status)}</b>: {_escaped(report.error or '')}</p>"
-    return f"{STYLE}<div class='staged'><b>{_escaped(report.report_id)}</b>{status}{table}<div class='report'>{marked_text(report, colour)}</div></div>"
+    "The values and what does not fit, beside the report with its evidence marked, as HTML with inline styles alone. Everything from the report is escaped, and what cannot be seen is shown as its code."
+    status = "" if report.status == "ok" and not report.error else f"<div><b>{_escaped(report.status)}</b>: {_escaped(report.error or '')}</div>"
+    reportable = {True: "reportable", False: "not reportable", None: None}[report.reportable]
+    origin = [report.source, report.page and f"page {report.page}", report.ajcc_edition and f"AJCC {report.ajcc_edition} ({report.ajcc_edition_basis})", reportable]
+    status += f'<div style="font-size:13px;{_FAINT}">{_escaped(" · ".join(filter(None, origin)))}</div>' if any(origin) else ""
+    checks = "".join(f'<li style="margin:0">⚠ {_escaped(failed.message)}</li>' for failed in report.checks)
+    checks = f'<ul style="list-style:none;margin:0.4em 0 0 0;padding:0">{checks}</ul>' if checks else ""
+    rows = "".join(_row(name, value) for name, value in report.values.items())
+    heads = "".join(f'<th style="{_CELL};border-bottom:{_RULE}">{title}</th>' for title in ("Field", "Value, and as stated", "Basis", "Confidence"))
+    values = f'<table style="border-collapse:collapse;font-size:13px;margin:0"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>' if rows else '<div style="padding:0.7em 1em">Nothing stated.</div>'
+    text = f'<pre style="white-space:pre-wrap;word-break:normal;overflow-wrap:break-word;font:14px/1.9 Georgia,serif;background-color:transparent;margin:0;padding:0.7em 1em">{marked_text(report)}</pre>' if report.text else '<div style="padding:0.7em 1em">There is no text.</div>'
+    box = "min-width:0;max-height:30em;overflow:auto"
+    body = f'<div style="display:flex;flex-wrap:wrap;border-top:{_RULE}"><div style="flex:1 1 26em;{box}">{text}</div><div style="flex:0 1 auto;padding:0.4em;{box}">{values}</div></div>' if report.text or rows else ""
+    return f'<div style="font:14px/1.5 sans-serif;border:{_RULE};border-radius:6px"><div style="padding:0.6em 1em"><b>{_escaped(report.report_id)}</b>{status}{checks}</div>{body}</div>'
 
 
-def marked_text(report,                    # a `StagedReport`
-                colour: dict[str, str],    # field → background of its evidence
-                ) -> str:
-    "The report's text as HTML, evidence in its field's colour; a tooltip names field and value."
-    spans = sorted((piece.start, value.basis == Basis.INFERRED, piece.end, name) for name, value in report.values.items() for piece in value.evidence)
-    parts, last = [], 0
-    for start, _, end, name in spans:
-        start = max(start, last)  # where evidence of two fields overlaps, what is stated comes before what follows from it
-        if end <= start:
-            continue
-        title = _escaped(f"{FIELDS[name].title}: {report.values[name].label or 'not assessable'}")
-        parts += [_escaped(report.text[last:start]), f"<mark style='background:{colour[name]}' title='{title}'>{_escaped(report.text[start:end])}</mark>"]
-        last = end
-    return "".join(parts) + _escaped(report.text[last:])
+def _row(name: str, value) -> str:
+    "One value in the table."
+    label = value.label and f"{value.label} {FIELDS[name].unit}".strip()
+    more = value.detail if _plain(value.detail) not in (_plain(value.label), _plain(label)) else None  # `13%` beside `13 %` says nothing
+    basis = f'<b>{LETTERS[value.basis]}</b> <span style="border-bottom:2px {LINES[value.basis]}">{value.basis}</span>'
+    cells = (f'<span style="{_FAINT}">{html.escape(FIELDS[name].title)}</span>', f'<b>{_escaped(label or "–")}</b> <span style="{_FAINT}">{_escaped(more or remark(value))}</span>', basis, "" if value.confidence is None else f"{value.confidence:.2f}")
+    return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
+
+
+def _plain(text: str | None) -> str:
+    return "".join((text or "").split()).lower()

@@ -63,3 +63,20 @@ def assert_quiet(browser, *own: str) -> None:
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
     assert [url for url in asked if not url.startswith((*own, "blob:"))] == []
+
+
+# which words of the page have less contrast than WCAG AA asks for
+CONTRAST = """
+const parts = (text) => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return [r, g, b, a]; };
+const over = (top, below) => top.slice(0, 3).map((one, index) => one * top[3] + below[index] * (1 - top[3]));
+const ground = (one) => one ? over(parts(getComputedStyle(one).backgroundColor), ground(one.parentElement)) : [255, 255, 255];
+const opacity = (one) => one ? Number(getComputedStyle(one).opacity) * opacity(one.parentElement) : 1;
+const light = (colour) => colour.map(one => one / 255).map(one => one <= .04045 ? one / 12.92 : ((one + .055) / 1.055) ** 2.4).reduce((sum, one, index) => sum + one * [.2126, .7152, .0722][index], 0);
+const bad = [];
+for (const one of document.querySelectorAll('.review *')) {
+  const words = [...one.childNodes].filter(node => node.nodeType === 3 && node.data.trim());
+  if (!words.length || !one.getClientRects().length) continue;
+  const [r, g, b, a] = parts(getComputedStyle(one).color), below = ground(one), [high, low] = [light(over([r, g, b, a * opacity(one)], below)), light(below)].sort((x, y) => y - x);
+  if ((high + .05) / (low + .05) < 4.5) bad.push([one.className, words[0].data.slice(0, 20), (high + .05) / (low + .05)]);
+}
+return bad;"""

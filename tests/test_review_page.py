@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from browsers import assert_quiet, chromium, press, tab_to, until
+from browsers import assert_quiet, chromium, CONTRAST, press, tab_to, until
 from made_reviews import chosen, FACES, field_line, HOSTILE, made_row, ROWS, saved_lines, shown_id, table, TEXTS, told, value
 from typer.testing import CliRunner
 
@@ -363,19 +363,6 @@ def test_a_hostile_report_is_inert_and_its_unseen_characters_are_seen(browser, t
     asked = browser.execute_async_script("const done = arguments[0]; fetch('http://127.0.0.1:9/').then(() => done('asked'), () => done('refused'))")
     assert browser.execute_script("return window.hacked") is None and asked == "refused"
     assert len([entry for entry in browser.get_log("browser") if "Content Security Policy" in entry["message"]]) >= 2
-
-
-CONTRAST = """
-const light = (text) => { const parts = text.match(/[\\d.]+/g).map(Number); return parts.slice(0, 3).map(one => one / 255).map(one => one <= .04045 ? one / 12.92 : ((one + .055) / 1.055) ** 2.4).reduce((sum, one, index) => sum + one * [.2126, .7152, .0722][index], 0); };
-const ground = (one) => { for (; one; one = one.parentElement) { const colour = getComputedStyle(one).backgroundColor; if (!/rgba\\(.*, 0\\)|transparent/.test(colour)) return colour; } return 'rgb(255, 255, 255)'; };
-const bad = [];
-for (const one of document.querySelectorAll('.review *')) {
-  const words = [...one.childNodes].filter(node => node.nodeType === 3 && node.data.trim());
-  if (!words.length || !one.getClientRects().length) continue;
-  const [a, b] = [light(getComputedStyle(one).color), light(ground(one))].sort((x, y) => y - x);
-  if ((a + .05) / (b + .05) < 4.5) bad.push([one.className, words[0].data.slice(0, 20), (a + .05) / (b + .05)]);
-}
-return bad;"""
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -11,14 +12,17 @@ import urllib.request
 import nbformat
 import polars as pl
 import pytest
-from browsers import assert_quiet, chromium, press, until
+from browsers import assert_quiet, chromium, CONTRAST, press, until
 from made_reviews import FACES, field_line, HOSTILE, made_row, ROWS, shown_id, table, TEXTS, told, value
 
+from cancer_staging.checks import FailedCheck
 from cancer_staging.optional import optional_module
 from cancer_staging.review.decisions import Decision, read_decisions, text_digest, write_decisions
 from cancer_staging.review.page import asset, packed
 from cancer_staging.review.widget import front_end, review_reports, ReviewWidget
+from cancer_staging.rules.grammar import Basis
 from cancer_staging.runs import InputError
+from cancer_staging.staged import Evidence, StagedReport, StagedValue
 from cancer_staging.stager import Stager
 
 
@@ -196,6 +200,10 @@ widget
 """
 
 
+STATED, INFERRED = (StagedValue("24", "24 mm", Basis.STATED, 0.75, None, (Evidence(12, 17, "24 mm"),)), StagedValue("T2", None, Basis.INFERRED, 0.75, None, (Evidence(0, 35, "The tumour, 24 mm, invades the fat."),)))
+REPORT = StagedReport("A<b>", "The tumour, 24 mm, invades the fat.\n<script>window.hacked = 1</script> \u202epT1\n\n" + "long words " * 2000, values={"t": INFERRED, "tumor_size_mm": STATED}, checks=(FailedCheck("t_size", ("t",), "T2 <i>"),))
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     "JupyterLab on this machine with one notebook; its address, with the token."
@@ -203,6 +211,8 @@ def lab(tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELLS.format(tests=os.path.dirname(__file__)).strip()), nbformat.v4.new_code_cell("print(json.dumps(widget.decisions.drop('at').to_dicts()))")])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, folder / "review.ipynb")
+    stored = nbformat.v4.new_code_cell("report", outputs=[nbformat.v4.new_output("execute_result", data={"text/html": REPORT._repr_html_(), "text/plain": repr(REPORT)}, execution_count=1)])
+    nbformat.write(nbformat.v4.new_notebook(cells=[stored], metadata=notebook.metadata), folder / "stored.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -213,7 +223,7 @@ def lab(tmp_path_factory):
         server = subprocess.Popen(command, env={**os.environ, **here}, stdout=log, stderr=subprocess.STDOUT)
     yield f"http://127.0.0.1:{port}", folder, server
     server.terminate()
-    server.wait(20)
+    server.wait(120)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -278,3 +288,25 @@ def test_in_jupyterlab_by_keyboard_three_corrections_and_a_signature_come_back_i
     assert urls and [url for url in urls if not url.startswith((address, "blob:", "data:"))] == []
     assert [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
     assert asset("widget.js") in front_end()._esm
+
+
+@pytest.mark.slow
+def test_in_a_stored_notebook_that_nobody_trusts_a_report_keeps_its_look(browser, lab):
+    address, folder, server = lab
+    until(browser, lambda: answers(server, address))
+    browser.get(f"{address}/lab/tree/stored.ipynb?token=secret&reset")
+    until(browser, lambda: browser.execute_script("return document.querySelector('.jp-RenderedHTML pre')"))
+    assert browser.execute_script("return window.jupyterapp.shell.currentWidget.content.model.cells.get(0).trusted") is False
+    written, kept = REPORT._repr_html_(), browser.execute_script("return document.querySelector('.jp-RenderedHTML').innerHTML")
+    named = [{style.partition(":")[0].strip() for styles in re.findall('style="([^"]*)"', page) for style in styles.split(";") if style.strip()} for page in (written, kept)]
+    assert named[0] == named[1] and "<style" not in written and "class=" not in written  # nothing of it was dropped
+    lines = browser.execute_script("return document.querySelector('.jp-RenderedHTML pre').innerText").split("\n")
+    assert lines[0].replace("\xa0", " ") == "I The tumour, S 24 mm, invades the fat." and lines[1] == "<script>window.hacked = 1</script> \\u202epT1" and lines[2] == ""
+    assert browser.execute_script("return [window.hacked, document.querySelectorAll('.jp-RenderedHTML script, .jp-RenderedHTML i').length]") == [None, 0]
+    words = browser.execute_script("return [...document.querySelectorAll('.jp-RenderedHTML pre span span')].map(one => [one.textContent, getComputedStyle(one).borderBottomStyle])")
+    assert words == [["The tumour, ", "dotted"], ["24 mm", "dotted"], ["24 mm", "solid"], [", invades the fat.", "dotted"]]
+    assert browser.execute_script("const box = document.querySelector('.jp-RenderedHTML pre').parentElement; return [box.clientHeight < 500, box.scrollHeight > box.clientHeight, box.scrollWidth <= box.clientWidth]") == [True, True, True]
+    for theme in ("Dark", "Light"):
+        browser.execute_async_script("const done = arguments[1]; window.jupyterapp.commands.execute('apputils:change-theme', { theme: `JupyterLab ${arguments[0]}` }).then(() => done())", theme)
+        until(browser, lambda: browser.execute_script("return document.body.dataset.jpThemeLight") == str(theme == "Light").lower())
+        assert browser.execute_script(CONTRAST.replace("'.review *'", "'.jp-RenderedHTML *'")) == []
