@@ -21,8 +21,7 @@ from ..visible import visible
 
 # %% auto #0
 __all__ = ['WIDEST', 'HubOption', 'tell', 'say', 'reported', 'open_streams', 'let_go_of_output', 'end_run', 'screen',
-           'tables_that_fit', 'plain_table', 'print_view', 'ProgressBar', 'TrainingBar', 'first_process',
-           'quiet_libraries']
+           'tables_that_fit', 'plain_table', 'print_view', 'ProgressBar', 'first_process', 'quiet_libraries']
 
 # %% ../../nbs/api/90_commands.base.ipynb #a931252c
 def tell(text: object  # of one line or more
@@ -153,55 +152,50 @@ def print_view(*views  # what rich prints, such as a table
 
 # %% ../../nbs/api/90_commands.base.ipynb #e70ce067
 class ProgressBar:
-    "A progress bar on stderr when a person is watching; call it with the number of rows just done."
-    def __init__(self, total: int | None, quiet: bool, doing: str = "staging"):
-        self._bar = None
+    "What a person who is watching sees on stderr: a bar. Call it with the number of rows just done. Where nobody watches, what `says` and `trains` tell is a line each."
+    def __init__(self,
+                 total: int | None,       # how many there are; None: not known
+                 quiet: bool,             # neither bar nor lines
+                 doing: str = "staging",
+                 ):
+        self._quiet, self._bar = quiet, None
         if not quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-            self._bar = Progress(TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True))
-            self._task = self._bar.add_task(doing, total=total)
+            self._bar = Progress(TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[news]}", markup=False), console=Console(stderr=True))
+            self._task = self._bar.add_task(doing, total=total, news="")
 
-    def __enter__(self):
+    def __enter__(self) -> ProgressBar:
         if self._bar:
             self._bar.start()
-        return self._advance
+        return self
 
-    def _advance(self, rows: int) -> None:
+    def __exit__(self, *_) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def __call__(self, rows: int) -> None:
         if self._bar:
             self._bar.advance(self._task, rows)
 
-    def __exit__(self, *_) -> None:
-        if self._bar:
-            self._bar.stop()
+    def says(self, news: str  # what is done now
+             ) -> None:
+        "One more piece of work is begun."
+        self._show(visible(news), visible(news), advance=1)
 
-# %% ../../nbs/api/90_commands.base.ipynb #ef621237
-class TrainingBar:
-    "A progress bar on stderr when a person is watching, else a line for every evaluation; call it with a `TrainingProgress`."
-    def __init__(self, quiet: bool):
-        self._quiet, self._bar = quiet, None
-
-    def __enter__(self):
-        if not self._quiet and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            self._bar = Progress(TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[news]}"), console=Console(stderr=True))
-            self._task = self._bar.add_task("training", total=None, news="")
-            self._bar.start()
-        return None if self._quiet else self._show
-
-    def _show(self, at) -> None:
+    def trains(self, at  # a `TrainingProgress`
+               ) -> None:
+        "How far a training is; of its steps, a line tells those at which it was evaluated."
         news = " ".join(f"{name} {value:.3f}" for name, value in (("loss", at.loss), ("macro-F1", at.macro_f1)) if value is not None)
-        if self._bar:
-            self._bar.update(self._task, completed=at.step, total=at.steps, news=news)
-        elif at.evaluated:
-            tell(f"step {at.step} of {at.steps}: {news}")
+        self._show(news, f"step {at.step} of {at.steps}: {news}" if at.evaluated else None, completed=at.step, total=at.steps)
 
-    def __exit__(self, *_) -> None:
+    def _show(self, news: str, line: str | None, **how) -> None:
         if self._bar:
-            self._bar.stop()
+            self._bar.update(self._task, news=news, **how)
+        elif line and not self._quiet:
+            tell(line)
+
 
 # %% ../../nbs/api/90_commands.base.ipynb #393abe6a
 def first_process() -> bool:

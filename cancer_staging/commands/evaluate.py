@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import HubOption, print_view, reported, screen, tables_that_fit, tell
+from .base import HubOption, print_view, ProgressBar, reported, screen, tables_that_fit, tell
 from ..visible import visible
 
 # %% auto #0
@@ -78,7 +78,8 @@ def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, 
         test = test.with_columns(pl.coalesce("patient_id", "report_id").alias("patient_id"))
         stated = stated_values(RulesSystem().answer(test), names) if stated_silent else None
         test = without_notation(test, opened) if notation_removed else test
-        board = score_systems(opened, test, names, stated=stated, samples=samples, progress=lambda name: note(f"scoring {name}"), about={"notation_removed": notation_removed, "data": data.name, "split": split})
+        with ProgressBar(len(opened), quiet, "evaluating") as bar:
+            board = score_systems(opened, test, names, stated=stated, samples=samples, progress=lambda name: bar.says(f"scoring {name}"), about={"notation_removed": notation_removed, "data": data.name, "split": split})
         groups = score_groups(board, test, by.value, names, min(samples, 200)) if by else None
         write_scores(board, groups, out)
     print_scores(board.scores if groups is None else groups, dict(board.systems.select("system", "answered_by").iter_rows()))

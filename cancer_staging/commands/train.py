@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import first_process, HubOption, quiet_libraries, reported, tell, TrainingBar
+from .base import first_process, HubOption, ProgressBar, quiet_libraries, reported, tell
 
 # %% auto #0
 __all__ = ['INTERRUPTED', 'train', 'check_recipe', 'backbone_of', 'check_misplaced', 'train_network', 'table_to_learn',
@@ -113,8 +113,8 @@ def train_network(recipe: str, data: Path, out: Path, quiet: bool, misplaced: di
         check_misplaced(recipe, "trains heads for fields, not a writer", misplaced)
         names = get_recipe(recipe).but(fields=settings["fields"]).fields
         table, columns = table_to_learn(data, reports, names, pairs, quiet or not first)
-        with TrainingBar(quiet or not first) as progress:
-            run = run_training(recipe, table, out, progress=progress, columns=columns, **settings)
+        with ProgressBar(None, quiet or not first, "training") as bar:
+            run = run_training(recipe, table, out, progress=bar.trains, columns=columns, **settings)
     if first and not quiet:
         tell(f"{run.describe()}\nwritten to {out}")
 
@@ -174,8 +174,8 @@ def train_writer(recipe: str, data: Path, out: Path, quiet: bool, misplaced: dic
         from cancer_staging.writing.tuning import tune
 
         quiet_libraries()
-        with TrainingBar(quiet or not first) as progress:
-            run = tune(recipe, data, out, progress=progress, **settings)
+        with ProgressBar(None, quiet or not first, "training") as bar:
+            run = tune(recipe, data, out, progress=bar.trains, **settings)
     if first and not quiet:
         tell(f"{run.describe()}\nwritten to {out}")
 
@@ -197,7 +197,8 @@ def train_default(data: Path, out: Path, fields: str | None, seed: int, where: t
         names = parse_fields(fields) or LEARNED_FIELDS
         table, columns = table_to_learn(data, reports, names, pairs, quiet)
         rows = rows_to_learn(table, names, seed, where, limit, text_column, columns, quiet)
-        model = fit_learned(rows, names, seed=seed, progress=None if quiet else tell)
+        with ProgressBar(None, quiet, "fitting") as bar:
+            model = fit_learned(rows, names, seed=seed, progress=bar.says)
         Stager(None, LearnedJudge(model)).save_pretrained(out)
         (out / "README.md").write_text(model_card(model), encoding="utf-8")
     if not quiet:
