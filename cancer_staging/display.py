@@ -47,8 +47,8 @@ class MarkedSpan(NamedTuple):
 def segments(length: int,                   # of the text
              spans: Iterable[MarkedSpan],   # which may overlap
              ) -> list[tuple[int, int, list[MarkedSpan]]]:
-    "The text in pieces that do not overlap: start, end, and the spans over it, the shortest first."
-    spans = sorted(span for span in spans if 0 <= span.start < span.end <= length)
+    "The text in pieces that do not overlap: start, end, and the spans over it, the shortest first; of two that are the same words the one that was given first."
+    spans = sorted((span for span in spans if 0 <= span.start < span.end <= length), key=lambda span: span.start)
     cuts = sorted({0, length, *(span.start for span in spans), *(span.end for span in spans)})
     pieces, over, coming = [], [], 0
     for start, end in zip(cuts, cuts[1:]):
@@ -63,7 +63,8 @@ def segments(length: int,                   # of the text
 def marked_text(report  # a `StagedReport`
                 ) -> str:
     "The report's text as HTML: a line under the words of each value, by its basis, where they begin a letter for it, and a tooltip with field, value and basis."
-    spans = [MarkedSpan(piece.start, piece.end, name) for name, value in report.values.items() for piece in value.evidence]
+    values = sorted(report.values.items(), key=lambda item: list(LETTERS).index(item[1].basis))  # what is stated lies next to its words
+    spans = [MarkedSpan(piece.start, piece.end, name) for name, value in values for piece in value.evidence]
     return "".join(_segment(report, *piece) for piece in segments(len(report.text), spans))
 
 
