@@ -27,14 +27,14 @@ __all__ = ['PARTS', 'DEALS', 'TARGET', 'reviewed_answers', 'held_out_confidence'
            'calibrate']
 
 # %% ../../nbs/api/66_evaluate.calibrating.ipynb #d150951a
-_ANSWERS = {"field": pl.String, "case": pl.Int64, "truth": pl.String, "label": pl.String, "confidence": pl.Float64, "inferred": pl.Boolean}
+_ANSWERS = {"field": pl.String, "row": pl.Int64, "case": pl.Int64, "truth": pl.String, "label": pl.String, "confidence": pl.Float64, "inferred": pl.Boolean}
 
 
 def reviewed_answers(signed: pl.DataFrame,             # a signed table
                      texts: Sequence[str | None],      # the report of each row
                      stager: Stager,                   # what it shows, and to what hospital it is calibrated, does not count
                      ) -> pl.DataFrame:
-    "A row for each value that was reviewed: field, the case (a patient's reports are one), what the reviewer says, and label, confidence and basis of the stager's answer. Raises InputError for a table that is not signed, and for texts of other rows."
+    "A row for each value that was reviewed: field, row of the table, case (a patient's reports are one), what the reviewer says, and label, confidence and basis of the stager's answer. Raises InputError for a table that is not signed, and for texts of other rows."
     if "reviews" not in signed.columns:
         raise InputError("the table is not signed: make it with 'cancer-staging review-apply'")
     if len(texts) != signed.height:
@@ -45,7 +45,7 @@ def reviewed_answers(signed: pl.DataFrame,             # a signed table
     cases: dict[object, int] = {}
     case_of = {row: cases.setdefault(("patient", patients[row]) if patients[row] else ("text", texts[row]), len(cases)) for row in kept}
     answered = _answers(stager, kept, texts, signed["ajcc_edition"].to_list() if "ajcc_edition" in signed.columns else [None] * signed.height)
-    rows = [(name, case_of[row], field.label_of(signed[name][row]), field.label_of(answered[row][name]), answered[row][f"{name}_confidence"], answered[row][f"{name}_basis"] == Basis.INFERRED)
+    rows = [(name, row, case_of[row], field.label_of(signed[name][row]), field.label_of(answered[row][name]), answered[row][f"{name}_confidence"], answered[row][f"{name}_basis"] == Basis.INFERRED)
             for name, field in FIELDS.items() for row in kept if reviewed[name][row]]
     return pl.DataFrame(rows, schema=_ANSWERS, orient="row")
 
@@ -140,7 +140,7 @@ def calibrate(answers: pl.DataFrame,    # from `reviewed_answers`
                 row |= {measure: found.value, f"{measure}_low": found.low, f"{measure}_high": found.high}
             row |= {"applied": fields[name].applied, "slope": fields[name].curve.slope, "shift_stated": fields[name].curve.stated, "shift_inferred": fields[name].curve.inferred, "inferred": int(inferred.sum())}
         rows.append(row)
-    site = SiteCalibration(fields, answers["case"].n_unique(), date.today().isoformat())
+    site = SiteCalibration(fields, answers["row"].n_unique(), date.today().isoformat())
     calibrated = Stager(stager.calibration, stager.judge, edition=stager.edition, site=site)
     shown, target = ([Stager(stager.calibration, stager.judge, target_accuracy=accuracy, site=which).thresholds for which in (None, site)] for accuracy in (None, TARGET))
     for row in rows:
