@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..fields import FIELDS
 from ..runs import InputError
 
 # %% auto #0
@@ -33,8 +32,8 @@ def uncertainty(row: Mapping  # of a staged table
 def least_certain(row: Mapping  # of a staged table
                   ) -> str:
     "The most probable label of T, N and M with its probability, the least certain first, for the list."
-    best = sorted((max((item["prob"], item["label"]) for item in row[f"{name}_probs"]), name) for name in ASKED if row.get(f"{name}_probs"))
-    return "uncertain: " + ", ".join(f"{FIELDS[name].title} {label} {prob:.2f}" for (prob, label), name in best) if best else "no T, N or M to be uncertain of"
+    best = sorted(max((item["prob"], item["label"]) for item in row[f"{name}_probs"]) for name in ASKED if row.get(f"{name}_probs"))
+    return "uncertain: " + ", ".join(f"{label} {prob:.2f}" for prob, label in best) if best else "no T, N or M to be uncertain of"
 
 # %% ../../nbs/api/61_review.queue.ipynb #989f0e55
 DIMENSIONS, STOOD_FOR = 64, 1000  # of a report's vector; reports for which the order has to stand
