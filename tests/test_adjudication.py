@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
-from browsers import assert_quiet, chromium, press, until
+from browsers import assert_quiet, chromium, CONTRAST, press, until
 from made_reviews import chosen, FACES, field_line, HOSTILE, ROWS, saved_lines, shown_id, table, TEXTS, told
 from typer.testing import CliRunner
 
@@ -120,6 +120,19 @@ def test_what_reviewers_said_is_shown_as_text_with_their_words_and_the_filter_fi
     for option, ids in (("open", ["A-1"]), ("settled", []), ("none", ["C-3", "B-2</script>"]), ("any", ["A-1", "C-3", "B-2</script>"])):
         choice.select_by_visible_text(option)
         until(adjudication, lambda: listed() == ids)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_conflicts_are_told_without_colour_and_with_the_contrast_of_wcag_aa(adjudication, scheme):
+    adjudication.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    try:
+        until(adjudication, lambda: adjudication.execute_script("return document.querySelector('.review').classList.contains('dark')") == (scheme == "dark"))
+        assert adjudication.execute_script(CONTRAST) == []
+        conflict = adjudication.find_element("css selector", "[data-key=value-grade]")
+        assert conflict.accessible_name.split() == "Grade G3 ≠ G2 ≠ conflict".split()
+    finally:
+        adjudication.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ export default function widget() { // called once for a model; its views share t
 
     async render({ model, el: place }) {
       const of = await data, root = place.appendChild(document.createElement("div")), logged = () => decisionsOf(model.get("log"), of);
-      const write = (log) => { model.set("log", log.map((one) => `${line(one)}\n`).join("")); model.save_changes(); };
+      let written = null;
+      const write = (log) => { written = log.map((one) => `${line(one)}\n`).join(""); model.set("log", written); model.save_changes(); };
       place.classList.add("review-widget");
       root.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab may hear keys before the widget does
       const review = mount(root, of, {
@@ -22,8 +23,10 @@ export default function widget() { // called once for a model; its views share t
       });
       for (const kind of ["keydown", "keypress", "keyup"]) root.addEventListener(kind, (event) => event.stopPropagation()); // what is pressed here is not for the notebook
       const heard = async () => {
-        await review.take(logged());
-        if (review.decisions().length > logged().length) write(review.decisions()); // two views decided at once: neither loses anything
+        if (model.get("log") === written) return; // this view's own
+        const others = logged();
+        await review.take(others);
+        if (review.decisions().length > others.length) write(review.decisions()); // two views decided at once: neither loses anything
       };
       const named = () => review.rename(model.get("reviewer"));
       model.on("change:log", heard);
