@@ -29,7 +29,7 @@ def review(staged: Annotated[Path, typer.Argument(help="A table made by `cancer-
            out: Annotated[Path, typer.Option(help="The page to write: .html; a new one only you may read.")],
            title: Annotated[Optional[str], typer.Option(help="What stands above the page; default: the table's name.")] = None,
            second: Annotated[Optional[list[Path]], typer.Option(help="What an earlier reviewer saved (review.jsonl), for an adjudicator, who sees it beside each value, conflicts first; several times for several. Without it nobody's decisions are shown.", metavar="FILE")] = None,
-           queue: Annotated[Optional[Queue], typer.Option(help="Another order of the list: random, to measure or to calibrate on a part of the reports; uncertain, to teach, the least certain T, N and M first; diverse, each next report of a kind not yet seen. Default: what needs a person most.")] = None,
+           queue: Annotated[Optional[Queue], typer.Option(help="Another order of the list: random, to measure or to calibrate on a part of the reports; uncertain, to teach, the least certain T, N and M first; diverse, to see all kinds of reports, each next one of a kind not yet seen. Default: what needs a person most.")] = None,
            overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False) -> None:
     "Make one HTML page in which a person looks at the evidence, corrects and signs."
     with reported():
