@@ -15,6 +15,7 @@ from .commands.base import open_streams, reported
 from .commands.calibrate import calibrate
 from .commands.corpus import corpus_app
 from .commands.evaluate import evaluate
+from .commands.export import export_app
 from .commands.generate import generate
 from .commands.review import review
 from .commands.review_apply import review_apply
@@ -56,6 +57,7 @@ def doctor() -> None:
 
 
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(export_app, name="export")
 for command in (stage, show, review, train, generate, evaluate, review_apply, calibrate, doctor):
     app.command()(command)
 
