@@ -90,7 +90,7 @@ def fit_curve(confidence: np.ndarray,   # of reviewed answers
 
 # %% ../../nbs/api/59_models.site_calibration.ipynb #696b5f69
 LEAST_ANSWERS = 50   # reviewed answers: fewer tell neither curve nor threshold
-DOUBT = 1.645        # standard errors by which a promised accuracy has to be exceeded
+DOUBT = 2.0          # standard errors by which a promised accuracy has to be exceeded
 
 
 @dataclass(frozen=True, eq=False)
