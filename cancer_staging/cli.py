@@ -58,7 +58,7 @@ def doctor() -> None:
 
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(export_app, name="export")
-for command in (stage, show, review, train, generate, evaluate, review_apply, calibrate, doctor):
+for command in (stage, show, review, review_apply, calibrate, train, evaluate, generate, doctor):
     app.command()(command)
 
 # %% ../nbs/api/96_cli.ipynb #25c5b2b7
