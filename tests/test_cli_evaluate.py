@@ -5,6 +5,7 @@ import sys
 
 import polars as pl
 import pytest
+from made_signed import write_signed_table
 
 from cancer_staging.corpora.synthetic import synthetic_reports
 from cancer_staging.stager import Stager
@@ -25,6 +26,8 @@ def corpus(tmp_path_factory):
                           **{name: [report.truth[name].label for report in reports] for name in ("t", "n", "m")}})
     frame.write_parquet(folder / "corpus.parquet")
     Stager.from_pretrained("rules").stage_frame(frame.filter(split="test"), "text", "patient_id").write_parquet(folder / "staged.parquet")
+    (folder / "signed").mkdir()
+    write_signed_table(frame.head(3), folder / "signed", ("t",), ".csv").rename(folder / "signed.csv")
     return folder / "corpus.parquet"
 
 
@@ -81,6 +84,14 @@ def test_any_table_that_train_takes_is_scored(corpus, tmp_path):
     assert one["scores"] == other["scores"] and one["scores"][0]["total"] > 20
 
 
+def test_the_text_column_can_be_named(corpus, tmp_path):
+    pl.read_parquet(corpus).rename({"text": "body"}).write_parquet(tmp_path / "body.parquet")
+    for data, more in ((corpus, []), (tmp_path / "body.parquet", ["--text-column", "Body"])):
+        code, out, err = run("rules", "--data", data, "--fields", "n", "--samples", 20, "--out", tmp_path / f"{data.stem}.csv", "--train", data, *more)
+        assert code == 0 and "is read from" not in err, err
+    assert (tmp_path / "body.csv").read_text() == (tmp_path / "corpus.csv").read_text()
+
+
 def test_a_staged_table_of_a_table_without_ids_is_scored_by_its_rows(corpus, tmp_path):
     mine = other_names(corpus, tmp_path)
     done = subprocess.run([sys.executable, "-m", "cancer_staging", "stage", str(mine), "--model", "rules", "--out", str(tmp_path / "staged.parquet"), "--quiet"], capture_output=True, text=True)
@@ -131,12 +142,15 @@ def test_failed_rows_give_exit_code_1(corpus, tmp_path):
     (["rules", "--data", "{corpus}", "--map", "er=project"], "--map er=project is for a field that is not used"),
     (["rules", "--data", "{corpus}", "--text-column", "body"], "no text column 'body'"),
     (["rules", "--against", "{staged}", "--map", "t=n"], "--against scores"),
+    (["rules", "--data", "{signed}"], "score staged tables against it with --against"),
+    (["rules", "--data", "{corpus}", "--train", "{signed}"], "give --train a table with the texts"),
+    (["rules", "--data", "{corpus}", "--by", "project", "--map", "t=project"], "maps to nothing"),
     (["network:{folder}", "--data", "{corpus}"], "holds no network"),
     (["{staged}", "--data", "{corpus}", "--notation-removed"], "staged table"),
     (["{staged}", "--data", "{corpus}", "--split", "all"], "not in the staged table"),
     (["{corpus}", "--data", "{corpus}"], "no column report_id"),
 ])
 def test_bad_input_is_one_clear_line(corpus, tmp_path, arguments, message):
-    names = {"corpus": corpus, "staged": corpus.parent / "staged.parquet", "folder": tmp_path}
+    names = {"corpus": corpus, "staged": corpus.parent / "staged.parquet", "signed": corpus.parent / "signed.csv", "folder": tmp_path}
     code, out, err = run(*(argument.format(**names) for argument in arguments))
     assert code == 2 and message in err and "Traceback" not in err and out == ""

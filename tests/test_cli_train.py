@@ -17,6 +17,7 @@ import typer  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from cancer_staging.cli import app  # noqa: E402
+from cancer_staging.commands.train import table_to_learn  # noqa: E402
 from cancer_staging.fields import FIELDS  # noqa: E402
 from cancer_staging.models.network import StagingModel  # noqa: E402
 from cancer_staging.models.recipes import RECIPES, WRITING_RECIPES  # noqa: E402
@@ -97,6 +98,15 @@ def test_a_signed_table_is_trained_on_as_far_as_it_was_reviewed(place):
     run = json.loads((place / "reviewed" / "training.json").read_text())
     assert sum(run["reports"].values()) == 38 and sum(run["labels"]["t"].values()) <= of_t
     assert StagingModel.from_pretrained(place / "reviewed").config.fields == ["t", "n"]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_a_signed_table_of_any_form_teaches_the_same(tmp_path, capsys, suffix):
+    frame = labelled_frame(5).with_columns(er=pl.Series(["positive", None, "negative", "positive", "positive"]), n=pl.Series(["N0", "N1", None, None, "N2"]))
+    signed = write_signed_table(frame, tmp_path, ("er", "n"), suffix)
+    table, columns = table_to_learn(signed, [str(tmp_path / "staged.texts.parquet")], ("n", "er"), None, quiet=False)
+    assert table.select("er", "n").rows() == [("positive", "N0"), (None, "N1"), ("negative", None), ("positive", None)] and table["t"].null_count() == 4 and columns == {"n": "n", "er": "er"}
+    assert capsys.readouterr().err == "labels that were reviewed: n 2, er 3\nreviewed, but no label that a head learns: n 2 without a value, er 1 without a value\n"
 
 
 def test_what_is_read_from_another_column_is_said_once(place):

@@ -8,6 +8,7 @@ import pytest
 from cancer_staging.corpora.labelled import (check_classes, label_columns, label_numbers, labelled_reports, learning_rows, MISSING, named_columns, read_data, read_label, read_labels, select_rows, standard_table,
                                              told_columns)
 from cancer_staging.fields import FIELDS
+from cancer_staging.reading.columns import ACCESSION_COLUMNS, DATE_COLUMNS, folded_name, ID_COLUMNS, PATIENT_COLUMNS, TEXT_COLUMNS
 
 TABLE = pl.DataFrame({"Text": ["one", " ", "three", "four", "five"], "case_submitter_id": ["A", "B", None, "D", "E"], "project_id": ["TCGA-BRCA", "TCGA-BRCA", "luad", None, "TCGA-KIRC"],
                       "ajcc_pathologic_t": ["T2a", "T1", "TX", None, "4"], "n": ["N0 (i+)", "N1", None, "NX", "N2"], "split": ["train", "train", "Dev", "train", "test"]})
@@ -61,6 +62,21 @@ def test_other_facts_are_no_labels(column):
     for name in ("t", "stage_group"):
         with pytest.raises(ValueError, match=f"no label column for field '{name}'.*--map {name}=COLUMN"):
             label_columns(frame, [name])
+
+
+def test_no_name_of_a_column_stands_for_two_things():
+    names = [(folded_name(spelling), name) for name, field in FIELDS.items() for spelling in (name, *field.published)]
+    names += [(folded_name(spelling), "other") for spelling in (*TEXT_COLUMNS, *ID_COLUMNS, *PATIENT_COLUMNS, *ACCESSION_COLUMNS, *DATE_COLUMNS)]
+    places = {spelling: {other for one, other in names if one == spelling} for spelling, _ in names}
+    assert {spelling: those for spelling, those in places.items() if len(those) > 1} == {}
+
+
+def test_a_column_of_report_numbers_is_not_taken_for_the_text(tmp_path):
+    from cancer_staging.reading.reports import read_reports
+
+    table = pl.DataFrame({"Report": ["R-17"], "report_text": ["Colon: adenocarcinoma, pT3."], "pT": ["T3"]})
+    table.write_csv(tmp_path / "numbered.csv")
+    assert next(iter(read_reports(tmp_path))).text == standard_table(table, ["t"])["text"][0] == "Colon: adenocarcinoma, pT3."
 
 
 def test_the_plain_name_wins_and_two_others_are_not_guessed_between():

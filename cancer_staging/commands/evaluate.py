@@ -138,8 +138,11 @@ def read_corpus(path: Path,
     from cancer_staging.corpora.tcga import tissue_source_site
 
     frame = read_data(path)
+    if {"reviews", "report_id"} <= set(frame.columns):
+        raise ValueError(f"{path} is a signed table, which holds no texts: {'score staged tables against it with --against' if asked else 'give --train a table with the texts'}")
     if not asked:
-        text_column, columns = text_column if text_column in frame.columns else None, {name: column for name, column in columns.items() if column in frame.columns}
+        there = {name.casefold() for name in frame.columns}
+        text_column, columns = text_column if (text_column or "").casefold() in there else None, {name: column for name, column in columns.items() if column.casefold() in there}
     columns = label_columns(frame, names, columns)
     if told := told_columns(columns):
         note(f"{path.name}: {told}")

@@ -125,7 +125,8 @@ class RulesSystem(System):
         self.name = name or str(model)
         self._stager = Stager.from_pretrained(model)
         judge = self._stager.judge
-        self.answered_by = "grammar alone" if judge is None else "grammar, then learned model" if isinstance(judge, LearnedJudge) else f"grammar, then network {Path(str(model)).name}"
+        told = "grammar alone" if judge is None else "grammar, then learned model" if isinstance(judge, LearnedJudge) else f"grammar, then network {Path(str(model)).name}"
+        self.answered_by = told + (f", calibrated on {self._stager.site.reports:,} reviewed reports" if self._stager.site else "")
         if isinstance(judge, NetworkJudge):
             self.parameters, self.bytes = _network_size([judge.model])
 

@@ -36,7 +36,7 @@ def report_id_of(
     return named[1] if named else text or None
 
 # %% ../../nbs/api/08_reading.columns.ipynb #9da5b7fe
-TEXT_COLUMNS = ("text", "report", "ocr_text", "report_text")
+TEXT_COLUMNS = ("text", "report_text", "ocr_text", "report")  # the last one holds ids in some tables
 ID_COLUMNS = ("report_id", "patient_id", "patient_filename", "id")
 
 
