@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from cancer_staging import evaluate, review_reports, ReviewWidget, stage_files, StagedReport, Stager
+from cancer_staging import evaluate, ReviewWidget, stage_files, StagedReport, Stager
 
-FUNCTIONS = [Stager.stage, Stager.stage_frame, Stager.stage_report, Stager.save_pretrained, Stager.push_to_hub, Stager.from_pretrained, stage_files, review_reports, ReviewWidget.save, evaluate.open_system, evaluate.score_systems,
+FUNCTIONS = [Stager.stage, Stager.stage_frame, Stager.stage_report, Stager.save_pretrained, Stager.push_to_hub, Stager.from_pretrained, stage_files, Stager.review, ReviewWidget.save, evaluate.open_system, evaluate.score_systems,
              evaluate.compare, evaluate.score_staged]
 
 

@@ -19,7 +19,7 @@ from cancer_staging.checks import FailedCheck
 from cancer_staging.optional import optional_module
 from cancer_staging.review.decisions import Decision, read_decisions, text_digest, write_decisions
 from cancer_staging.review.page import packed
-from cancer_staging.review.widget import front_end, review_reports, ReviewWidget
+from cancer_staging.review.widget import front_end, ReviewWidget
 from cancer_staging.rules.grammar import Basis
 from cancer_staging.runs import InputError
 from cancer_staging.staged import Evidence, StagedReport, StagedValue
@@ -47,7 +47,7 @@ def test_reports_are_texts_staged_reports_or_paths(tmp_path):
     with pytest.raises(InputError, match="no column status"):
         ReviewWidget(frame.drop("status"), [report])
     with pytest.raises(InputError, match=r"\.html"):
-        review_reports(["Colon, pT3."], tmp_path / "review.txt")
+        Stager.from_pretrained("rules").review(["Colon, pT3."], tmp_path / "review.txt")
 
 
 def test_an_adjudicator_is_another_person_and_wins(tmp_path):

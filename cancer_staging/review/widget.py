@@ -5,7 +5,7 @@
 # %% ../../nbs/api/63_review.widget.ipynb #82df4ec8
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -15,20 +15,17 @@ from ..documented import documented
 from ..fields import staged_columns
 from ..optional import optional_module
 from ..reading.content import Report
-from ..reading.plan import plan_inputs
-from ..reading.reports import read_reports
 from .decisions import Decision, merged, parse_decisions, read_decisions, write_decisions
-from .page import asset, BLOCK, check_page, packed, review_data, review_page, texts_of, whole_texts
+from .page import asset, BLOCK, packed, review_data, texts_of, whole_texts
 from .signed import apply_decisions
 from ..runs import InputError, replace_file
-from ..staged import read_staged, staged_schema, StagedReport
-from ..stager import batches_of, reports_of_frame, Stager
+from ..staged import read_staged, StagedReport
 
 if TYPE_CHECKING:
     import polars as pl
 
 # %% auto #0
-__all__ = ['front_end', 'given_texts', 'ReviewWidget', 'review_reports']
+__all__ = ['front_end', 'given_texts', 'ReviewWidget']
 
 # %% ../../nbs/api/63_review.widget.ipynb #fb1d7da3
 @cache
@@ -120,41 +117,3 @@ class ReviewWidget:
         "Writes the decisions as the page does, for `review-apply`."
         with replace_file(Path(path)) as fresh:
             write_decisions(self._decisions(), fresh)
-
-# %% ../../nbs/api/63_review.widget.ipynb #fb3c44f9
-def _read(reports: object) -> Iterable[Report]:
-    "The reports that are to be staged."
-    if hasattr(reports, "columns"):
-        return reports_of_frame(reports)
-    if isinstance(reports, (str, Path)):
-        return read_reports(plan_inputs([reports]))
-    reports = list(reports)
-    if reports and all(isinstance(one, Path) for one in reports):
-        return read_reports(plan_inputs(reports))
-    import polars as pl
-
-    return reports_of_frame(pl.DataFrame({"text": reports}, schema={"text": pl.String}))
-
-
-@documented
-def review_reports(reports: str | Path | Iterable[str | Path] | pl.DataFrame,  # a file, folder or glob, or several as `Path`s; a list of texts; or a frame with a text column
-                   out: str | Path | None = None,     # the page to write, .html; None: a widget
-                   stager: Stager | None = None,      # None: the default
-                   title: str | None = None,          # what stands above it
-                   reviewer: str | None = None,       # of a widget: whose decisions these are
-                   overwrite: bool = False,           # whether an existing page may be replaced
-                   ) -> ReviewWidget | Path:
-    "The reports, staged, as a widget; with `out` the path of the page. Raises InputError for what cannot be read or written."
-    import polars as pl
-
-    path = None if out is None else check_page(out, overwrite)
-    stager, batches, texts = stager or Stager.from_pretrained(), [], []
-    for batch in batches_of(_read(reports)):
-        batches.append(stager.stage_batch(batch))
-        texts += [report.text or None for report in batch]
-    staged = pl.from_arrow(batches) if batches else pl.from_arrow(staged_schema().empty_table())
-    if path is None:
-        return ReviewWidget(staged, texts, title=title, reviewer=reviewer)
-    with replace_file(path) as fresh:
-        fresh.write_text(review_page(staged, whole_texts(texts), title or "Review of staged reports"), encoding="utf-8", newline="")
-    return path

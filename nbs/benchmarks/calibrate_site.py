@@ -83,8 +83,9 @@ def draw(of_field: pl.DataFrame, name: str, reviewed: set[str], thresholds: dict
 
 def summary(draws: Sequence[dict[str, object]]) -> dict[str, object]:
     "Means over the draws, with the interval in which 95 of 100 draws lie."
-    def spread(values: Sequence[float]) -> list[float]:
-        return [float(np.nanmean(values)), *(np.nanquantile(values, (0.025, 0.975)).tolist())] if not np.isnan(values).all() else [float("nan")] * 3
+    def spread(values: Sequence[float]) -> list[float] | None:
+        "None where no draw has a value."
+        return None if np.isnan(values).all() else [float(np.nanmean(values)), *np.nanquantile(values, (0.025, 0.975)).tolist()]
 
     told = {name: float(np.mean([one[name] for one in draws])) for name in ("reviewed", "others", "inferred", "applied", "own_shown")} | {"accuracy": sum(one["right"] for one in draws) / sum(one["others"] for one in draws)}
     for measure in ("ece", "surprise"):
