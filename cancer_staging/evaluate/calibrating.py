@@ -16,7 +16,7 @@ from .intervals import bootstrap_interval
 from .scores import calibration_error, wilson_interval
 from ..fields import FIELDS
 from ..models.learned import SHOWN_ACCURACY
-from ..models.site_calibration import AS_IT_IS, fit_curve, LEAST_ANSWERS, SiteCalibration, SiteField, SUREST
+from ..models.site_calibration import fit_curve, LEAST_ANSWERS, SiteCalibration, SiteField, SUREST
 from ..review.signed import REVIEWED
 from ..rules.grammar import Basis
 from ..runs import InputError

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..fields import FIELDS, get_field
+from ..fields import get_field
 from ..folders import read_settings
 from .answers import LocatedValue
 from ..rules.grammar import Basis

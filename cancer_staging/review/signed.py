@@ -23,7 +23,7 @@ from ..rules.gate import INFERRED_BEHAVIOR, through_gate
 from ..rules.grammar import Basis, Finding
 from ..rules.stage_groups import which_table
 from ..runs import InputError
-from ..staged import Evidence, staged_schema, write_table
+from ..staged import staged_schema, write_table
 from ..text.document import Document, Span
 from ..text.language import language
 

@@ -5,7 +5,7 @@
 # %% ../../nbs/api/63_review.widget.ipynb #82df4ec8
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
