@@ -120,6 +120,7 @@ class Stager:
         self.calibration.save(Path(folder) / CONFIG_NAME)
         if self.judge is not None:
             save_learned(self.judge.model, folder)
+        (Path(folder) / SITE_NAME).unlink(missing_ok=True)  # of a stager that was saved there before
         if self.site is not None:
             self.site.save(Path(folder) / SITE_NAME)
 

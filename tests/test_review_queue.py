@@ -95,3 +95,8 @@ def test_texts_without_words_and_single_reports_are_ordered_too():
     assert not text_vectors(["", "  ", "12 34"]).any() and spread_order(text_vectors(["", ""]), [0.0, 1.0]) == [1, 0]
     for name in ("diverse", "random"):
         assert queue_order(name, [{"status": "ok"}], ["Colon."]) == [0] and queue_order(name, [], []) == []
+
+
+def test_the_browser_keeps_decisions_by_what_is_looked_at_and_not_by_its_order(place):
+    digests = {page(place, *options)["digest"] for options in ((), ("--queue", "random"), ("--queue", "uncertain"), ("--title", "Another"))}
+    assert len(digests) == 1 and page(place)["order"] != page(place, "--queue", "random")["order"]

@@ -165,7 +165,8 @@ def review_data(staged: pl.DataFrame,              # all columns of a staged tab
         disputed = {row for row, of_row in data["second"]["rows"].items() if any(len({answer["said"] for answer in answers}) > 1 for answers in of_row["values"].values())}
         data["order"].sort(key=lambda number: number not in disputed)
         data["sorted"] = f"what reviewers differ on first, then {data['sorted']}"
-    data["digest"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()  # the rows hold the digests of their texts
+    looked_at = [[row | {"why": None} for row in listed], data.get("second")]  # whatever the order: a page that is made anew goes on; the rows hold the digests of their texts
+    data["digest"] = hashlib.sha256(json.dumps(looked_at).encode()).hexdigest()
     return data
 
 
