@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..fields import FIELDS
 from ..reading.tables import packaged_table
+from .grade import grade_code, read_grade_code
 from .values import cases, LeftOut, row_values, Value
 from ..rules.grammar import Basis
 from ..runs import InputError, replace_file
@@ -135,13 +136,16 @@ def tumor_items(row: Mapping,               # a case
     items, open_ = {}, {}
     prefix = _PREFIX.fullmatch(values["t"].told)[1].strip("m") if "t" in values else ""
     for name, value in values.items():
-        if name in ("nodes_positive", "nodes_examined"):
+        if name in ("nodes_positive", "nodes_examined", "grade"):
             continue
         found = _items(name, value, site, edition, _MOMENTS.get(prefix, "Path"))
         if isinstance(found, str):
             open_[name] = found
         else:
             items |= found
+    if "grade" in values:
+        found, why = _grade_items(values, edition, prefix, row.get("report_date"))
+        items, open_ = items | found, open_ | ({"grade": why} if why else {})
     counts = (FIELDS[name].cell(values[name].label) if name in values else None for name in ("nodes_positive", "nodes_examined"))
     items |= node_items(*counts, "n" in values and values["n"].label not in (None, "N0"))
     if {"t", "n", "m", "stage_group"} & set(values) and edition in ("6", "7"):
@@ -151,6 +155,17 @@ def tumor_items(row: Mapping,               # a case
 
 def _topography(values: Mapping[str, Value]) -> str:
     return (values["site"].detail or "") if "site" in values else ""
+
+
+def _grade_items(values: Mapping[str, Value], edition: str, prefix: str, report_date: str | None) -> tuple[dict[str, str], str | None]:
+    "The item of the grade, and what it does not tell."
+    site, histology, behavior = _topography(values).replace(".", ""), (values["histology"].detail or "")[:4] if "histology" in values else "", values["behavior"].label if "behavior" in values else None
+    if edition in ("6", "7"):
+        return {}, f"gradePathological is for the 8th edition on, and this is read by the {edition}th"
+    if not (site and histology and behavior):
+        return {}, "the grade table is open: site, histology or behaviour is not known"
+    code, why = grade_code(values["grade"], site, histology, "3" if behavior == "6" else behavior, int(report_date[:4]) if report_date else None)
+    return {} if code is None else {"gradePostTherapy" if "y" in prefix else "gradePathological": code}, why
 
 
 def _items(name: str, value: Value, site: str, edition: str, moment: str) -> dict[str, str] | str:
@@ -290,6 +305,10 @@ def _labels(items: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     labels = {(row["item"], row["code"]): row["label"] for row in reversed(packaged_table("naaccr/codes.csv", ("item", "label", "code")))}
     item_fields = {row["item"]: row["field"] for row in packaged_table("naaccr/items.csv", ("field", "item"))}
     for item, text in items.items():
+        if item in ("gradePathological", "gradePostTherapy"):
+            if label := read_grade_code(text, items.get("primarySite") == "C619"):
+                yield "grade", label
+            continue
         name = _TNM.get(item) or ("stage_group" if item.endswith(("StageGroup", "StageGrp")) else item_fields.get(item))
         if name in ("t", "n", "m"):
             category = text if item.startswith("ajcc") else f"{text[0]}{name.upper()}{text[1:]}"
