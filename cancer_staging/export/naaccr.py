@@ -179,7 +179,7 @@ def _items(name: str, value: Value, site: str, edition: str, moment: str) -> dic
         return "the standard has no item that a pathology report alone can fill"
     item, sites = rows[0]["item"], tuple(rows[0]["sites"].split())
     if sites and not site.startswith(sites):
-        return f"registries collect {item} for {', '.join(sites)} only, and the site is {site or 'not known'}"
+        return f"registries collect {item} for {', '.join(sites)} only"
     if value.label is None:
         return f"{value.told} has no code"
     if name in ("site", "histology"):
