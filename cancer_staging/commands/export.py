@@ -49,7 +49,7 @@ def naaccr(table: Annotated[Path, typer.Argument(help="A staged or signed table:
         if left_out is not None:
             write_left_out(exported.left_out, left_out)
     if not quiet:
-        tell("\n".join([f"{exported.tumors:,} tumours of {exported.patients:,} patients written to {out}", *describe_left_out(exported.left_out)]))
+        tell("\n".join([f"{exported.tumors:,} tumours of {exported.patients:,} patients written to {out}", *([f"  {exported.inferred:,} inferred values stay behind: --with-inferred 0.9 would write those that are so certain"] if exported.inferred and with_inferred is None else []), *describe_left_out(exported.left_out)]))
 
 
 def check_export(path: Path,                  # to write

@@ -218,6 +218,7 @@ class Exported:
     "What an export wrote, and what it left out."
     patients: int = 0
     tumors: int = 0
+    inferred: int = 0                                            # labels that stay behind because a model inferred them
     left_out: list[LeftOut] = field(default_factory=list)
 
 
@@ -261,6 +262,7 @@ def _patient(patient_id: object, rows: list[tuple[int, dict]], with_inferred: fl
     exported.patients += 1
     for place, (number, row) in enumerate(rows, 1):
         values = row_values(row, with_inferred)
+        exported.inferred += sum(row[f"{name}_basis"] == Basis.INFERRED and row[name] is not None and name not in values for name in FIELDS)
         items, open_ = tumor_items(row, values)
         exported.left_out += [LeftOut(row["report_id"], number, name, values[name].told, why) for name, why in open_.items()]
         if given and not re.fullmatch("[0-9]{1,8}", patient_id):

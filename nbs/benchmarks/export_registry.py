@@ -54,7 +54,7 @@ def main() -> None:
     numbers = table.with_row_index().filter("reportable")["index"].to_list()
     truth = corpus[numbers]
     left = {(one.row, one.field) for one in exported.left_out}
-    kept = [again == FIELDS[name].label_of(told) for name in ("t", "n", "m", "stage_group") for again, told, number in zip(back[name], table[numbers][name], numbers) if told is not None and (number, name) not in left]
+    kept = [again == FIELDS[name].label_of(told) for name in ("t", "n", "m", "stage_group") for again, told, basis, number in zip(back[name], table[numbers][name], table[numbers][f"{name}_basis"], numbers) if told is not None and basis != "inferred" and (number, name) not in left]
     compared = {"site, 4 characters": (back["site"], truth["icdo3_site"], 5), "site, organ (3 characters)": (back["site"], truth["icdo3_site"], 3), "histology": (back["histology"], truth["icdo3_morphology"], 4)}
     scores = {}
     for name, (given, registry, length) in compared.items():
@@ -63,7 +63,7 @@ def main() -> None:
     pairs = [(one, other[5:6]) for one, other in zip(back["behavior"], truth["icdo3_morphology"]) if one and other]
     scores["behaviour"] = share(sum(one == other for one, other in pairs), len(pairs)) | {"of": sum(other is not None for other in truth["icdo3_morphology"])}
     reasons = Counter((one.field, one.why.split(":")[0] if one.field is None else one.why.partition(" (")[0]) for one in exported.left_out)
-    RESULTS.write_text(json.dumps({"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}", "version": __version__, "reports": table.height, "patients": exported.patients, "tumors": exported.tumors,
+    RESULTS.write_text(json.dumps({"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}", "version": __version__, "reports": table.height, "patients": exported.patients, "tumors": exported.tumors, "inferred": exported.inferred,
                                    "items": items, "misfits": wrong, "unchanged": sum(kept), "compared": len(kept), "scores": scores, "left_out": [[field, why, count] for (field, why), count in reasons.most_common()]}, indent=1) + "\n", encoding="utf-8")
 
 
