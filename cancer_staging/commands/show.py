@@ -117,7 +117,7 @@ def evidence_view(rows: Sequence[dict],   # of a staged table
         values = [(FIELDS[name].title, *map(visible, _value(row, name))) for name in names if row[f"{name}_basis"] is not None]
         title, value = (max((len(line[part]) for line in values), default=0) for part in (0, 1))
         for line in values:
-            start = f"  {line[0]:<{title}}  {line[1]:<{min(value, 36)}}  {line[2]:<8}  {line[3]:>4}  "
+            start = f"  {line[0]:<{title}}  {line[1]:<{min(value, 20)}}  {line[2]:<8}  {line[3]:>4}  "
             beside = len(start) + len(line[4]) <= width
             yield Text((start + line[4] * beside).rstrip(), no_wrap=True, overflow="ignore")
             if not beside:

@@ -181,7 +181,7 @@ def _items(name: str, value: Value, site: str, edition: str, moment: str) -> dic
     if sites and not site.startswith(sites):
         return f"registries collect {item} for {', '.join(sites)} only"
     if value.label is None:
-        return f"{value.told} has no code"
+        return {item: code} if (code := code_of(item, value.told)) else f"{item} has no code for {value.told}"
     if name in ("site", "histology"):
         code = re.fullmatch(r"(C\d\d)\.(\d)|(\d{4})/(\d)", value.detail or "")
         return {item: (code[1] or "") + (code[2] or "") + (code[3] or "")} if code else f"{value.told} has no ICD-O-3 code"
