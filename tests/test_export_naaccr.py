@@ -137,6 +137,22 @@ def test_bad_input_is_one_line(rules, tmp_path):
         assert done.exit_code == 2 and told in done.stderr
 
 
+def test_what_a_code_means(rules, tmp_path):
+    "Codes of NAACCR's data standards, volume II, and of the manual of site-specific items."
+    texts = ["Left breast, mastectomy: invasive ductal carcinoma, Nottingham grade 3, 12 mm. Lymphovascular invasion: indeterminate. ER negative, HER2 equivocal (2+). pT1c pN1mi(sn) (1/3) cM0. Stage IB.",
+             "Sigmoid colon, resection: adenocarcinoma, poorly differentiated, 98 mm. Perineural invasion is present. Lymphovascular invasion is present. ypT4a ypN2b (93/95).",
+             "Prostate, radical prostatectomy: adenocarcinoma, Gleason score 4+4=8. pT3b pN0 (0/11)."]
+    export_naaccr(stage(rules, *texts), tmp_path / "cases.xml")
+    breast, colon, prostate = ({item.get("naaccrId"): item.text for item in tumor} for tumor in etree.parse(str(tmp_path / "cases.xml")).iter(f"{PREFIX}Tumor"))
+    told = {"laterality": "2", "gradePathological": "3", "lymphVascularInvasion": "9", "estrogenReceptorSummary": "0", "her2OverallSummary": "0", "ajccTnmPathT": "pT1c", "ajccTnmPathN": "pN1mi", "ajccTnmPathNSuffix": "(sn)", "ajccTnmPathM": "cM0", "ajccTnmPathStageGroup": "1B",
+            "regionalNodesPositive": "01", "regionalNodesExamined": "03", "tumorSizePathologic": "012", "primarySite": "C509", "histologicTypeIcdO3": "8500", "behaviorCodeIcdO3": "3"}
+    assert {name: breast.get(name) for name in told} == told
+    told = {"ajccTnmPostTherapyT": "ypT4a", "ajccTnmPostTherapyN": "ypN2b", "regionalNodesPositive": "90", "regionalNodesExamined": "90", "tumorSizePathologic": "098", "perineuralInvasion": "1", "lymphVascularInvasion": "1", "gradePostTherapy": "3", "primarySite": "C187"}
+    assert {name: colon.get(name) for name in told} == told and "gradePathological" not in colon and "ajccTnmPathT" not in colon
+    assert (prostate["gradePathological"], prostate["primarySite"], prostate["regionalNodesPositive"]) == ("4", "C619", "00")
+    assert read_naaccr(tmp_path / "cases.xml").select("lymphovascular_invasion", "grade", "n").rows() == [(None, "G3", "N1"), ("present", "G3", "N2"), (None, "G3", "N0")]
+
+
 @pytest.mark.skipif(not DICTIONARY.is_file(), reason="the dictionary is not at hand")
 def test_real_reports_give_valid_files(test_bed, rules, tmp_path):
     corpus = pl.read_parquet(test_bed / "tcga" / "reports.parquet").filter(pl.col("split") == "test")[:300]

@@ -329,5 +329,6 @@ def _labels(items: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             label = text
         else:
             label = labels.get((item, text)) if name else None
+            label = label if name and label in FIELDS[name].labels else None  # `indeterminate` has a code, and is no label
         if label is not None:
             yield name, label
