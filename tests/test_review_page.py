@@ -136,9 +136,9 @@ def test_the_command_writes_the_page_and_replaces_none(staged):
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 2 and done.stderr.count("\n") == 1 and "--overwrite" in done.stderr and out.read_bytes() == before
     assert CliRunner().invoke(app, [*arguments, "--overwrite", "--title", "Breast"]).exit_code == 0 and b"<title>Breast</title>" in out.read_bytes()
-    for wrong, told in (("review.txt", ".html"), ("nowhere/review.html", "does not exist")):
+    for wrong, why in (("review.txt", ".html"), ("nowhere/review.html", "does not exist")):
         done = CliRunner().invoke(app, [*arguments[:-1], str(staged.parent / wrong)])
-        assert done.exit_code == 2 and told in done.stderr
+        assert done.exit_code == 2 and why in done.stderr
     assert CliRunner().invoke(app, [*arguments[:1], str(staged.with_name("reports.csv")), *arguments[2:], "--overwrite"]).exit_code == 2
 
 

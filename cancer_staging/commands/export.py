@@ -15,7 +15,7 @@ import typer
 from .base import reported, tell
 
 # %% auto #0
-__all__ = ['export_app', 'Version', 'naaccr', 'check_export', 'describe_left_out', 'write_left_out']
+__all__ = ['export_app', 'Version', 'naaccr', 'fhir', 'summary_of', 'check_export', 'describe_left_out', 'write_left_out']
 
 # %% ../../nbs/api/94_commands.export.ipynb #a8f8efa0
 export_app = typer.Typer(help="Write the cases of a staged or signed table as registries exchange them.", no_args_is_help=True)
@@ -49,7 +49,47 @@ def naaccr(table: Annotated[Path, typer.Argument(help="A staged or signed table:
         if left_out is not None:
             write_left_out(exported.left_out, left_out)
     if not quiet:
-        tell("\n".join([f"{exported.tumors:,} tumours of {exported.patients:,} patients written to {out}", *([f"  {exported.inferred:,} inferred values stay behind: --with-inferred 0.9 would write those that are so certain"] if exported.inferred and with_inferred is None else []), *describe_left_out(exported.left_out)]))
+        tell("\n".join(summary_of(exported, "tumours", out, with_inferred)))
+
+
+@export_app.command()
+def fhir(table: Annotated[Path, typer.Argument(help="A staged or signed table: .parquet, .csv or .jsonl.")],
+         out: Annotated[Path, typer.Option(help="A file that ends in .ndjson, with a transaction bundle a line; or a folder to make, with a file for each.")],
+         reports: Annotated[Optional[list[str]], typer.Option(help="Its reports: NAME.texts.parquet, which `stage --keep-text` wrote, or the inputs that were staged. Without them the bundles go without the text.", metavar="INPUT")] = None,
+         with_inferred: Annotated[Optional[float], typer.Option(min=0, max=1, help="Also write inferred values that are at least so certain, such as 0.9, as preliminary. Without it only what is stated, derived or signed.")] = None,
+         left_out: Annotated[Optional[Path], typer.Option(help="Also write what is left out, and why: .csv.")] = None,
+         overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing .ndjson or --left-out.")] = False,
+         quiet: Annotated[bool, typer.Option("--quiet", help="No summary.")] = False) -> None:
+    "FHIR R4B with mCODE's profiles: a bundle for each reportable row; one that is loaded twice changes nothing."
+    from datetime import datetime, timezone
+
+    with reported():
+        from cancer_staging.export.fhir import export_fhir
+        from cancer_staging.fields import staged_columns
+        from cancer_staging.review.page import texts_of
+        from cancer_staging.staged import read_staged
+
+        if not out.resolve().parent.is_dir():
+            raise ValueError(f"{out}: the folder {out.resolve().parent} does not exist")
+        if left_out is not None:
+            check_export(left_out, (".csv",), overwrite)
+        frame = read_staged(table, tuple(staged_columns("review")))
+        made = datetime.fromtimestamp(int(table.stat().st_mtime), timezone.utc).isoformat()
+        exported = export_fhir(frame, texts_of(frame, reports) if reports else None, out, with_inferred, made, overwrite)
+        if left_out is not None:
+            write_left_out(exported.left_out, left_out)
+    if not quiet:
+        tell("\n".join(summary_of(exported, "bundles", out, with_inferred)))
+
+
+def summary_of(exported,                      # from an export
+               what: str,                     # it wrote, in the plural
+               out: Path,                     # where
+               with_inferred: float | None,   # as it was asked for
+               ) -> list[str]:
+    "What was written and what stays behind, line by line."
+    inferred = [f"  {exported.inferred:,} inferred values stay behind: --with-inferred 0.9 would write those that are so certain"] if exported.inferred and with_inferred is None else []
+    return [f"{exported.tumors:,} {what} of {exported.patients:,} patients written to {out}", *inferred, *describe_left_out(exported.left_out)]
 
 
 def check_export(path: Path,                  # to write

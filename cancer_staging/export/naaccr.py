@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..fields import FIELDS
 from ..reading.tables import packaged_table
 from .grade import grade_code, read_grade_code
-from .values import cases, LeftOut, row_values, Value
+from .values import cases, Exported, LeftOut, row_values, Value
 from ..rules.grammar import Basis
 from ..runs import InputError, replace_file
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['VERSIONS', 'LENGTHS', 'NAMESPACE', 'items_of', 'code_of', 'category_items', 'group_items', 'size_code', 'node_items',
-           'percent_code', 'tumor_items', 'Exported', 'export_naaccr', 'read_naaccr']
+           'percent_code', 'tumor_items', 'export_naaccr', 'read_naaccr']
 
 # %% ../../nbs/api/85_export.naaccr.ipynb #5bb23a58
 VERSIONS = {26: "260", 25: "250", 24: "240"}  # of the standard → in the name of its dictionary
@@ -211,15 +210,6 @@ def _told(value: Value) -> str:
 
 # %% ../../nbs/api/85_export.naaccr.ipynb #13281cfe
 NAMESPACE = "http://naaccr.org/naaccrxml"
-
-
-@dataclass
-class Exported:
-    "What an export wrote, and what it left out."
-    patients: int = 0
-    tumors: int = 0
-    inferred: int = 0                                            # labels that stay behind because a model inferred them
-    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def export_naaccr(table: pl.DataFrame,                   # staged or signed

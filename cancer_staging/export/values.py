@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple, TYPE_CHECKING
 
 from ..fields import FIELDS
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 # %% auto #0
-__all__ = ['Value', 'LeftOut', 'row_values', 'why_no_case', 'cases']
+__all__ = ['Value', 'LeftOut', 'row_values', 'why_no_case', 'cases', 'Exported']
 
 # %% ../../nbs/api/84_export.values.ipynb #44eaf4ef
 class Value(NamedTuple):
@@ -54,8 +55,8 @@ def row_values(row: Mapping,                         # of a staged or signed tab
                ) -> dict[str, Value]:
     "The values that go out, by field."
     values = {}
-    for name, field in FIELDS.items():
-        label, detail, basis, confidence = field.label_of(row[name]), row[f"{name}_detail"], row[f"{name}_basis"], row[f"{name}_confidence"]
+    for name, of_field in FIELDS.items():
+        label, detail, basis, confidence = of_field.label_of(row[name]), row[f"{name}_detail"], row[f"{name}_basis"], row[f"{name}_confidence"]
         if basis is None or (label is None and detail is None):
             continue
         if basis in (Basis.STATED, Basis.DERIVED, REVIEWED) or (with_inferred is not None and label is not None and (confidence or 0) >= with_inferred):
@@ -86,3 +87,12 @@ def cases(table: pl.DataFrame,                        # staged or signed, with i
             yield number, row
         else:
             left_out.append(LeftOut(row["report_id"], number, None, None, why))
+
+# %% ../../nbs/api/84_export.values.ipynb #3cf15c16
+@dataclass
+class Exported:
+    "What an export wrote, and what it left out."
+    patients: int = 0
+    tumors: int = 0
+    inferred: int = 0                                            # labels that stay behind because a model inferred them
+    left_out: list[LeftOut] = field(default_factory=list)
