@@ -287,10 +287,12 @@ def test_a_long_chain_of_groups_is_no_deep_recursion():
 
 
 def seconds(sent: dict) -> float:
-    data = json.dumps(sent).encode()
-    began = time.process_time()
-    read(data)
-    return time.process_time() - began
+    data, taken = json.dumps(sent).encode(), []
+    for _ in range(3):  # the least: a collection of garbage that others left is none of its own
+        began = time.process_time()
+        read(data)
+        taken.append(time.process_time() - began)
+    return min(taken)
 
 
 def sharing(count: int) -> dict:

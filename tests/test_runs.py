@@ -139,8 +139,8 @@ def test_a_signal_is_one_line_that_says_how_to_go_on(tmp_path, reports, whole, n
 def test_what_breaks_off_the_last_write_is_said(tmp_path, monkeypatch, error, code, word, suffix):
     source, out, write = write_reports(tmp_path / "reports.csv", 3 * BATCH), tmp_path / f"staged.{suffix}", stager.write_table
 
-    def broken(batches, path, suffix):
-        write([next(batches)], path, suffix)
+    def broken(batches, path, suffix, *schema):
+        write([next(batches)], path, suffix, *schema)
         raise error
 
     arguments = ["stage", str(source), "--out", str(out), "--model", "rules", "--workers", "1", "--quiet"]
@@ -241,8 +241,8 @@ def test_what_holds_words_of_reports_is_its_owners_alone(tmp_path, monkeypatch):
     source, out, write = write_reports(tmp_path / "reports.csv", 2 * BATCH), tmp_path / "staged.jsonl", stager.write_table
     before, modes = os.umask(0), {}
     try:
-        def watched(batches, path, suffix):
-            write(batches, path, suffix)
+        def watched(batches, path, suffix, *schema):
+            write(batches, path, suffix, *schema)
             modes.update((file.name, mode(file)) for file in tmp_path.iterdir())
 
         monkeypatch.setattr(stager, "write_table", watched)
@@ -320,7 +320,7 @@ def test_a_run_that_is_killed_again_and_again_gives_the_whole_table(tmp_path, re
 
 
 KILLED_AT = {
-    "in the last write": "write = stager.write_table\ndef killed(batches, path, suffix):\n    write([next(batches)], path, suffix)\n    die()\nstager.write_table = killed",
+    "in the last write": "write = stager.write_table\ndef killed(batches, path, suffix, *schema):\n    write([next(batches)], path, suffix, *schema)\n    die()\nstager.write_table = killed",
     "before the table has its name": "os.replace = lambda source, target, real=os.replace: die() if str(target).endswith('.jsonl') else real(source, target)",
     "before the journal is gone": "Journal.close = lambda self: die()",
 }
