@@ -16,7 +16,9 @@ export default function widget() { // called once for a model; its views share t
       let written = null;
       const write = (log) => { written = log.map((one) => `${line(one)}\n`).join(""); model.set("log", written); model.save_changes(); };
       place.classList.add("review-widget");
-      root.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab may hear keys before the widget does
+      const own = (element) => element.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab and Notebook may hear keys before the widget does
+      own(root);
+      root.addEventListener("focusin", (event) => own(event.target)); // a shortcut of Notebook's is for whatever has the focus, and is asked first
       const review = mount(root, of, {
         load: logged, changed: write, kept: () => true,
         reviewer: model.get("reviewer"), named: (name) => { model.set("reviewer", name); model.save_changes(); },
