@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from cancer_staging.models.answers import LocatedValue
 
 # %% auto #0
-__all__ = ['KEPT_COLUMNS', 'Evidence', 'StagedValue', 'StagedReport', 'staged_value', 'staged_schema', 'columns_schema',
-           'field_columns', 'write_table', 'origin_columns', 'batch_jsonl', 'batch_csv', 'read_staged', 'kept_path',
-           'kept_schema', 'with_texts', 'write_texts', 'Summary']
+__all__ = ['KEPT_COLUMNS', 'Evidence', 'StagedValue', 'StagedReport', 'staged_value', 'staged_schema', 'evidence_words',
+           'columns_schema', 'field_columns', 'write_table', 'origin_columns', 'batch_jsonl', 'batch_csv',
+           'read_staged', 'kept_path', 'kept_schema', 'with_texts', 'write_texts', 'Summary']
 
 # %% ../nbs/api/60_staged.ipynb #b6737675
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,13 @@ def staged_schema() -> pa.Schema:
              "evidence": pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())])),
              "checks": pa.list_(pa.struct([("check", pa.string()), ("fields", pa.list_(pa.string())), ("message", pa.string())]))}
     return pa.schema([(name, types[kind]) for name, kind in staged_columns().items()])
+
+
+def evidence_words(row: Mapping,   # of a staged table
+                   name: str,      # the field
+                   ) -> str:
+    "The words of a value on one line, those of several places with ` … ` between."
+    return " … ".join(" ".join(piece["text"].split()) for piece in row[f"{name}_evidence"] or ())
 
 
 def columns_schema(names: Iterable[str]  # columns of the staged table

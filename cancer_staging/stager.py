@@ -228,7 +228,7 @@ class Stager:
 
         reports = reports_of_frame(frame, text_column, id_column)
         batches = [self.stage_batch(batch) for batch in batches_of(reports)]
-        staged = pl.from_arrow(batches) if batches else pl.from_arrow(staged_schema().empty_table())
+        staged = _table_of(batches)
         return staged if isinstance(frame, pl.DataFrame) else staged.to_pandas()
 
     def review(self,
@@ -239,15 +239,13 @@ class Stager:
                overwrite: bool = False,           # whether an existing page may be replaced
                ) -> ReviewWidget | Path:
         "The reports, staged, as a widget in which they are looked at, corrected and signed; with `out` the path of a page. Raises InputError for what cannot be read or written."
-        import polars as pl
-
         from cancer_staging.review.page import check_page, review_page, whole_texts
 
         path, batches, texts = None if out is None else check_page(out, overwrite), [], []
         for batch in batches_of(_to_review(reports)):
             batches.append(self.stage_batch(batch))
             texts += [report.text or None for report in batch]
-        staged = pl.from_arrow(batches) if batches else pl.from_arrow(staged_schema().empty_table())
+        staged = _table_of(batches)
         if path is None:
             from cancer_staging.review.widget import ReviewWidget
 
@@ -294,6 +292,13 @@ def batches_of(reports: Iterable[Report]  # read as they are asked for
             batch, chars = [], 0
     if batch:
         yield batch
+
+
+def _table_of(batches: Sequence[pa.RecordBatch]) -> pl.DataFrame:
+    "The staged table of the batches, which may be none."
+    import polars as pl
+
+    return pl.from_arrow(batches) if batches else pl.from_arrow(staged_schema().empty_table())
 
 
 def _to_review(reports: str | Path | Iterable[str | Path] | pl.DataFrame) -> Iterable[Report]:

@@ -20,8 +20,8 @@ from ..runs import code_of_break, Interrupted, reason_of_break
 from ..visible import visible
 
 # %% auto #0
-__all__ = ['WIDEST', 'HubOption', 'tell', 'say', 'reported', 'open_streams', 'let_go_of_output', 'end_run', 'screen',
-           'tables_that_fit', 'plain_table', 'print_view', 'ProgressBar', 'first_process', 'quiet_libraries']
+__all__ = ['WIDEST', 'HubOption', 'tell', 'say', 'reported', 'open_streams', 'let_go_of_output', 'check_file_to_write', 'end_run',
+           'screen', 'tables_that_fit', 'plain_table', 'print_view', 'ProgressBar', 'first_process', 'quiet_libraries']
 
 # %% ../../nbs/api/90_commands.base.ipynb #a931252c
 def tell(text: object  # of one line or more
@@ -80,6 +80,20 @@ def let_go_of_output() -> None:
         os.close(nowhere)
 
 # %% ../../nbs/api/90_commands.base.ipynb #7b6024d8
+def check_file_to_write(path: Path,                  # to write
+                        what: str,                   # stands in it, in the plural
+                        endings: tuple[str, ...],    # that its name may have
+                        overwrite: bool,             # whether it may exist
+                        ) -> None:
+    "Raises ValueError when the file can't be written there."
+    if path.suffix.lower() not in endings:
+        raise ValueError(f"{path}: {what} are written as {' or '.join(endings)}")
+    if path.exists() and not overwrite:
+        raise ValueError(f"{path} exists already: use --overwrite to replace it")
+    if not path.resolve().parent.is_dir():
+        raise ValueError(f"{path}: the folder {path.resolve().parent} does not exist")
+
+
 def end_run(summary,              # of the run: `rows`, `failed`, `journal` and `describe`
             out: Path | None,     # where its table is
             quiet: bool,

@@ -11,12 +11,12 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import HubOption, print_view, ProgressBar, reported, screen, tables_that_fit, tell
+from .base import check_file_to_write, HubOption, print_view, ProgressBar, reported, screen, tables_that_fit, tell
 from ..visible import visible
 
 # %% auto #0
-__all__ = ['By', 'evaluate', 'check_scores_file', 'scored_fields', 'on_hub', 'read_corpus', 'without_notation', 'scores_against',
-           'write_scores', 'write_reviewed', 'print_scores']
+__all__ = ['By', 'evaluate', 'scored_fields', 'on_hub', 'read_corpus', 'without_notation', 'scores_against', 'write_scores',
+           'write_reviewed', 'print_scores']
 
 # %% ../../nbs/api/93_commands.evaluate.ipynb #91a4582e
 class By(str, Enum):
@@ -56,7 +56,8 @@ def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, 
         from cancer_staging.evaluate.registry import stated_values
         from cancer_staging.evaluate.systems import RulesSystem
 
-        check_scores_file(out, overwrite)
+        if out is not None:
+            check_file_to_write(out, "scores", (".json", ".csv"), overwrite)
         if (data is None) == (against is None):
             raise ValueError("give --data, a corpus with registry labels, or --against, a signed table: one of the two")
         if against is not None:
@@ -89,18 +90,6 @@ def evaluate(systems: Annotated[list[str], typer.Argument(help="default, rules, 
     raise typer.Exit(1 if failed else 0)
 
 # %% ../../nbs/api/93_commands.evaluate.ipynb #b404ad1a
-def check_scores_file(out: Path | None, overwrite: bool) -> None:
-    "Raises ValueError when the scores can't be written there."
-    if out is None:
-        return
-    if out.suffix.lower() not in (".json", ".csv"):
-        raise ValueError(f"{out}: scores are written as .json or .csv")
-    if out.exists() and not overwrite:
-        raise ValueError(f"{out} exists already: use --overwrite to replace it")
-    if not out.resolve().parent.is_dir():
-        raise ValueError(f"{out}: the folder {out.resolve().parent} does not exist")
-
-
 def scored_fields(fields: str | None  # with commas; None: T, N and M
                   ) -> tuple[str, ...]:
     "The fields to score; raises ValueError for one that there is not, and for one without classes."

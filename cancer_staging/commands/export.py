@@ -12,10 +12,10 @@ from typing import Annotated, Optional
 
 import typer
 
-from .base import reported, tell
+from .base import check_file_to_write, reported, tell
 
 # %% auto #0
-__all__ = ['export_app', 'Version', 'naaccr', 'fhir', 'summary_of', 'check_export', 'describe_left_out', 'write_left_out']
+__all__ = ['export_app', 'Version', 'naaccr', 'fhir', 'summary_of', 'describe_left_out', 'write_left_out']
 
 # %% ../../nbs/api/94_commands.export.ipynb #a8f8efa0
 export_app = typer.Typer(help="Write the cases of a staged or signed table as registries exchange them.", no_args_is_help=True)
@@ -42,9 +42,9 @@ def naaccr(table: Annotated[Path, typer.Argument(help="A staged or signed table:
         from cancer_staging.fields import staged_columns
         from cancer_staging.staged import read_staged
 
-        check_export(out, (".xml",), overwrite)
+        check_file_to_write(out, "cases", (".xml",), overwrite)
         if left_out is not None:
-            check_export(left_out, (".csv",), overwrite)
+            check_file_to_write(left_out, "reasons", (".csv",), overwrite)
         exported = export_naaccr(read_staged(table, tuple(staged_columns("review"))), out, int(version.value), with_inferred, overwrite)
         if left_out is not None:
             write_left_out(exported.left_out, left_out)
@@ -72,7 +72,7 @@ def fhir(table: Annotated[Path, typer.Argument(help="A staged or signed table: .
         if not out.resolve().parent.is_dir():
             raise ValueError(f"{out}: the folder {out.resolve().parent} does not exist")
         if left_out is not None:
-            check_export(left_out, (".csv",), overwrite)
+            check_file_to_write(left_out, "reasons", (".csv",), overwrite)
         frame = read_staged(table, tuple(staged_columns("review")))
         made = datetime.fromtimestamp(int(table.stat().st_mtime), timezone.utc).isoformat()
         exported = export_fhir(frame, texts_of(frame, reports) if reports else None, out, with_inferred, made, overwrite)
@@ -90,19 +90,6 @@ def summary_of(exported,                      # from an export
     "What was written and what stays behind, line by line."
     inferred = [f"  {exported.inferred:,} inferred values stay behind: --with-inferred 0.9 would write those that are so certain"] if exported.inferred and with_inferred is None else []
     return [f"{exported.tumors:,} {what} of {exported.patients:,} patients written to {out}", *inferred, *describe_left_out(exported.left_out)]
-
-
-def check_export(path: Path,                  # to write
-                 endings: tuple[str, ...],    # that its name may have
-                 overwrite: bool,             # whether it may exist
-                 ) -> None:
-    "Raises ValueError when the file can't be written there."
-    if path.suffix.lower() not in endings:
-        raise ValueError(f"{path}: give it the ending {' or '.join(endings)}")
-    if path.exists() and not overwrite:
-        raise ValueError(f"{path} exists already: use --overwrite to replace it")
-    if not path.resolve().parent.is_dir():
-        raise ValueError(f"{path}: the folder {path.resolve().parent} does not exist")
 
 
 def describe_left_out(left_out: list  # of `LeftOut`

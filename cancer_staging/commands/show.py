@@ -48,7 +48,13 @@ def show(table: Annotated[Path, typer.Argument(help="A table made by `cancer-sta
         if only is not None:
             frame = frame.filter(pl.col("checks").list.len() > 0 if only is Only.checks else pl.col("status") != "ok")
         shown = frame.head(rows).to_dicts()
-        print_view(*(checks_view(shown) if only is Only.checks else failed_view(shown) if only is Only.failed else evidence_view(shown, names, screen().width) if evidence else values_view(shown, names, screen().width)))
+        if only is Only.checks:
+            views = checks_view(shown)
+        elif only is Only.failed:
+            views = failed_view(shown)
+        else:
+            views = (evidence_view if evidence else values_view)(shown, names, screen().width)
+        print_view(*views)
     if frame.height > rows:
         tell(f"{frame.height - rows} more rows: use --rows")
 
@@ -127,7 +133,9 @@ def evidence_view(rows: Sequence[dict],   # of a staged table
 def _value(row: dict, name: str) -> tuple[str, str, str, str]:
     "The value, its basis, its confidence and its words."
     basis, sure = row[f"{name}_basis"], row[f"{name}_confidence"]
-    words = " … ".join(" ".join(piece["text"].split()) for piece in row[f"{name}_evidence"] or ())
+    from cancer_staging.staged import evidence_words
+
+    words = evidence_words(row, name)
     value = cell(row | {f"{name}_basis": None}, name)
     if value and name in ("site", "histology") and row[f"{name}_detail"]:
         value += f" ({row[f'{name}_detail']})"

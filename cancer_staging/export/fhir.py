@@ -8,16 +8,16 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from .. import __version__
-from .values import cases, Exported, LeftOut, row_values, Value
+from .values import cases, Exported, inferred_left, LeftOut, prefix_of, row_values, Value
 from ..fields import FIELDS
 from ..optional import optional_module
 from ..reading.tables import packaged_table
@@ -62,8 +62,7 @@ def coding(rows: Sequence[Mapping[str, str]] | None  # of a file of codes
 def moment_of(detail: str | None  # a category as stated, such as `ypT2a`
               ) -> tuple[str, str]:
     "When the category was told, and the category without multiplicity, with the prefix that it has or means."
-    prefix, category = re.fullmatch(r"([cpyarm]*)(.*)", detail or "", re.S).groups()
-    prefix = prefix.replace("m", "")
+    prefix, _, category = prefix_of(detail or "")
     return _MOMENTS.get(prefix, "pathologic"), (prefix or "p") + category
 
 # %% ../../nbs/api/86_export.fhir.ipynb #943fea84
@@ -75,10 +74,15 @@ class ExportedCase:
     text: str | None             # the report; None: not at hand
     recorded: str                # when the table was made, ISO 8601 with the time zone
 
+    @cached_property
+    def digest(self) -> str:
+        "By which the report is told from others."
+        return text_digest(self.text)
+
     def id(self, kind: str, name: str = "") -> str:
         "The id of one of its resources: the same whenever the same report is exported."
         given = self.row.get("patient_id")
-        whose = ("patient", given) if kind == "Patient" and given else (self.row["report_id"], text_digest(self.text))
+        whose = ("patient", given) if kind == "Patient" and given else (self.row["report_id"], self.digest)
         return str(uuid5(_SPACE, "\n".join((kind, name, *whose))))
 
     def reference(self, kind: str, name: str = "") -> dict:
@@ -98,7 +102,7 @@ class ExportedCase:
 def _resource(case: ExportedCase, kind: str, name: str = "", profile: str = "", **elements) -> dict:
     "A resource with its id; elements without content are left out."
     made = {"resourceType": kind, "id": case.id(kind, name)} | ({"meta": {"profile": [profile]}} if profile else {})
-    return made | {element.rstrip("_"): content for element, content in elements.items() if content not in (None, [], {}, "")}
+    return made | {element: content for element, content in elements.items() if content not in (None, [], {}, "")}
 
 
 def status_of(value: Value) -> str:
@@ -112,7 +116,9 @@ def patient(case: ExportedCase) -> dict:
     return _resource(case, "Patient", identifier=[{"value": given}] if given else None)
 
 
-def condition(case: ExportedCase) -> dict:
+def condition(case: ExportedCase,               # as for `patient`
+              observed: Collection[str] = (),   # the fields that have an observation
+              ) -> dict:
     "The cancer: histology, site and side; mCODE's primary cancer for a malignant or in situ one."
     values, row = case.values, case.row
     malignant = values["behavior"].label in ("2", "3", "6") if "behavior" in values else True
@@ -129,7 +135,7 @@ def condition(case: ExportedCase) -> dict:
     return _resource(case, "Condition", profile=f"{MCODE}/mcode-primary-cancer-condition" if malignant else "", extension=about + evidence,
                      clinicalStatus={"coding": [{"system": f"{system}/condition-clinical", "code": "active"}]}, verificationStatus={"coding": [{"system": f"{system}/condition-ver-status", "code": surest}]},
                      category=[{"coding": [{"system": f"{system}/condition-category", "code": "problem-list-item"}]}], code=_concept(code), bodySite=[body] if (body := _concept(body)) else None, subject=case.reference("Patient"),
-                     recordedDate=row.get("report_date"), stage=[{"assessment": [case.reference("Observation", "stage_group")]}] if "stage_group" in values else None)
+                     recordedDate=row.get("report_date"), stage=[{"assessment": [case.reference("Observation", "stage_group")]}] if "stage_group" in observed else None)
 
 
 def _concept(concept: Mapping) -> dict:
@@ -137,16 +143,22 @@ def _concept(concept: Mapping) -> dict:
     return {name: content for name, content in concept.items() if content}
 
 
-def observation(case: ExportedCase, value: Value) -> dict | str:
+def observation(case: ExportedCase,               # as for `patient`
+                value: Value,
+                observed: Collection[str] = (),   # the fields that have an observation already
+                ) -> dict | str:
     "The observation of one value; or why it has none."
-    name = value.field
-    moment, category = moment_of(value.detail) if name in ("t", "n", "m") else (moment_of(case.values["t"].detail)[0] if "t" in case.values else "pathologic", "") if name == "stage_group" else ("", "")
+    name, moment, category = value.field, "", ""
+    if name in ("t", "n", "m"):
+        moment, category = moment_of(value.detail)
+    elif name == "stage_group":
+        moment = moment_of(case.values["t"].detail)[0] if "t" in case.values else "pathologic"
     if name == "m" and "M0" in category:
         moment, category = "clinical", f"c{category.lstrip('cpy')}"  # nobody proves by microscope that there is none
     rows = codes_of("observations").get((name, moment))
     if rows is None:
         return "there is no code for such an observation" if not moment else f"there is no code for a {moment} {FIELDS[name].title}"
-    elements = _value(name, value, category, case)
+    elements = _value(name, value, category)
     if isinstance(elements, str):
         return elements
     staged = name in ("t", "n", "m", "stage_group")
@@ -156,10 +168,10 @@ def observation(case: ExportedCase, value: Value) -> dict | str:
     return _resource(case, "Observation", name, profile, status=status_of(value), code={"coding": coding(rows), "text": FIELDS[name].title}, subject=case.reference("Patient"), focus=[case.reference("Condition")],
                      effectiveDateTime=case.row.get("report_date"), category=laboratory,
                      specimen=case.reference("Specimen") if case.row.get("accession") and name != "tumor_size_mm" else None, method={"coding": coding(method)} if method else None,
-                     hasMember=[case.reference("Observation", part) for part in ("t", "n", "m") if part in case.values and isinstance(observation(case, case.values[part]), dict)] if name == "stage_group" else None, extension=case.told_by(value), **elements)
+                     hasMember=[case.reference("Observation", part) for part in ("t", "n", "m") if part in observed] if name == "stage_group" else None, extension=case.told_by(value), **elements)
 
 
-def _value(name: str, value: Value, category: str, case: ExportedCase) -> dict | str:
+def _value(name: str, value: Value, category: str) -> dict | str:
     "The elements that hold the value."
     if name in ("t", "n", "m", "stage_group"):
         written = category or value.told
@@ -208,12 +220,9 @@ def case_bundle(row: Mapping,                        # a case of a staged or sig
     observed, open_ = {}, {}
     for name, value in values.items():
         if name not in ("behavior", "site", "histology", "laterality"):
-            made = observation(case, value)
+            made = observation(case, value, observed)
             (open_ if isinstance(made, str) else observed)[name] = made
-    case_condition = condition(case)
-    if "stage_group" not in observed:
-        case_condition.pop("stage", None)
-    resources = [patient(case), case_condition, *observed.values(), *report_and_provenance(case, list(observed))]
+    resources = [patient(case), condition(case, observed), *observed.values(), *report_and_provenance(case, list(observed))]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [{"fullUrl": f"urn:uuid:{one['id']}", "resource": one, "request": {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"}} for one in resources]}
     optional_module("fhir.resources.R4B.bundle", "fhir").Bundle(**bundle)
     return bundle, open_
@@ -241,7 +250,7 @@ def export_fhir(table: pl.DataFrame,                    # staged or signed
         for number, row in cases(table, exported.left_out):
             bundle, open_ = case_bundle(row, texts[number] if texts is not None else None, with_inferred, recorded)
             exported.tumors += 1
-            exported.inferred += sum(row[f"{name}_basis"] == Basis.INFERRED and row[name] is not None and (with_inferred is None or (row[f"{name}_confidence"] or 0) < with_inferred) for name in FIELDS)
+            exported.inferred += inferred_left(row, row_values(row, with_inferred))
             patients.add(bundle["entry"][0]["resource"]["id"])
             exported.left_out += [LeftOut(row["report_id"], number, name, FIELDS[name].label_of(row[name]) or row[f"{name}_detail"], why) for name, why in open_.items()]
             yield number, json.dumps(bundle, ensure_ascii=False)

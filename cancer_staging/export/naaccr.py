@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..fields import FIELDS
 from ..reading.tables import packaged_table
 from .grade import grade_code, read_grade_code
-from .values import cases, Exported, LeftOut, row_values, Value
+from .values import cases, Exported, inferred_left, LeftOut, prefix_of, row_values, Value
 from ..rules.grammar import Basis
 from ..runs import InputError, replace_file
 
@@ -29,7 +29,6 @@ __all__ = ['VERSIONS', 'LENGTHS', 'NAMESPACE', 'items_of', 'code_of', 'category_
 # %% ../../nbs/api/85_export.naaccr.ipynb #5bb23a58
 VERSIONS = {26: "260", 25: "250", 24: "240"}  # of the standard → in the name of its dictionary
 _SPECIFICATION = {26: "1.8", 25: "1.8", 24: "1.7"}
-_PREFIX = re.compile(r"([cpyarm]*)(.*)", re.S)
 _SUFFIXES = {"t": re.compile(r"\((?:m|s|[2-9]|1\d)\)"), "n": re.compile(r"\((?:sn|f)\)")}
 _ROMAN = {"IV": "4", "III": "3", "II": "2", "I": "1", "0": "0"}
 
@@ -57,10 +56,10 @@ def category_items(name: str,      # t, n or m
                    edition: str,   # of the manual under which it is read
                    ) -> dict[str, str] | str:
     "The category's items; or why it has none."
-    prefix, category = _PREFIX.fullmatch(value.detail or value.label).groups()
-    if prefix.strip("cpym"):
+    prefix, several, category = prefix_of(value.told)
+    if set(prefix) & {"a", "r"}:
         return "a category of a recurrence or an autopsy has no item of its own"
-    prefix, suffix = prefix.replace("m", ""), "(m)" if "m" in prefix else ""
+    suffix = "(m)" if several else ""
     if found := _SUFFIXES.get(name, re.compile("(?!)")).search(category):
         category, suffix = category.replace(found[0], ""), found[0]
     if category in ("MX", "M"):
@@ -133,7 +132,7 @@ def tumor_items(row: Mapping,               # a case
     "The items by NAACCR id; and field → why it has none."
     site, edition = _topography(values), row["ajcc_edition"] or "8"
     items, open_ = {}, {}
-    prefix = _PREFIX.fullmatch(values["t"].told)[1].strip("m") if "t" in values else ""
+    prefix = prefix_of(values["t"].told)[0] if "t" in values else ""
     for name, value in values.items():
         if name in ("nodes_positive", "nodes_examined", "grade"):
             continue
@@ -252,7 +251,7 @@ def _patient(patient_id: object, rows: list[tuple[int, dict]], with_inferred: fl
     exported.patients += 1
     for place, (number, row) in enumerate(rows, 1):
         values = row_values(row, with_inferred)
-        exported.inferred += sum(row[f"{name}_basis"] == Basis.INFERRED and row[name] is not None and name not in values for name in FIELDS)
+        exported.inferred += inferred_left(row, values)
         items, open_ = tumor_items(row, values)
         exported.left_out += [LeftOut(row["report_id"], number, name, values[name].told, why) for name, why in open_.items()]
         if given and not re.fullmatch("[0-9]{1,8}", patient_id):
@@ -288,14 +287,20 @@ def read_naaccr(path: str | Path  # a NAACCR XML file
             tumor.clear()
     except (etree.XMLSyntaxError, OSError) as error:
         raise InputError(f"{path} is no NAACCR XML, or damaged ({type(error).__name__})") from None
-    names = dict.fromkeys(("patient_id", *dict.fromkeys(row["field"] for row in packaged_table("naaccr/items.csv", ("field",)))), pl.String)
+    names = dict.fromkeys(("patient_id", *dict.fromkeys(_told_by_codes()[1].values())), pl.String)
     return pl.DataFrame(rows, schema=names)
+
+
+@cache
+def _told_by_codes() -> tuple[dict[tuple[str, str], str], dict[str, str]]:
+    "The label of each item's code, and the field of each item."
+    labels = {(row["item"], row["code"]): row["label"] for row in reversed(packaged_table("naaccr/codes.csv", ("item", "label", "code")))}
+    return labels, {row["item"]: row["field"] for row in packaged_table("naaccr/items.csv", ("field", "item"))}
 
 
 def _labels(items: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     "Field and label of each item."
-    labels = {(row["item"], row["code"]): row["label"] for row in reversed(packaged_table("naaccr/codes.csv", ("item", "label", "code")))}
-    item_fields = {row["item"]: row["field"] for row in packaged_table("naaccr/items.csv", ("field", "item"))}
+    labels, item_fields = _told_by_codes()
     for item, text in items.items():
         if item in ("gradePathological", "gradePostTherapy"):
             if label := read_grade_code(text, items.get("primarySite") == "C619"):

@@ -5,6 +5,7 @@
 # %% ../../nbs/api/84_export.values.ipynb #ca5ad8e8
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TYPE_CHECKING
@@ -13,13 +14,14 @@ from ..fields import FIELDS
 from ..review.signed import REVIEWED
 from ..rules.grammar import Basis
 from ..runs import InputError
+from ..staged import evidence_words
 from ..visible import visible
 
 if TYPE_CHECKING:
     import polars as pl
 
 # %% auto #0
-__all__ = ['Value', 'LeftOut', 'row_values', 'why_no_case', 'cases', 'Exported']
+__all__ = ['Value', 'LeftOut', 'row_values', 'inferred_left', 'prefix_of', 'why_no_case', 'cases', 'Exported']
 
 # %% ../../nbs/api/84_export.values.ipynb #44eaf4ef
 class Value(NamedTuple):
@@ -60,9 +62,25 @@ def row_values(row: Mapping,                         # of a staged or signed tab
         if basis is None or (label is None and detail is None):
             continue
         if basis in (Basis.STATED, Basis.DERIVED, REVIEWED) or (with_inferred is not None and label is not None and (confidence or 0) >= with_inferred):
-            words = " … ".join(" ".join(piece["text"].split()) for piece in row[f"{name}_evidence"] or ())
-            values[name] = Value(name, label, detail, str(basis), confidence, words)
+            values[name] = Value(name, label, detail, str(basis), confidence, evidence_words(row, name))
     return values
+
+
+def inferred_left(row: Mapping,                # of a staged or signed table
+                  values: Mapping[str, Value], # of it that go out
+                  ) -> int:
+    "How many labels stay behind because a model inferred them."
+    return sum(row[f"{name}_basis"] == Basis.INFERRED and row[name] is not None and name not in values for name in FIELDS)
+
+
+_PREFIX = re.compile(r"([cpyarm]*)(.*)", re.S)
+
+
+def prefix_of(detail: str  # a category as stated, such as `mypT2a`
+              ) -> tuple[str, bool, str]:
+    "Its prefix without the `m` of several tumours, whether there is that `m`, and the category."
+    prefix, category = _PREFIX.fullmatch(detail).groups()
+    return prefix.replace("m", ""), "m" in prefix, category
 
 # %% ../../nbs/api/84_export.values.ipynb #40a248b7
 def why_no_case(row: Mapping  # of a staged or signed table
