@@ -94,7 +94,7 @@ def check_extra(name: str,                  # such as `learn`
     return Check(f"extra {name}", not missing, f"{EXTRAS.get(name, 'more')}: {', '.join(packages)}" if not missing else f"{EXTRAS.get(name, 'more')}; missing {', '.join(missing)}: pip install 'cancer-staging[{name}]'")
 
 
-EXTRAS = {"ocr": "reads scans without a system package", "dicom": "reads PDFs in DICOM files", "fhir": "exports FHIR", "jupyter": "reviews in a notebook", "plots": "plots", "metrics": "scores systems and fits the default model on your labels", "learn": "trains and runs networks",
+EXTRAS = {"ocr": "reads scans without a system package", "dicom": "reads PDFs in DICOM files", "fhir": "exports FHIR", "ray": "stages on several machines", "jupyter": "reviews in a notebook", "plots": "plots", "metrics": "scores systems and fits the default model on your labels", "learn": "trains and runs networks",
           "qlora": "trains in four bits", "generate": "tunes, scores and feeds models that write"}
 
 # %% ../nbs/api/95_doctor.ipynb #c1d1d051
