@@ -375,6 +375,19 @@ class RowCounts:
         self.rows += batch.num_rows
         self.statuses.update(batch.column("status").to_pylist())
 
+    def counted(self) -> dict[str, int | dict[str, int]]:
+        "All counts, by their names."
+        return {one.name: value for one in fields(self) if isinstance(value := getattr(self, one.name), (int, Counter))}
+
+    def include(self, counts: Mapping[str, int | Mapping[str, int]]  # from `counted`, of another part of the run
+                ) -> None:
+        "Adds what was counted elsewhere."
+        for name, value in counts.items():
+            if isinstance(value, Mapping):
+                getattr(self, name).update(value)
+            else:
+                setattr(self, name, getattr(self, name) + value)
+
 # %% ../nbs/api/02_runs.ipynb #3e6e8ab2
 @cache
 def _pipe() -> tuple[Connection, Connection]:

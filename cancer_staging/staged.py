@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from cancer_staging.models.answers import LocatedValue
 
 # %% auto #0
-__all__ = ['KEPT_COLUMNS', 'Evidence', 'StagedValue', 'StagedReport', 'staged_value', 'staged_schema', 'evidence_words',
-           'columns_schema', 'field_columns', 'write_table', 'origin_columns', 'batch_jsonl', 'batch_csv',
-           'read_staged', 'kept_path', 'kept_schema', 'with_texts', 'write_texts', 'Summary']
+__all__ = ['SHARDS', 'RUN_NAME', 'KEPT_COLUMNS', 'Evidence', 'StagedValue', 'StagedReport', 'staged_value', 'staged_schema',
+           'evidence_words', 'columns_schema', 'field_columns', 'write_table', 'origin_columns', 'batch_jsonl',
+           'batch_csv', 'shard_files', 'read_staged', 'kept_path', 'kept_schema', 'with_texts', 'write_texts',
+           'Summary']
 
 # %% ../nbs/api/60_staged.ipynb #b6737675
 @dataclass(frozen=True, slots=True)
@@ -260,7 +261,23 @@ def batch_csv(batch: pa.RecordBatch  # a staged batch
 _LISTS = ("checks", "checks_machine", "reviews", "reviewed_by", "signed_by", "signed_at", "comments")  # beside evidence, probabilities and what the machine had answered
 
 
-def read_staged(path: str | Path,                                     # .parquet, .csv or .jsonl
+SHARDS = "part-*.parquet"    # the files of a table that several workers wrote
+RUN_NAME = "_run.json"       # beside them: what made them, and whether all are there
+
+
+def shard_files(folder: str | Path  # that a run on several workers wrote
+                ) -> list[Path]:
+    "Its shards in the order of the inputs. Raises ValueError where they are none, or not all."
+    found = sorted(Path(folder).glob(SHARDS))
+    note = Path(folder) / RUN_NAME
+    if not found or not note.is_file():
+        raise ValueError(f"{folder} is a folder without staged reports: name a table, or a folder that 'cancer-staging stage --engine ray' wrote")
+    if not json.loads(note.read_text(encoding="utf-8"))["complete"]:
+        raise ValueError(f"{folder} holds an interrupted run: go on with --resume first")
+    return found
+
+
+def read_staged(path: str | Path,                                     # .parquet, .csv or .jsonl; or a folder of shards
                 needed: Sequence[str] = ("report_id", "status"),      # columns that it must have
                 ) -> pl.DataFrame:
     "A staged table from disk, lists read back from CSV. Raises ValueError when it is none."
@@ -268,12 +285,14 @@ def read_staged(path: str | Path,                                     # .parquet
 
     path = Path(path)
     read = {".parquet": pl.read_parquet, ".jsonl": partial(pl.read_ndjson, infer_schema_length=None), ".csv": partial(pl.read_csv, infer_schema=False)}.get(path.suffix.lower())
-    if not path.is_file():
+    if path.is_dir():
+        shards, read = shard_files(path), lambda _: pl.read_parquet(shards)
+    elif not path.is_file():
         raise ValueError(f"no file {path}")
-    if read is None:
+    elif read is None:
         raise ValueError(f"{path}: a staged table ends in .parquet, .csv or .jsonl")
     try:
-        frame = read(path.read_bytes() if LONE_SURROGATE.search(str(path)) else path)  # polars, too, opens no path that is not UTF-8
+        frame = read(path.read_bytes() if LONE_SURROGATE.search(str(path)) and path.is_file() else path)  # polars, too, opens no path that is not UTF-8
     except pl.exceptions.PolarsError:  # its message may quote a cell
         raise ValueError(f"{path} is no staged table, or damaged: make it again with 'cancer-staging stage'") from None
     missing = [name for name in needed if name not in frame.columns]

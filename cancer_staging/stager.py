@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['CONFIG_NAME', 'BATCH', 'BATCH_CHARS', 'SMALL_RUN', 'Thresholds', 'Stager', 'batches_of', 'reports_of_frame',
-           'stage_reports', 'stage_files']
+           'reports_of_columns', 'stage_reports', 'stage_files']
 
 # %% ../nbs/api/63_stager.ipynb #bec18f30
 CONFIG_NAME = "stager.json"
@@ -348,11 +348,13 @@ def reports_of_frame(frame: pl.DataFrame,              # polars or pandas, one r
     if text_name is None:
         raise InputError(f"the frame has no text column ({', '.join(TEXT_COLUMNS)}); it has {shown_columns(columns)}. Name the one with the reports: text_column")
     chosen = TableColumns(text_name, id_name, **columns_of_origin(columns))
-    return flag_duplicates(_reports_of_rows(columns, chosen), {}, 0)
+    return flag_duplicates(reports_of_columns(columns, chosen), {}, 0)
 
 
-def _reports_of_rows(columns: Mapping[str, Callable[[], Iterable]], chosen: TableColumns) -> Iterator[Report]:
-    "A report for each row, with where it came from as far as the frame says."
+def reports_of_columns(columns: Mapping[str, Callable[[], Iterable]],   # name → what gives its cells
+                       chosen: TableColumns,                            # what each is for
+                       ) -> Iterator[Report]:
+    "A report for each row, with where it came from as far as the columns say."
     for number, cells in enumerate(zip(*(columns[name]() for name in chosen.names)), start=1):
         row = dict(zip(chosen.names, cells))
         yield _report(report_id_of(row.get(chosen.report_id)) or f"row-{number}", *text_of(row[chosen.text]), f"frame#{number}", table_origin(chosen, row.get))

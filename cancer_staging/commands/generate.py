@@ -22,13 +22,14 @@ class Engine(str, Enum):
     auto = "auto"
     transformers = "transformers"
     vllm = "vllm"
+    ray = "ray"
 
 
 def generate(task: Annotated[str, typer.Argument(help="soap or section_note (from dialogues), phenotype (a question about a text), diagnosis (from a table with the six parts of a visit's notes), icd10 (from pathology reports; "
                                                       "for a diagnosis from a report, use this).", metavar="TASK")],
              inputs: Annotated[list[str], typer.Argument(help="A table (csv, parquet, jsonl) with the task's columns: dialogue; section and dialogue; question and context; reason_for_visit, treatment_site, subjective, "
                                                               "nursing_review_of_systems, objective, laboratory; text. Or files, folders or globs of txt, md, pdf, one row each.", metavar="INPUT...")],
-             out: Annotated[Path, typer.Option(help="The table to write: .parquet, .csv or .jsonl.")],
+             out: Annotated[str, typer.Option(help="The table to write: .parquet, .csv or .jsonl. With --engine ray a folder of Parquet shards, or its address.")],
              model: Annotated[str, typer.Option(help="smollm2, a folder with a model or an adapter made by `cancer-staging train`, or hf://owner/model.")] = "smollm2",
              hub: HubOption = False,
              question: Annotated[Optional[str], typer.Option(help="Phenotype: the question for all rows: tumor_size, histology, receptors_mentioned, receptor_type, laterality, stage, location or grade.")] = None,
@@ -43,16 +44,23 @@ def generate(task: Annotated[str, typer.Argument(help="soap or section_note (fro
              k: Annotated[Optional[int], typer.Option("-k", min=1, help="Examples before each question; default 3. Needs --examples.")] = None,
              retriever: Annotated[Optional[str], typer.Option(help="How examples are chosen: bm25 (default), random or minilm; with --hub also medcpt, contriever, sgpt or specter2. Needs --examples.")] = None,
              batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens computed at once; lower it when memory runs out.")] = 16384,
-             engine: Annotated[Engine, typer.Option(help="auto: vLLM where it is installed and there is a GPU.")] = Engine.auto,
+             engine: Annotated[Engine, typer.Option(help="auto: vLLM where it is installed and there is a GPU; ray: as auto, by many workers, of this machine or with --address of a cluster.")] = Engine.auto,
+             address: Annotated[Optional[str], typer.Option(help="Of the Ray cluster; auto: the one that runs here.")] = None,
              limit: Annotated[Optional[int], typer.Option(min=1, help="At most so many rows, from the first.")] = None,
              overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
              resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
              quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar and no summary.")] = False) -> None:
     "Write notes, answers or codes with a language model: one row each, in input order."
     with reported():
+        from cancer_staging.commands.staging import check_engine
         from cancer_staging.runs import check_output
 
-        check_output(out, overwrite, resume)  # before anything is loaded
+        spread = engine is Engine.ray
+        check_engine(spread, inputs if not spread else [], out, address, None)
+        if not spread:
+            check_output(out, overwrite, resume)  # before anything is loaded
+        elif limit is not None:
+            raise ValueError("--limit is not for --engine ray: cut the table first")
         from cancer_staging.folders import with_hub
         from cancer_staging.writing.generate import generate_files, plan_task, writing_settings
         from cancer_staging.writing.tasks import get_task
@@ -64,9 +72,14 @@ def generate(task: Annotated[str, typer.Argument(help="soap or section_note (fro
         solved, examples_from = solved_examples(task, examples, k, retriever, seed, hub)
         quiet_libraries()
         total = plan.count if limit is None or plan.count is None else min(limit, plan.count)
+        how = {"examples": solved, "examples_from": examples_from, "max_input_tokens": max_input_tokens, "overwrite": overwrite, "resume": resume}
         with ProgressBar(total, quiet, "writing") as advance:
-            summary = generate_files(plan, task, model, out, examples=solved, examples_from=examples_from, engine=engine.value, max_input_tokens=max_input_tokens, limit=limit, overwrite=overwrite,
-                                     resume=resume, progress=advance, **settings)
+            if spread:
+                from cancer_staging.scale.engine import generate_sharded
+
+                summary = generate_sharded(plan, model, out, address=address, progress=advance, **how, **settings)
+            else:
+                summary = generate_files(plan, task, model, out, engine=engine.value, limit=limit, progress=advance, **how, **settings)
     end_run(summary, out, quiet)
 
 # %% ../../nbs/api/93_commands.generate.ipynb #8d343f55

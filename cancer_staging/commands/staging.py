@@ -15,7 +15,7 @@ import typer
 from .base import end_run, HubOption, ProgressBar, reported
 
 # %% auto #0
-__all__ = ['OCR', 'Edition', 'Columns', 'Join', 'stage', 'print_staged']
+__all__ = ['OCR', 'Edition', 'Columns', 'StagingEngine', 'Join', 'stage', 'check_engine', 'print_staged']
 
 # %% ../../nbs/api/91_commands.staging.ipynb #14679ed5
 class OCR(str, Enum):
@@ -42,13 +42,19 @@ class Columns(str, Enum):
     full = "full"
 
 
+class StagingEngine(str, Enum):
+    "What a run is spread by."
+    local = "local"
+    ray = "ray"
+
+
 class Join(str, Enum):
     "What makes several inputs one report."
     accession = "accession"
 
 
-def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or globs: text, pdf, png, jpg, tif, docx, rtf, html; hl7, FHIR json, CDA or NAACCR xml; csv, tsv, xlsx, xls, parquet, jsonl; gz or zip of these.", metavar="INPUT...")],
-          out: Annotated[Optional[Path], typer.Option(help="The table to write: .parquet, .csv or .jsonl; a new one only you may read. Without it, JSON lines go to stdout.")] = None,
+def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or globs: text, pdf, png, jpg, tif, docx, rtf, html; hl7, FHIR json, CDA or NAACCR xml; csv, tsv, xlsx, xls, parquet, jsonl; gz or zip of these. With --engine ray also addresses such as s3://bucket/reports.", metavar="INPUT...")],
+          out: Annotated[Optional[str], typer.Option(help="The table to write: .parquet, .csv or .jsonl; a new one only you may read. With --engine ray a folder of Parquet shards, or its address. Without it, JSON lines go to stdout.")] = None,
           model: Annotated[str, typer.Option(help="default, rules, a folder (a saved stager or a trained model), or hf://owner/model.")] = "default",
           hub: HubOption = False,
           min_confidence: Annotated[Optional[float], typer.Option(min=0, max=1, help="Leave out labels that are less certain; 0 shows all. Without it, inferred labels are shown from the confidence at which nine in ten were right.")] = None,
@@ -64,6 +70,9 @@ def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or gl
           overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
           resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
           workers: Annotated[Optional[int], typer.Option(min=1, help="Processes; default: one a core.")] = None,
+          engine: Annotated[StagingEngine, typer.Option(help="ray: many workers, of this machine or with --address of a cluster; the rows are the same.")] = StagingEngine.local,
+          address: Annotated[Optional[str], typer.Option(help="Of the Ray cluster; auto: the one that runs here.")] = None,
+          shard_rows: Annotated[Optional[int], typer.Option(min=1, help="Rows of a shard, with --engine ray; default 1000.")] = None,
           quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar and no summary.")] = False) -> None:
     "Stage reports into a table, one row a report, in input order."
     with reported():
@@ -73,16 +82,45 @@ def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or gl
         from cancer_staging.runs import check_output
         from cancer_staging.stager import stage_files
 
-        if out is not None:
+        spread = engine is StagingEngine.ray
+        check_engine(spread, inputs, out, address, shard_rows)
+        if out is not None and not spread:
             check_output(out, overwrite, resume)  # before the inputs are looked at
-        elif keep_text:
+        elif keep_text and out is None:
             raise ValueError("--keep-text writes beside the table: give --out, too")
-        plan = plan_inputs(inputs, text_column, id_column, ocr.value, join and join.value, parse_limits(limit or ()))
+        read = {"text_column": text_column, "id_column": id_column, "ocr": ocr.value, "join": join and join.value, "limits": parse_limits(limit or ())}
         model = with_hub(model) if hub else model
         how = {"workers": workers, "min_confidence": min_confidence, "target_accuracy": target_accuracy, "edition": edition and edition.value}
-        with ProgressBar(plan.count, quiet) as advance:
-            summary = print_staged(plan, model, advance, columns.value, **how) if out is None else stage_files(plan, out, model, columns=columns.value, keep_text=keep_text, overwrite=overwrite, resume=resume, progress=advance, **how)
+        if spread:
+            from cancer_staging.scale.engine import is_address, stage_sharded
+
+            plan = inputs if any(map(is_address, inputs)) else plan_inputs(inputs, **read)
+            with ProgressBar(getattr(plan, "count", None), quiet) as advance:
+                summary = stage_sharded(plan, out, model, **read, keep_text=keep_text, columns=columns.value, shard_rows=shard_rows or 1000, overwrite=overwrite, resume=resume, address=address, progress=advance, **how)
+        else:
+            plan = plan_inputs(inputs, **read)
+            with ProgressBar(plan.count, quiet) as advance:
+                summary = print_staged(plan, model, advance, columns.value, **how) if out is None else stage_files(plan, out, model, columns=columns.value, keep_text=keep_text, overwrite=overwrite, resume=resume, progress=advance, **how)
     end_run(summary, out, quiet)
+
+
+def check_engine(spread: bool,              # whether Ray spreads the run
+                 inputs: list[str],
+                 out: str | None,
+                 address: str | None,       # of a cluster
+                 shard_rows: int | None,
+                 ) -> None:
+    "Raises ValueError for options of the other engine."
+    from cancer_staging.runs import SUFFIXES
+
+    if spread and out is None:
+        raise ValueError("--engine ray writes a folder: give --out")
+    if spread and Path(out).suffix.lower() in SUFFIXES:
+        raise ValueError(f"{out}: --engine ray writes a folder of Parquet shards: give --out a name without {Path(out).suffix}")
+    if not spread and (address is not None or shard_rows is not None):
+        raise ValueError(f"{'--address' if address is not None else '--shard-rows'} is for --engine ray")
+    if not spread and (there := next((one for one in inputs if "://" in one), None)):
+        raise ValueError(f"{there} is an address, and those are read with --engine ray")
 
 
 def print_staged(plan,         # from `plan_inputs`

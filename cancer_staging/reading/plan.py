@@ -110,7 +110,7 @@ def unreadable(
 
 # %% ../../nbs/api/11_reading.plan.ipynb #084db4b0
 SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information")
-RUN_FILES = (".part", ".lock", ".holder", ".new", ".texts.parquet")  # beside a staged table
+RUN_FILES = (".part", ".lock", ".holder", ".new", ".texts.parquet", "_run.json")  # beside a staged table
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from .decisions import Decision, fitting, latest, merged, read_decisions, REMARK
 from .queue import least_certain, queue_order, QUEUES
 from ..rules.grammar import Basis
 from ..runs import InputError, replace_file
-from ..staged import KEPT_COLUMNS, read_staged
+from ..staged import KEPT_COLUMNS, read_staged, SHARDS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -223,13 +223,13 @@ def kept_or_read(reports: str | Path | Sequence[str | Path],  # kept texts, or t
                  ) -> Iterable[tuple[str, str | None, str | None]]:
     "Id, source and text of every report, in order."
     given = [reports] if isinstance(reports, (str, Path)) else list(reports)
-    if len(given) == 1 and str(given[0]).lower().endswith(".parquet") and Path(given[0]).is_file():
+    kept = sorted(Path(given[0]).glob(SHARDS)) if len(given) == 1 and Path(given[0]).is_dir() else [Path(given[0])] if len(given) == 1 else []
+    if kept and all(path.suffix.lower() == ".parquet" and path.is_file() for path in kept):
         import pyarrow.parquet as parquet
 
         try:
-            with parquet.ParquetFile(given[0]) as table:
-                if tuple(table.schema_arrow.names) == KEPT_COLUMNS:
-                    return [(row["report_id"], row["source"], row["text"]) for row in table.read(KEPT_COLUMNS[:3]).to_pylist()]
+            if all(tuple(parquet.read_schema(path).names) == KEPT_COLUMNS for path in kept):
+                return [(row["report_id"], row["source"], row["text"]) for path in kept for row in parquet.read_table(path, columns=list(KEPT_COLUMNS[:3])).to_pylist()]
         except (OSError, ValueError):
             pass  # reading it as reports says what is wrong
     return ((report.report_id, report.source or None, report.text or None) for report in read_reports(plan_inputs(given)))

@@ -22,6 +22,7 @@ import polars as pl
 
 from .. import __version__
 from ..reading.columns import choose_column, ID_COLUMNS, shown_columns, TEXT_COLUMNS
+from ..reading.content import Report
 from ..reading.plan import file_kind, input_files, InputPart, InputPlan, plan_inputs, skipped_lines
 from ..reading.reports import read_reports
 from ..reading.tables import table_columns, TABLE_ROWS
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['FLAGS', 'ANSWER_IDS', 'ANSWER_SCHEMA', 'KEPT', 'ExampleSource', 'Answer', 'generate', 'writing_settings',
            'answer_rows', 'input_limit', 'cut_loop', 'answer_table', 'generate_frame', 'TaskInputs', 'TaskRow',
-           'plan_task', 'GenerationSummary', 'answer_schema', 'write_answers', 'run_of', 'generate_files',
-           'benchmark_generation']
+           'plan_task', 'GenerationSummary', 'answer_record', 'answer_schema', 'write_answers', 'run_of',
+           'generate_files', 'answer_chunk', 'benchmark_generation']
 
 # %% ../../nbs/api/81_writing.generate.ipynb #7e1eb7c7
 FLAGS = ("cut_input", "dropped_examples", "cut_answer", "repetition", "unparsed", "unsupported")
@@ -247,10 +248,14 @@ class TaskInputs:
     def rows(self, skip: int = 0  # rows at the start to pass over
              ) -> Iterator[TaskRow]:
         "The rows in input order, read when asked for."
-        for reports in zip(*(read_reports(plan, skip=skip) for plan in self.plans.values()), strict=True):
-            problem = next((report.error for report in reports if report.status == "error"), None)
-            note = reports[0].error if len(reports) == 1 or reports[0].status == "ok" else None
-            yield TaskRow(reports[0].report_id, {"group": reports[0].report_id, **{name: report.text for name, report in zip(self.plans, reports)}, **self.values}, problem, note)
+        yield from map(self.row_of, zip(*(read_reports(plan, skip=skip) for plan in self.plans.values()), strict=True))
+
+    def row_of(self, reports: Sequence[Report]  # what was read with each column
+               ) -> TaskRow:
+        "The row that they make."
+        problem = next((report.error for report in reports if report.status == "error"), None)
+        note = reports[0].error if len(reports) == 1 or reports[0].status == "ok" else None
+        return TaskRow(reports[0].report_id, {"group": reports[0].report_id, **{name: report.text for name, report in zip(self.plans, reports)}, **self.values}, problem, note)
 
 
 class TaskRow(NamedTuple):
@@ -328,7 +333,8 @@ class GenerationSummary(RowCounts):
         self.new_tokens += sum(batch.column("new_tokens").to_pylist())
 
 
-def _batch_of(table: pl.DataFrame) -> pa.RecordBatch:
+def answer_record(table: pl.DataFrame  # from `answer_table`
+                  ) -> pa.RecordBatch:
     "The answers as one Arrow batch, for the journal."
     return table.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks().to_batches()[0]
 
@@ -397,13 +403,17 @@ def generate_files(inputs: TaskInputs | str | Path | Sequence[str | Path],  # ta
                 progress(journal.rows)
             rows = plan.rows(journal.rows)
             for chunk in batched(rows if limit is None else islice(rows, max(0, limit - journal.rows)), writer.chunk):
-                answers = _answer_chunk(writer, plan.task, chunk, how, examples, max_input_tokens, progress)
-                journal.write(_batch_of(answer_table([row.id for row in chunk], plan.task, answers)))
+                answers = answer_chunk(writer, plan.task, chunk, how, examples, max_input_tokens, progress)
+                journal.write(answer_record(answer_table([row.id for row in chunk], plan.task, answers)))
             journal.finish(partial(write_answers, suffix=path.suffix.lower()))
     return summary
 
 
-def _answer_chunk(engine, task: Task, chunk: Sequence[TaskRow], settings: WritingSettings, examples: ExampleSource | None, max_input_tokens: int | None, progress) -> list[Answer]:
+def answer_chunk(engine, task: Task, chunk: Sequence[TaskRow], settings: WritingSettings,
+                 examples: ExampleSource | None = None,               # gives solved rows for rows
+                 max_input_tokens: int | None = None,                 # longer prompts are cut
+                 progress: Callable[[int], None] | None = None,       # called with the number of rows just done
+                 ) -> list[Answer]:
     "The answers to rows as read, with what reading had to say about them."
     readable = [row for row in chunk if row.problem is None]
     values = [row.values for row in readable]

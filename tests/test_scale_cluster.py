@@ -1,0 +1,58 @@
+"A cluster of three machines, made on this one: one of them dies in the middle of a run."
+import os
+import secrets
+import sys
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from cancer_staging.corpora.synthetic import synthetic_report
+from cancer_staging.staged import read_staged
+from cancer_staging.stager import stage_files
+
+pytest.importorskip("ray.data", reason="needs the extra ray")
+
+
+@pytest.fixture
+def cluster():
+    "Three nodes of one core each that stage, and a head that does not; this process joins them."
+    import ray
+    from ray.cluster_utils import Cluster
+
+    assert not ray.is_initialized()
+    made = Cluster(initialize_head=True, connect=True, head_node_args={"num_cpus": 1, "object_store_memory": 10**8})
+    nodes = [made.add_node(num_cpus=1, object_store_memory=10**8) for _ in range(2)]
+    made.wait_for_nodes()
+    try:
+        yield made, nodes
+    finally:
+        ray.shutdown()
+        made.shutdown()
+
+
+def test_a_machine_dies_and_no_row_is_lost_and_none_stands_twice(cluster, tmp_path):
+    import ray
+
+    from cancer_staging.scale.engine import stage_sharded
+
+    made, nodes = cluster
+    assert len([node for node in ray.nodes() if node["Alive"]]) == 3
+    (tmp_path / "reports").mkdir()
+    for table in range(4):  # four pieces, so that more than one machine reads
+        numbers = range(600 * table, 600 * (table + 1))
+        pl.DataFrame({"report_id": [f"R{number:05}" for number in numbers], "text": [synthetic_report(number).text for number in numbers]}).write_parquet(tmp_path / "reports" / f"{table}.parquet")
+    died = []
+
+    def progress(rows):
+        if not died:
+            made.remove_node(nodes[0], allow_graceful=False)
+            died.append(rows)
+
+    summary = stage_sharded(tmp_path / "reports", tmp_path / "staged", "rules", shard_rows=50, progress=progress)
+    assert died and sum(node["Alive"] for node in ray.nodes()) == 2
+    table = read_staged(tmp_path / "staged")
+    assert summary.rows == table.height == 2400 and table["report_id"].to_list() == [f"R{number:05}" for number in range(2400)]
+    stage_files(tmp_path / "reports", tmp_path / "local.parquet", "rules", workers=1)
+    assert_frame_equal(table, read_staged(tmp_path / "local.parquet"))
+    assert not [name for name in os.listdir(tmp_path / "staged") if name.endswith(".new")]
