@@ -85,7 +85,7 @@ def workers_of(address: str | None = None,   # of a cluster, such as `auto` or `
                 raise InputError(f"there is no Ray cluster at {address}: start one with 'ray start --head', or leave --address out ({told})" if address else f"Ray can't be started on this machine: {told}") from None
         cpus, gpus = int(ray.cluster_resources().get("CPU", 1)), int(ray.cluster_resources().get("GPU", 0))
         most = workers or max(1, cpus - 1)  # one core reads
-        yield Workers(most, most if place else 1, gpus)
+        yield Workers(most, most if place or workers else 1, gpus)
     finally:
         if started:
             ray.shutdown()
