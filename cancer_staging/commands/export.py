@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
@@ -15,7 +16,8 @@ import typer
 from .base import check_file_to_write, reported, tell
 
 # %% auto #0
-__all__ = ['export_app', 'Version', 'naaccr', 'fhir', 'summary_of', 'describe_left_out', 'write_left_out']
+__all__ = ['export_app', 'Version', 'naaccr', 'fhir', 'Format', 'omop', 'read_to_export', 'summary_of', 'describe_left_out',
+           'write_left_out']
 
 # %% ../../nbs/api/94_commands.export.ipynb #a8f8efa0
 export_app = typer.Typer(help="Write the cases of a staged or signed table as registries exchange them.", no_args_is_help=True)
@@ -61,25 +63,64 @@ def fhir(table: Annotated[Path, typer.Argument(help="A staged or signed table: .
          overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing .ndjson or --left-out.")] = False,
          quiet: Annotated[bool, typer.Option("--quiet", help="No summary.")] = False) -> None:
     "FHIR R4B with mCODE's profiles: a bundle for each reportable row; one that is loaded twice changes nothing."
-    from datetime import datetime, timezone
-
     with reported():
         from cancer_staging.export.fhir import export_fhir
-        from cancer_staging.fields import staged_columns
-        from cancer_staging.review.page import texts_of
-        from cancer_staging.staged import read_staged
 
-        if not out.resolve().parent.is_dir():
-            raise ValueError(f"{out}: the folder {out.resolve().parent} does not exist")
-        if left_out is not None:
-            check_file_to_write(left_out, "reasons", (".csv",), overwrite)
-        frame = read_staged(table, tuple(staged_columns("review")))
-        made = datetime.fromtimestamp(int(table.stat().st_mtime), timezone.utc).isoformat()
-        exported = export_fhir(frame, texts_of(frame, reports) if reports else None, out, with_inferred, made, overwrite)
+        frame, texts, made = read_to_export(table, reports, out, left_out, overwrite)
+        exported = export_fhir(frame, texts, out, with_inferred, made, overwrite)
         if left_out is not None:
             write_left_out(exported.left_out, left_out)
     if not quiet:
         tell("\n".join(summary_of(exported, "bundles", out, with_inferred)))
+
+
+class Format(str, Enum):
+    "Of tables."
+    csv = "csv"
+    parquet = "parquet"
+
+
+@export_app.command()
+def omop(table: Annotated[Path, typer.Argument(help="A staged or signed table: .parquet, .csv or .jsonl.")],
+         out: Annotated[Path, typer.Option(help="A folder to make, with a file for each table of the model.")],
+         reports: Annotated[Optional[list[str]], typer.Option(help="Its reports: NAME.texts.parquet, which `stage --keep-text` wrote, or the inputs that were staged. Without them there are no notes, and no places of evidence.", metavar="INPUT")] = None,
+         vocabulary: Annotated[Optional[Path], typer.Option(help="The folder of a download of athena.ohdsi.org, with CONCEPT.csv. Without it concepts are 0, and the codes stand beside.")] = None,
+         file_format: Annotated[Format, typer.Option("--format", help="Of the files.")] = Format.csv,
+         undated: Annotated[Optional[datetime], typer.Option(formats=["%Y-%m-%d"], help="The date of reports that have none, such as 1900-01-01; without it they stay behind, as the model wants one.")] = None,
+         with_inferred: Annotated[Optional[float], typer.Option(min=0, max=1, help="Also write inferred values that are at least so certain, such as 0.9. Without it only what is stated, derived or signed.")] = None,
+         left_out: Annotated[Optional[Path], typer.Option(help="Also write what is left out, and why: .csv.")] = None,
+         overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --left-out.")] = False,
+         quiet: Annotated[bool, typer.Option("--quiet", help="No summary.")] = False) -> None:
+    "OMOP CDM 5.4 with its Oncology extension: a condition for each reportable row, its stage and markers as measurements."
+    with reported():
+        from cancer_staging.export.omop import export_omop, unmapped
+
+        frame, texts, made = read_to_export(table, reports, out, left_out, overwrite)
+        exported = export_omop(frame, texts, out, vocabulary, with_inferred, undated and undated.date(), file_format.value, made)
+        if left_out is not None:
+            write_left_out(exported.left_out, left_out)
+        missing, codes = unmapped(out)
+    if not quiet:
+        tell("\n".join([*summary_of(exported, "conditions", out, with_inferred), *([f"  {missing:,} of {codes:,} conditions and measurements have no concept, and stand by their codes" + ("" if vocabulary else ": --vocabulary names the folder of your vocabularies")] if missing else [])]))
+
+
+def read_to_export(table: Path,                     # staged or signed
+                   reports: list[str] | None,       # its reports
+                   out: Path,                       # where it goes
+                   left_out: Path | None,           # where reasons go
+                   overwrite: bool,                 # whether that may be replaced
+                   ):
+    "The table, the text of each row or None, and when the table was made. Raises ValueError for what can't be read, or written where it should be."
+    from cancer_staging.fields import staged_columns
+    from cancer_staging.review.page import texts_of
+    from cancer_staging.staged import read_staged
+
+    if not out.resolve().parent.is_dir():
+        raise ValueError(f"{out}: the folder {out.resolve().parent} does not exist")
+    if left_out is not None:
+        check_file_to_write(left_out, "reasons", (".csv",), overwrite)
+    frame = read_staged(table, tuple(staged_columns("review")))
+    return frame, texts_of(frame, reports) if reports else None, datetime.fromtimestamp(int(table.stat().st_mtime), timezone.utc).isoformat()
 
 
 def summary_of(exported,                      # from an export

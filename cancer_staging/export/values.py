@@ -100,6 +100,9 @@ def cases(table: pl.DataFrame,                        # staged or signed, with i
     needed = [name for name in ("report_id", "status", "error", "reportable", "ajcc_edition", *(f"{name}{part}" for name in FIELDS for part in ("", "_detail", "_basis", "_confidence", "_evidence"))) if name not in table.columns]
     if needed:
         raise InputError(f"the table has no column {needed[0]}: export one that this version of 'cancer-staging stage' made with --columns full or review")
+    for name, of_field in FIELDS.items():
+        if of_field.kind == "label" and (unknown := sorted(set(table[name].drop_nulls().cast(str).to_list()) - set(of_field.labels))):
+            raise InputError(f"the table holds {visible(unknown[0])!r} as {of_field.title}, which this version does not know: stage the reports again with this version")
     for number, row in enumerate(table.iter_rows(named=True)):
         if (why := why_no_case(row)) is None:
             yield number, row

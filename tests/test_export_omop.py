@@ -1,0 +1,187 @@
+"Cases in the OMOP CDM: loaded into DuckDB under the model's own keys, asked by SQL, and read back."
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from cancer_staging import Stager
+from cancer_staging.cli import app
+from cancer_staging.corpora.synthetic import synthetic_report
+from cancer_staging.export.omop import columns_of, export_omop, read_omop, TABLES
+from cancer_staging.export.values import row_values
+from cancer_staging.fields import FIELDS
+from cancer_staging.runs import InputError
+
+duckdb = pytest.importorskip("duckdb")
+
+# The tables of OMOP CDM 5.4 as OHDSI publishes them (CommonDataModel, inst/ddl/5.4/duckdb): columns, types, NOT NULL; with its primary keys, and its foreign keys among these tables.
+MODEL = """
+CREATE TABLE person (person_id integer NOT NULL PRIMARY KEY, gender_concept_id integer NOT NULL, year_of_birth integer NOT NULL, month_of_birth integer, day_of_birth integer, birth_datetime TIMESTAMP, race_concept_id integer NOT NULL, ethnicity_concept_id integer NOT NULL, location_id integer, provider_id integer,
+  care_site_id integer, person_source_value varchar(50), gender_source_value varchar(50), gender_source_concept_id integer, race_source_value varchar(50), race_source_concept_id integer, ethnicity_source_value varchar(50), ethnicity_source_concept_id integer);
+CREATE TABLE observation_period (observation_period_id integer NOT NULL PRIMARY KEY, person_id integer NOT NULL REFERENCES person (person_id), observation_period_start_date date NOT NULL, observation_period_end_date date NOT NULL, period_type_concept_id integer NOT NULL);
+CREATE TABLE visit_occurrence (visit_occurrence_id integer NOT NULL PRIMARY KEY, person_id integer NOT NULL REFERENCES person (person_id), visit_concept_id integer NOT NULL, visit_start_date date NOT NULL, visit_start_datetime TIMESTAMP, visit_end_date date NOT NULL, visit_end_datetime TIMESTAMP, visit_type_concept_id integer NOT NULL,
+  provider_id integer, care_site_id integer, visit_source_value varchar(50), visit_source_concept_id integer, admitted_from_concept_id integer, admitted_from_source_value varchar(50), discharged_to_concept_id integer, discharged_to_source_value varchar(50), preceding_visit_occurrence_id integer);
+CREATE TABLE condition_occurrence (condition_occurrence_id integer NOT NULL PRIMARY KEY, person_id integer NOT NULL REFERENCES person (person_id), condition_concept_id integer NOT NULL, condition_start_date date NOT NULL, condition_start_datetime TIMESTAMP, condition_end_date date, condition_end_datetime TIMESTAMP,
+  condition_type_concept_id integer NOT NULL, condition_status_concept_id integer, stop_reason varchar(20), provider_id integer, visit_occurrence_id integer REFERENCES visit_occurrence (visit_occurrence_id), visit_detail_id integer, condition_source_value varchar(50), condition_source_concept_id integer, condition_status_source_value varchar(50));
+CREATE TABLE measurement (measurement_id integer NOT NULL PRIMARY KEY, person_id integer NOT NULL REFERENCES person (person_id), measurement_concept_id integer NOT NULL, measurement_date date NOT NULL, measurement_datetime TIMESTAMP, measurement_time varchar(10), measurement_type_concept_id integer NOT NULL, operator_concept_id integer,
+  value_as_number NUMERIC, value_as_concept_id integer, unit_concept_id integer, range_low NUMERIC, range_high NUMERIC, provider_id integer, visit_occurrence_id integer REFERENCES visit_occurrence (visit_occurrence_id), visit_detail_id integer, measurement_source_value varchar(50), measurement_source_concept_id integer, unit_source_value varchar(50),
+  unit_source_concept_id integer, value_source_value varchar(50), measurement_event_id integer, meas_event_field_concept_id integer);
+CREATE TABLE note (note_id integer NOT NULL PRIMARY KEY, person_id integer NOT NULL REFERENCES person (person_id), note_date date NOT NULL, note_datetime TIMESTAMP, note_type_concept_id integer NOT NULL, note_class_concept_id integer NOT NULL, note_title varchar(250), note_text TEXT NOT NULL, encoding_concept_id integer NOT NULL,
+  language_concept_id integer NOT NULL, provider_id integer, visit_occurrence_id integer REFERENCES visit_occurrence (visit_occurrence_id), visit_detail_id integer, note_source_value varchar(50), note_event_id integer, note_event_field_concept_id integer);
+CREATE TABLE note_nlp (note_nlp_id integer NOT NULL PRIMARY KEY, note_id integer NOT NULL REFERENCES note (note_id), section_concept_id integer, snippet varchar(250), "offset" varchar(50), lexical_variant varchar(250) NOT NULL, note_nlp_concept_id integer, note_nlp_source_concept_id integer, nlp_system varchar(250), nlp_date date NOT NULL,
+  nlp_datetime TIMESTAMP, term_exists varchar(1), term_temporal varchar(50), term_modifiers varchar(2000));
+CREATE TABLE episode (episode_id integer NOT NULL PRIMARY KEY, person_id integer NOT NULL REFERENCES person (person_id), episode_concept_id integer NOT NULL, episode_start_date date NOT NULL, episode_start_datetime TIMESTAMP, episode_end_date date, episode_end_datetime TIMESTAMP, episode_parent_id integer, episode_number integer,
+  episode_object_concept_id integer NOT NULL, episode_type_concept_id integer NOT NULL, episode_source_value varchar(50), episode_source_concept_id integer);
+CREATE TABLE episode_event (episode_id integer NOT NULL REFERENCES episode (episode_id), event_id integer NOT NULL, episode_event_field_concept_id integer NOT NULL);
+CREATE TABLE cdm_source (cdm_source_name varchar(255) NOT NULL, cdm_source_abbreviation varchar(25) NOT NULL, cdm_holder varchar(255) NOT NULL, source_description TEXT, source_documentation_reference varchar(255), cdm_etl_reference varchar(255), source_release_date date NOT NULL, cdm_release_date date NOT NULL, cdm_version varchar(10),
+  cdm_version_concept_id integer NOT NULL, vocabulary_version varchar(20) NOT NULL);
+"""
+
+
+@pytest.fixture(scope="module")
+def rules():
+    return Stager.from_pretrained("rules")
+
+
+@pytest.fixture(scope="module")
+def made(rules):
+    "Synthetic reports with dates and patients, staged, and their texts."
+    texts = [synthetic_report(seed).text for seed in range(60)] + ["Skin, excision: benign nevus.", "Breast, left: invasive ductal carcinoma, pT2 pN1a(sn) (2/3).\nLymphovascular invasion: not identified. ER 95%, PR negative, HER2 2+ equivocal, Ki-67 20%.\nNote: \"quoted\", tab\tand\r\nline ends; Grüße."]
+    table = rules.stage_frame(pl.DataFrame({"report_id": [f"S{number}" for number in range(len(texts))], "text": texts, "patient_id": [f"P{number // 2}" if number % 5 else None for number in range(len(texts))],
+                                            "report_date": [f"2024-{number % 12 + 1:02}-1{number % 10}" for number in range(len(texts))]}))
+    assert table["report_date"].null_count() == 0
+    return table, texts
+
+
+def loaded(folder, file_format):
+    "The folder's tables in DuckDB, under the keys of the model; a broken key or a missing value raises."
+    database = duckdb.connect()
+    database.execute(MODEL)
+    assert {path.name for path in Path(folder).iterdir()} == {f"{name}.{file_format}" for name in TABLES}
+    for name in TABLES:
+        file = Path(folder) / f"{name}.{file_format}"
+        columns = [row[0] for row in database.execute(f"SELECT column_name FROM information_schema.columns WHERE table_name = '{name}' ORDER BY ordinal_position").fetchall()]
+        frame = pl.read_parquet(file) if file_format == "parquet" else pl.read_csv(file, infer_schema=False)
+        assert frame.columns == columns == [row["column"] for row in columns_of(name)]
+        database.execute(f"COPY {name} FROM '{file}' (" + ("FORMAT parquet)" if file_format == "parquet" else "FORMAT csv, HEADER true)"))
+    return database
+
+
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_the_tables_load_under_the_models_keys(made, tmp_path, file_format):
+    table, texts = made
+    done = export_omop(table, texts, tmp_path / "omop", file_format=file_format)
+    database = loaded(tmp_path / "omop", file_format)
+
+    def ask(query):
+        return database.execute(query).fetchall()
+
+    cases = table.filter("reportable")
+    assert ask("SELECT count(*) FROM condition_occurrence") == [(cases.height,)] == [(done.tumors,)] and cases.height >= 50
+    assert ask("SELECT count(*) FROM person") == [(done.patients,)]
+    given = cases["patient_id"].drop_nulls()
+    assert ask("SELECT count(DISTINCT person_source_value), count(*) - count(person_source_value) FROM person") == [(given.n_unique(), cases["patient_id"].null_count())]
+    assert ask("SELECT count(*) FROM note_nlp l JOIN note n USING (note_id) WHERE substr(n.note_text, CAST(l.\"offset\" AS integer) + 1, length(l.lexical_variant)) <> l.lexical_variant") == [(0,)]
+    evidence = sum(len(row[f"{name}_evidence"]) for row in cases.iter_rows(named=True) for name in row_values(row))
+    assert ask("SELECT count(*) FROM note_nlp") == [(evidence,)] and evidence > 300
+    assert ask("SELECT count(*) FROM measurement WHERE measurement_event_id NOT IN (SELECT condition_occurrence_id FROM condition_occurrence) OR meas_event_field_concept_id <> 1147127") == [(0,)]
+    assert ask("SELECT count(*) FROM episode_event e JOIN condition_occurrence c ON e.event_id = c.condition_occurrence_id JOIN episode USING (episode_id) WHERE e.episode_event_field_concept_id = 1147127 AND episode_concept_id = 32533") == [(cases.height,)]
+    assert ask("SELECT count(*) FROM measurement m JOIN condition_occurrence c ON c.condition_occurrence_id = m.measurement_event_id WHERE c.person_id <> m.person_id OR c.condition_start_date <> m.measurement_date") == [(0,)]
+    number = table.height - 1  # the last report, whose values stand in this file
+    assert ask(f"SELECT measurement_source_value, value_as_number, value_source_value FROM measurement WHERE measurement_event_id = {number + 1} AND measurement_source_value IN ('p-8th_AJCC/UICC-T2', 'p-8th_AJCC/UICC-N1a(sn)', '21893-3', '29593-1', '16112-5') ORDER BY 1") == [
+        ("16112-5", None, "positive"), ("21893-3", 2, "2"), ("29593-1", 20, "20%"), ("p-8th_AJCC/UICC-N1a(sn)", None, "pN1a(sn)"), ("p-8th_AJCC/UICC-T2", None, "pT2")]
+    assert ask(f"SELECT term_exists, term_modifiers FROM note_nlp WHERE note_id = {number + 1} AND term_modifiers LIKE 'field=lymphovascular_invasion%'") == [("N", "field=lymphovascular_invasion; value=absent; basis=stated")]
+    assert ask(f"SELECT condition_source_value FROM condition_occurrence WHERE condition_occurrence_id = {number + 1}") == [("8500/3-C50.9",)]
+    assert ask(f"SELECT note_text FROM note WHERE note_id = {number + 1}") == [(texts[-1],)]
+
+
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_read_back_the_values_are_those_of_the_table(made, tmp_path, file_format):
+    table, texts = made
+    done = export_omop(table, texts, tmp_path / "omop", file_format=file_format)
+    left = {(one.row, one.field) for one in done.left_out}
+    back, compared = read_omop(tmp_path / "omop"), 0
+    rows = [(number, row) for number, row in enumerate(table.iter_rows(named=True)) if row["reportable"]]
+    for (number, row), again in zip(rows, back, strict=True):
+        assert again["patient_id"] == row["patient_id"]
+        for name, value in row_values(row).items():
+            if (number, name) not in left and name not in ("behavior", "site", "histology") and value.label is not None:
+                assert again.get(name) == value.label, (number, name)
+                compared += 1
+            elif name in ("site", "histology") and (number, name) not in left:
+                assert again[name] == value.detail
+    assert compared > 500
+    assert {one.field for one in done.left_out if one.field} <= {"m", "histology", "site", "behavior", "stage_group", "laterality", *FIELDS}
+    assert any(one.field is None and "not reportable" in one.why for one in done.left_out)
+
+
+def test_a_second_export_is_the_same_and_more_rows_change_no_id(made, tmp_path):
+    table, texts = made
+    for place in ("one", "two"):
+        export_omop(table, texts, tmp_path / place, recorded="2026-11-27T10:00:00+00:00")
+    export_omop(table.head(20), texts[:20], tmp_path / "part", recorded="2026-11-27T10:00:00+00:00")
+    for name in TABLES:
+        whole = (tmp_path / "one" / f"{name}.csv").read_text(encoding="utf-8")
+        assert whole == (tmp_path / "two" / f"{name}.csv").read_text(encoding="utf-8")
+        if name != "observation_period":  # a person's later reports make it longer
+            assert whole.startswith((tmp_path / "part" / f"{name}.csv").read_text(encoding="utf-8"))
+
+
+def test_concepts_are_those_of_the_users_vocabularies(made, tmp_path):
+    table, texts = made
+    place = tmp_path / "athena"
+    place.mkdir()
+    (place / "CONCEPT.csv").write_text("concept_id\tconcept_name\tdomain_id\tvocabulary_id\tconcept_class_id\tstandard_concept\tconcept_code\tvalid_start_date\tvalid_end_date\tinvalid_reason\n" + "".join(f"{number}\t{name}\t\t{vocabulary}\t\t{standard}\t{code}\t19700101\t20991231\t\n" for number, name, vocabulary, standard, code in [
+        (1634654, "AJCC/UICC 8th pathological T2 Category", "Cancer Modifier", "S", "p-8th_AJCC/UICC-T2"), (44499999, 'Infiltrating duct carcinoma, "NOS", of breast', "ICDO3", "", "8500/3-C50.9"), (9191, "Positive", "SNOMED", "S", "10828004"), (3038443, "Estrogen receptor", "LOINC", "S", "16112-5"), (8588, "millimeter", "UCUM", "S", "mm")]), encoding="utf-8")
+    (place / "CONCEPT_RELATIONSHIP.csv").write_text("concept_id_1\tconcept_id_2\trelationship_id\tvalid_start_date\tvalid_end_date\tinvalid_reason\n44499999\t4112853\tMaps to\t19700101\t20991231\t\n44499999\t7\tIs a\t19700101\t20991231\t\n", encoding="utf-8")
+    (place / "VOCABULARY.csv").write_text("vocabulary_id\tvocabulary_name\tvocabulary_reference\tvocabulary_version\tvocabulary_concept_id\nNone\tOMOP Standardized Vocabularies\t\tv5.0 30-AUG-24\t1\n", encoding="utf-8")
+    export_omop(table, texts, tmp_path / "omop", vocabulary=place, file_format="parquet")
+    database = loaded(tmp_path / "omop", "parquet")
+    last = table.height
+    assert database.execute(f"SELECT condition_concept_id, condition_source_concept_id FROM condition_occurrence WHERE condition_occurrence_id = {last}").fetchall() == [(4112853, 44499999)]
+    assert database.execute(f"SELECT episode_object_concept_id FROM episode WHERE episode_id = {last}").fetchall() == [(4112853,)]
+    assert database.execute(f"SELECT measurement_concept_id FROM measurement WHERE measurement_event_id = {last} AND measurement_source_value = 'p-8th_AJCC/UICC-T2'").fetchall() == [(1634654,)]
+    assert database.execute(f"SELECT measurement_concept_id, value_as_concept_id FROM measurement WHERE measurement_event_id = {last} AND measurement_source_value = '16112-5'").fetchall() == [(3038443, 9191)]
+    assert database.execute("SELECT DISTINCT unit_concept_id FROM measurement WHERE unit_source_value = 'mm'").fetchall() == [(8588,)]
+    assert database.execute("SELECT vocabulary_version FROM cdm_source").fetchall() == [("v5.0 30-AUG-24",)]
+    assert database.execute("SELECT count(*) FROM measurement WHERE measurement_concept_id = 0").fetchone()[0] > 100  # what the vocabularies lack
+
+
+def test_what_is_inferred_stays_behind_unless_asked_for(made, tmp_path):
+    stager = Stager.from_pretrained()
+    texts = [synthetic_report(seed).text for seed in range(12)]
+    table = stager.stage_frame(pl.DataFrame({"report_id": [f"S{number}" for number in range(12)], "text": texts, "report_date": ["2024-01-01"] * 12}))
+    plain, more = (export_omop(table, texts, tmp_path / name, with_inferred=least, file_format="parquet") for name, least in (("plain", None), ("more", 0.5)))
+    assert plain.inferred > more.inferred
+    modifiers = [pl.read_parquet(tmp_path / name / "note_nlp.parquet")["term_modifiers"] for name in ("plain", "more")]
+    assert not modifiers[0].str.contains("basis=inferred").any()
+    measurements = [pl.read_parquet(tmp_path / name / "measurement.parquet").height for name in ("plain", "more")]
+    assert measurements[1] > measurements[0]
+
+
+def test_reports_without_a_date_or_a_text(rules, tmp_path):
+    table = rules.stage_frame(pl.DataFrame({"report_id": ["a", "b"], "text": ["Colon: adenocarcinoma, pT3 pN0.", "Colon: adenocarcinoma, pT2 pN0."], "report_date": ["2024-02-29", None], "patient_id": ["7" * 51, "8"]}))
+    done = export_omop(table, None, tmp_path / "dated")
+    assert done.tumors == 1 and [one.why.partition(":")[0] for one in done.left_out if one.row == 1] == ["the report has no date, and the model wants one"]
+    assert any("longer than the 50 characters" in one.why for one in done.left_out if one.row == 0)
+    assert pl.read_csv(tmp_path / "dated" / "note.csv").height == 0 == pl.read_csv(tmp_path / "dated" / "note_nlp.csv").height
+    done = export_omop(table, None, tmp_path / "all", undated=date(1900, 1, 1))
+    assert done.tumors == 2 and pl.read_csv(tmp_path / "all" / "condition_occurrence.csv")["condition_start_date"].to_list() == ["2024-02-29", "1900-01-01"]
+    assert oct((tmp_path / "all").stat().st_mode)[-3:] == "700" and oct((tmp_path / "all" / "note.csv").stat().st_mode)[-3:] == "600"
+    for wrong, told in ({"out": tmp_path / "all"}, "exists already"), ({"file_format": "xml"}, "csv or parquet"), ({"texts": ["one"]}, "1 texts and 2 rows"), ({"vocabulary": tmp_path}, "holds no CONCEPT.csv"):
+        with pytest.raises(InputError, match=told):
+            export_omop(**{"table": table, "texts": None, "out": tmp_path / "new", "undated": date(1900, 1, 1)} | wrong)
+
+
+def test_the_command(made, tmp_path):
+    table, _ = made
+    table.write_parquet(tmp_path / "staged.parquet")
+    done = CliRunner().invoke(app, ["export", "omop", str(tmp_path / "staged.parquet"), "--out", str(tmp_path / "omop"), "--format", "parquet", "--left-out", str(tmp_path / "left.csv")])
+    assert done.exit_code == 0 and "have no concept" in done.stderr and pl.read_csv(tmp_path / "left.csv").height > 0
+    assert read_omop(tmp_path / "omop")
+    for more, told in (["--vocabulary", str(tmp_path)], "holds no CONCEPT.csv"), (["--undated", "yesterday"], "--undated"), ([], "exists already"):
+        out = tmp_path / ("omop" if not more else "new")
+        wrong = CliRunner().invoke(app, ["export", "omop", str(tmp_path / "staged.parquet"), "--out", str(out), *more])
+        assert wrong.exit_code == 2 and told in wrong.stderr.replace("\n", " ")
