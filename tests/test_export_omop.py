@@ -11,7 +11,7 @@ from cancer_staging.cli import app
 from cancer_staging.corpora.synthetic import synthetic_report
 from cancer_staging.export.omop import columns_of, export_omop, read_omop, TABLES
 from cancer_staging.export.values import row_values
-from cancer_staging.fields import FIELDS
+from cancer_staging.fields import FIELDS, staged_columns
 from cancer_staging.runs import InputError
 
 duckdb = pytest.importorskip("duckdb")
@@ -185,3 +185,28 @@ def test_the_command(made, tmp_path):
         out = tmp_path / ("omop" if not more else "new")
         wrong = CliRunner().invoke(app, ["export", "omop", str(tmp_path / "staged.parquet"), "--out", str(out), *more])
         assert wrong.exit_code == 2 and told in wrong.stderr.replace("\n", " ")
+
+
+# What every export refuses, and all of them on one table
+
+EXPORTS = {"naaccr": "cases.xml", "fhir": "cases.ndjson", "omop": "omop", "redcap": "project", "hl7": "cases.hl7"}
+
+
+@pytest.mark.parametrize("standard, out", EXPORTS.items())
+def test_a_table_that_does_not_fit_is_a_clear_error(made, tmp_path, standard, out):
+    if standard == "fhir":
+        pytest.importorskip("fhir.resources")
+    table = made[0]
+    wrong = {"lacks.parquet": (table.drop("ajcc_edition"), "ajcc_edition"), "narrow.parquet": (table.select(list(staged_columns("narrow"))), "--columns narrow"),
+             "old.parquet": (table.with_columns(t=pl.lit("T5")), "'T5' as T, which this version does not know"), "other.parquet": (pl.DataFrame({"a": [1]}), "is no staged table")}
+    for name, (frame, told) in wrong.items():
+        frame.write_parquet(tmp_path / name)
+        done = CliRunner().invoke(app, ["export", standard, str(tmp_path / name), "--out", str(tmp_path / out)])
+        assert done.exit_code == 2 and told in done.stderr and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr, (name, done.stderr)
+        assert not (tmp_path / out).exists()
+    table.write_parquet(tmp_path / "staged.parquet")
+    more = ["--undated", "1900-01-01"] if standard == "omop" else []
+    done = CliRunner().invoke(app, ["export", standard, str(tmp_path / "staged.parquet"), "--out", str(tmp_path / out), *more])
+    assert done.exit_code == 0 and f"{table['reportable'].sum():,} " in done.stderr
+    missing = CliRunner().invoke(app, ["export", standard, str(tmp_path / "staged.parquet"), "--out", str(tmp_path / "no" / out), *more])
+    assert missing.exit_code == 2 and "does not exist" in missing.stderr

@@ -150,6 +150,6 @@ def test_files_and_mistakes(project, table, tmp_path):
         export_redcap(table, folder / "records.csv", overwrite=True)
     with pytest.raises(InputError, match="t_detail"):
         export_redcap(table.drop("t_detail"), tmp_path / "new")
-    assert not list((tmp_path / "new").iterdir())
+    assert not (tmp_path / "new").exists()
     with pytest.raises(InputError, match="data_dictionary.csv"):
         read_redcap(tmp_path)

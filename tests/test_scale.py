@@ -1,4 +1,5 @@
 "A run on many workers: the rows are those of a run on one machine, whatever dies."
+import glob
 import json
 import os
 import signal
@@ -125,6 +126,25 @@ def test_a_dataset_in_a_dataset_out(ray, tmp_path):
         stage_dataset(ds, "rules", text_column="note")
 
 
+def test_one_table_is_staged_by_all_workers(ray, tmp_path):
+    from ray import cloudpickle
+
+    from cancer_staging.reading.plan import plan_inputs
+    from cancer_staging.scale.engine import run_sharded
+    from cancer_staging.scale.work import pieces_of, StagingWork
+
+    class TellingWork(StagingWork):
+        def tables(self, loaded, rows):
+            (tmp_path / f"worker {os.getpid()}").touch()
+            return super().tables(loaded, rows)
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    plan = plan_inputs(reports_table(tmp_path / "a.csv", 3000))
+    work = TellingWork.planned(plan, "rules", shard_rows=50)
+    assert run_sharded(work, pieces_of(plan), tmp_path / "staged", "one table", workers=2).rows == 3000
+    assert len(list(tmp_path.glob("worker *"))) == 2
+
+
 def test_a_worker_with_another_model_stops_the_run(ray, tmp_path, monkeypatch):
     from cancer_staging.scale import engine
     from cancer_staging.scale.work import StagingWork
@@ -173,6 +193,8 @@ def test_a_killed_run_goes_on_and_does_nothing_twice(tmp_path):
     process.wait()
     before = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
     assert 3 <= len(before) < 24
+    left, = glob.glob(f"/tmp/cs-{process.pid}-*")  # where Ray may have put rows on disk
+    assert oct(os.stat(left).st_mode)[-3:] == "700"
     for more, told in ([], "holds an interrupted run: use --resume"), (["--resume", "--shard-rows", "100"], "over other inputs or options"):
         refused = subprocess.run(command(source, "--out", out, *more), capture_output=True, text=True)
         assert refused.returncode == 2 and told in refused.stderr and refused.stderr.count("\n") == 1
@@ -185,6 +207,7 @@ def test_a_killed_run_goes_on_and_does_nothing_twice(tmp_path):
     table = read_staged(out)
     assert table["report_id"].to_list() == [f"R{row:05}" for row in range(6000)] and table["t"].to_list() == [f"T{row % 4 + 1}" for row in range(6000)]
     assert sorted(path.name for path in out.iterdir() if not path.name.startswith("part-")) == ["_run.json"] and json.loads((out / "_run.json").read_text())["complete"]
+    assert not os.path.exists(left)
     again = subprocess.run(command(source, "--out", out, "--resume"), capture_output=True, text=True)
     assert again.returncode == 2 and "exists already" in again.stderr
 

@@ -16,8 +16,8 @@ import typer
 from .base import check_file_to_write, reported, tell
 
 # %% auto #0
-__all__ = ['export_app', 'Version', 'naaccr', 'fhir', 'Format', 'omop', 'read_to_export', 'summary_of', 'describe_left_out',
-           'write_left_out']
+__all__ = ['export_app', 'Version', 'naaccr', 'fhir', 'Format', 'omop', 'redcap', 'hl7', 'read_to_export', 'summary_of',
+           'describe_left_out', 'write_left_out']
 
 # %% ../../nbs/api/94_commands.export.ipynb #a8f8efa0
 export_app = typer.Typer(help="Write the cases of a staged or signed table as registries exchange them.", no_args_is_help=True)
@@ -102,6 +102,45 @@ def omop(table: Annotated[Path, typer.Argument(help="A staged or signed table: .
         missing, codes = unmapped(out)
     if not quiet:
         tell("\n".join([*summary_of(exported, "conditions", out, with_inferred), *([f"  {missing:,} of {codes:,} conditions and measurements have no concept, and stand by their codes" + ("" if vocabulary else ": --vocabulary names the folder of your vocabularies")] if missing else [])]))
+
+
+@export_app.command()
+def redcap(table: Annotated[Path, typer.Argument(help="A staged or signed table: .parquet, .csv or .jsonl.")],
+           out: Annotated[Path, typer.Option(help="A folder to make, with data_dictionary.csv and records.csv.")],
+           with_inferred: Annotated[Optional[float], typer.Option(min=0, max=1, help="Also write inferred values that are at least so certain, such as 0.9. Without it only what is stated, derived or signed.")] = None,
+           left_out: Annotated[Optional[Path], typer.Option(help="Also write what is left out, and why: .csv.")] = None,
+           overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the files of an existing --out, and --left-out.")] = False,
+           quiet: Annotated[bool, typer.Option("--quiet", help="No summary.")] = False) -> None:
+    "A REDCap project: its data dictionary, and a record for each reportable row."
+    with reported():
+        from cancer_staging.export.redcap import export_redcap
+
+        exported = export_redcap(read_to_export(table, None, out, left_out, overwrite)[0], out, with_inferred, overwrite)
+        if left_out is not None:
+            write_left_out(exported.left_out, left_out)
+    if not quiet:
+        tell("\n".join(summary_of(exported, "records", out, with_inferred)))
+
+
+@export_app.command()
+def hl7(table: Annotated[Path, typer.Argument(help="A staged or signed table: .parquet, .csv or .jsonl.")],
+        out: Annotated[Path, typer.Option(help="The file to write: .hl7; a new one only you may read.")],
+        reports: Annotated[Optional[list[str]], typer.Option(help="Its reports: NAME.texts.parquet, which `stage --keep-text` wrote, or the inputs that were staged. Without them the messages go without the text.", metavar="INPUT")] = None,
+        with_inferred: Annotated[Optional[float], typer.Option(min=0, max=1, help="Also write inferred values that are at least so certain, such as 0.9, as preliminary. Without it only what is stated, derived or signed.")] = None,
+        left_out: Annotated[Optional[Path], typer.Option(help="Also write what is left out, and why: .csv.")] = None,
+        overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out or --left-out.")] = False,
+        quiet: Annotated[bool, typer.Option("--quiet", help="No summary.")] = False) -> None:
+    "HL7 version 2: a message ORU^R01 for each reportable row, with its text and its values."
+    with reported():
+        from cancer_staging.export.messages import export_messages
+
+        check_file_to_write(out, "messages", (".hl7",), overwrite)
+        frame, texts, made = read_to_export(table, reports, out, left_out, overwrite)
+        exported = export_messages(frame, texts, out, with_inferred, made, overwrite)
+        if left_out is not None:
+            write_left_out(exported.left_out, left_out)
+    if not quiet:
+        tell("\n".join(summary_of(exported, "messages", out, with_inferred)))
 
 
 def read_to_export(table: Path,                     # staged or signed

@@ -246,8 +246,10 @@ def export_fhir(table: pl.DataFrame,                    # staged or signed
         raise InputError(f"{path} exists already: give a folder that is new, or a file that ends in .ndjson")
     exported, patients, recorded = Exported(), set(), recorded or datetime.now(timezone.utc).isoformat(timespec="seconds")
 
+    found = cases(table, exported.left_out)  # before anything is made
+
     def bundles() -> Iterator[tuple[int, str]]:
-        for number, row in cases(table, exported.left_out):
+        for number, row in found:
             bundle, open_ = case_bundle(row, texts[number] if texts is not None else None, with_inferred, recorded)
             exported.tumors += 1
             exported.inferred += inferred_left(row, row_values(row, with_inferred))

@@ -89,10 +89,11 @@ def export_redcap(table: pl.DataFrame,                  # staged or signed
     if folder.exists() and not folder.is_dir() or folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise InputError(f"{folder} exists already: give a folder that is new, or use --overwrite to replace its files")
     exported, patients, times = Exported(), set(), Counter()
+    found = cases(table, exported.left_out)  # before anything is made
     schema = pa.schema([(row[_NAME], pa.string()) for row in rows])
 
     def records() -> Iterator[dict]:
-        for number, row in cases(table, exported.left_out):
+        for number, row in found:
             values = row_values(row, with_inferred)
             exported.tumors += 1
             exported.inferred += inferred_left(row, values)

@@ -103,6 +103,11 @@ def cases(table: pl.DataFrame,                        # staged or signed, with i
     for name, of_field in FIELDS.items():
         if of_field.kind == "label" and (unknown := sorted(set(table[name].drop_nulls().cast(str).to_list()) - set(of_field.labels))):
             raise InputError(f"the table holds {visible(unknown[0])!r} as {of_field.title}, which this version does not know: stage the reports again with this version")
+    return _cases(table, left_out)
+
+
+def _cases(table: pl.DataFrame, left_out: list[LeftOut]) -> Iterator[tuple[int, dict]]:
+    "The rows of a table that has been looked at."
     for number, row in enumerate(table.iter_rows(named=True)):
         if (why := why_no_case(row)) is None:
             yield number, row

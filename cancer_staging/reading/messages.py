@@ -19,9 +19,9 @@ from .segments import component, components, Delimiters, is_messages, message_de
 from ..runs import ReadError
 
 # %% auto #0
-__all__ = ['TAKEN_BACK', 'NOT_YET', 'PRELIMINARY', 'FORM_CODES', 'FORM_NAME', 'SPECIMEN_CODE', 'SYNOPTIC_HEADING',
-           'RESULTS_HEADING', 'WITHOUT_RESULTS', 'RESULTS', 'DOCUMENTS', 'ADDS_ONLY', 'Observation', 'Order',
-           'read_orders', 'standing', 'report_sections', 'message_reports']
+__all__ = ['READ_FROM_TEXT', 'TAKEN_BACK', 'NOT_YET', 'PRELIMINARY', 'FORM_CODES', 'FORM_NAME', 'SPECIMEN_CODE',
+           'SYNOPTIC_HEADING', 'RESULTS_HEADING', 'WITHOUT_RESULTS', 'RESULTS', 'DOCUMENTS', 'ADDS_ONLY', 'Observation',
+           'Order', 'read_orders', 'standing', 'report_sections', 'message_reports']
 
 # %% ../../nbs/api/10_reading.messages.ipynb #7a40bd43
 @dataclass(slots=True)
@@ -56,6 +56,9 @@ class Order:
         return next((number for number in (*self.numbers, *(specimen[0] for specimen in self.specimens), self.placer) if number), "")
 
 
+READ_FROM_TEXT = ("stated", "derived", "reviewed", "inferred")  # methods (OBX-17) of values that `export hl7` adds to a report: they were read from it, and say nothing more
+
+
 def read_orders(
     segments: Iterable[str],  # of one message
     delimiters: Delimiters,  # that it declares
@@ -77,6 +80,9 @@ def read_orders(
             if not orders or orders[-1].patient_id != patient_id:
                 orders.append(Order(patient_id=patient_id))
             fields = _with_whole_text(fields, delimiters)
+            if component(fields[17], delimiters, 1) in READ_FROM_TEXT and component(fields[17], delimiters, 3) == "L":
+                remarks = []  # of no report either
+                continue
             unit = component(fields[6], delimiters, 1, 2)
             found = Observation(question_of(fields[3], delimiters), fields[4].strip(), fields[2].strip().upper(), fields[5], unit, fields[11].strip().upper())
             orders[-1].observations.append(found)

@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +26,7 @@ from ..reading.limits import Limits
 from ..reading.plan import InputPlan, plan_inputs
 from ..runs import digest, InputError, Interrupted, locked, reason_of_break, RowCounts
 from .shards import beside_folder, Folder, id_hashes, is_address, note_repeated, note_run, open_run, read_counts, read_ids, Shard, shard_bytes
-from .work import addressed_files, Piece, pieces_of, StagingWork, Work, WritingWork
+from .work import addressed_files, InputPiece, pieces_of, StagingWork, Work, WritingWork
 from ..staged import Summary
 from ..stager import BATCH, reports_of_columns
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from cancer_staging.writing.generate import GenerationSummary, TaskInputs
 
 # %% auto #0
-__all__ = ['Workers', 'cores', 'check_ray', 'workers_of', 'read_shards', 'ShardWriter', 'run_sharded', 'stage_sharded',
-           'DatasetStager', 'stage_dataset', 'generate_sharded']
+__all__ = ['Workers', 'cores', 'check_ray', 'remove_leftovers', 'workers_of', 'read_shards', 'ShardWriter', 'run_sharded',
+           'stage_sharded', 'DatasetStager', 'stage_dataset', 'generate_sharded']
 
 # %% ../../nbs/api/89_scale.engine.ipynb #f2ddff09
 @dataclass(frozen=True)
@@ -59,8 +59,31 @@ def check_ray() -> None:
         optional_module("ray", "ray")
 
 
+_PLACE = "/tmp" if os.name == "posix" else tempfile.gettempdir()  # short: a socket's path may have 107 characters
+
+
+def remove_leftovers() -> None:
+    "Removes the folders of this user's runs that were killed: rows that found no room in memory may lie there."
+    for path in Path(_PLACE).glob("cs-*-*") if os.name == "posix" else ():
+        owner = path.name.split("-")[1]
+        with suppress(OSError):
+            if owner.isdecimal() and path.stat().st_uid == os.getuid() and not _runs(int(owner)):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(number: int) -> bool:
+    "Whether there is a process of that number."
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 @contextmanager
-def workers_of(address: str | None = None,   # of a cluster, such as `auto` or `ray://head:10001`; None: Ray is started on this machine
+def workers_of(address: str | None = None,   # of a cluster, such as `auto` or `head:6379`; None: Ray is started on this machine
                workers: int | None = None,   # processes that stage; None: one a core
                ) -> Iterator[Workers]:
     "Workers for as long as the block lasts; a Ray that runs already in this process is used, and left running. Raises ImportError without the extra `ray`, InputError where there is no cluster at the address."
@@ -74,15 +97,9 @@ def workers_of(address: str | None = None,   # of a cluster, such as `auto` or `
     try:
         if started:
             if address is None:
-                place = tempfile.mkdtemp(prefix="cs-", dir="/tmp" if os.name == "posix" else None)  # short: sockets are in it
-            try:
-                if address not in (None, "auto", "local"):
-                    _reach(address)
-                with _silent():
-                    ray.init(address=address, logging_level="error", log_to_driver=False, **_embedded(place, workers))
-            except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-                told = " ".join(str(error).split())[:200]
-                raise InputError(f"there is no Ray cluster at {address}: start one with 'ray start --head', or leave --address out ({told})" if address else f"Ray can't be started on this machine: {told}") from None
+                remove_leftovers()
+                place = tempfile.mkdtemp(prefix=f"cs-{os.getpid()}-", dir=_PLACE)
+            _start(ray, address, _embedded(place, workers))
         cpus, gpus = int(ray.cluster_resources().get("CPU", 1)), int(ray.cluster_resources().get("GPU", 0))
         most = workers or max(1, cpus - 1)  # one core reads
         yield Workers(most, most if place or workers else 1, gpus)
@@ -93,11 +110,26 @@ def workers_of(address: str | None = None,   # of a cluster, such as `auto` or `
             shutil.rmtree(place, ignore_errors=True)
 
 
+def _start(ray, address: str | None, how: Mapping) -> None:
+    "Joins the cluster, or starts Ray here. Raises InputError when that can't be done."
+    for attempt in range(1 if address else 3):
+        try:
+            if address not in (None, "auto"):
+                _reach(address)
+            with _silent():
+                ray.init(address=address or "local", logging_level="error", log_to_driver=False, **how)
+            return
+        except Exception as error:  # Ray raises plain ones: a busy machine takes more than the half minute that it gives itself
+            told = " ".join(str(error).split())[:200]
+            ray.shutdown()
+    raise InputError(f"there is no Ray cluster at {address}: start one with 'ray start --head', or leave --address out ({told})" if address else f"Ray can't be started on this machine: {told}")
+
+
 def _reach(address: str) -> None:
     "Raises ConnectionError where nobody answers: Ray itself would go on asking."
     host, _, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
     if not port.isdecimal():
-        raise ValueError("an address is host:port, ray://host:port or auto")
+        raise ValueError("an address is host:port, or auto")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=20).close()
     except (OSError, OverflowError) as error:
@@ -121,7 +153,7 @@ def _embedded(place: str | None, workers: int | None) -> dict:
     "What a Ray of this machine is started with."
     if place is None:
         return {}
-    return {"include_dashboard": False, "num_cpus": (workers or cores()) + 1, "object_store_memory": 2**29, "_temp_dir": place, "_node_ip_address": "127.0.0.1"}
+    return {"include_dashboard": False, "num_cpus": (workers or cores()) + 1, "object_store_memory": 2**29, "_temp_dir": f"{place}/ray", "_node_ip_address": "127.0.0.1"}
 
 
 @contextmanager
@@ -192,7 +224,7 @@ class ShardWriter:
 
 # %% ../../nbs/api/89_scale.engine.ipynb #a74a1d8c
 def run_sharded(work: Work,
-                pieces: Sequence[Piece],
+                pieces: Sequence[InputPiece],
                 out: str | os.PathLike,                          # a folder, or the address of one
                 inputs: object,                                  # that the run depends on, for `digest`
                 address: str | None = None,                      # as for `workers_of`
@@ -238,7 +270,7 @@ def run_sharded(work: Work,
 
 def _spread(rows: ray.data.Dataset, work: Work, out: str, texts: str | None, held: Workers) -> ray.data.Dataset:
     "The dataset of what was counted, shard by shard."
-    read = rows.map_batches(read_shards, fn_kwargs={"work": work, "out": out}, batch_size=1, batch_format="pyarrow", num_cpus=1)
+    read = rows.map_batches(read_shards, fn_kwargs={"work": work, "out": out}, batch_size=1, batch_format="pyarrow", num_cpus=0.5)  # not as much as a stager: Ray would make one step of both, and a table would be staged by who reads it
     return read.map_batches(ShardWriter, fn_constructor_args=(work, out, texts), batch_size=1, **_pool(work.wants_gpu, held))
 
 

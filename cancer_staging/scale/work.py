@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from cancer_staging.writing.generate import ExampleSource, TaskInputs
 
 # %% auto #0
-__all__ = ['SHARD_CHARS', 'SLOW_WEIGHT', 'Piece', 'addressed_files', 'fetched_items', 'Stretch', 'stretches', 'Work', 'Made',
+__all__ = ['SHARD_CHARS', 'SLOW_WEIGHT', 'InputPiece', 'addressed_files', 'fetched_items', 'Stretch', 'stretches', 'Work', 'Made',
            'pieces_of', 'piece_items', 'StagingWork', 'WritingWork']
 
 # %% ../../nbs/api/88_scale.work.ipynb #e652f909
-class Piece(NamedTuple):
+class InputPiece(NamedTuple):
     "A part of the inputs that one worker reads."
     parts: tuple[InputPart, ...] = ()   # files that every worker can open
     address: str | None = None          # or one in an object store
@@ -138,7 +138,7 @@ class Work(Protocol):
     keep_text: bool        # whether the texts stand beside the table
     wants_gpu: bool        # whether its model runs on one where there is one
 
-    def rows(self, piece: Piece, done: Mapping[int, int] = {}) -> Iterator[Stretch]:
+    def rows(self, piece: InputPiece, done: Mapping[int, int] = {}) -> Iterator[Stretch]:
         "The rows of a piece."
 
     def start(self) -> object:
@@ -161,25 +161,25 @@ class Made(NamedTuple):
 def pieces_of(plan: InputPlan,                  # of files that every worker can open
               addresses: Sequence[str] = (),    # of files in object stores
               size: int = 1000,                 # single files that make a piece, as many as a shard holds
-              ) -> list[Piece]:
+              ) -> list[InputPiece]:
     "The pieces in the order of the inputs."
     if plan.join:
-        return [Piece(plan.parts, joined=True)]
+        return [InputPiece(plan.parts, joined=True)]
     pieces, single, weight = [], [], 0
     for part in plan.parts:
         if part.kind in SINGLE or part.kind is None:
             single.append(part)
             weight += SLOW_WEIGHT if part.kind in ("pdf", "image") else 1
             if weight >= size:
-                pieces.append(Piece(tuple(single)))
+                pieces.append(InputPiece(tuple(single)))
                 single, weight = [], 0
             continue
-        pieces += [Piece(tuple(single))] * bool(single) + [Piece((part,))]
+        pieces += [InputPiece(tuple(single))] * bool(single) + [InputPiece((part,))]
         single, weight = [], 0
-    return pieces + [Piece(tuple(single))] * bool(single) + [Piece(address=address) for address in addresses]
+    return pieces + [InputPiece(tuple(single))] * bool(single) + [InputPiece(address=address) for address in addresses]
 
 
-def piece_items(piece: Piece, plan: InputPlan  # its options
+def piece_items(piece: InputPiece, plan: InputPlan  # its options
                 ) -> Iterator[Item | Report]:
     "What the piece holds, not read yet where it need not be."
     if piece.address is not None:
@@ -216,7 +216,7 @@ class StagingWork:
     def fingerprint(self) -> str:
         return digest(self.digest, self.columns, self.keep_text, self.shard_rows)
 
-    def rows(self, piece: Piece, done: Mapping[int, int] = {}) -> Iterator[Stretch]:
+    def rows(self, piece: InputPiece, done: Mapping[int, int] = {}) -> Iterator[Stretch]:
         return stretches(piece_items(piece, self.plan), self.shard_rows, done, lambda row: row if isinstance(row, Report) else read_item(row, self.plan.limits))
 
     def start(self) -> Stager:
@@ -263,7 +263,7 @@ class WritingWork:
         columns = [(name, [part.columns and part.columns.text for part in plan.parts]) for name, plan in self.inputs.plans.items()]
         return digest(self.version, columns, dict(self.inputs.values), (task.name, task.instruction, task.columns, task.template), files, self.settings, self.max_input_tokens, self.examples_from, self.shard_rows)
 
-    def rows(self, piece: Piece, done: Mapping[int, int] = {}) -> Iterator[Stretch]:
+    def rows(self, piece: InputPiece, done: Mapping[int, int] = {}) -> Iterator[Stretch]:
         paths = [part.path for part in piece.parts]
         columns = [(plan, {part.path: part for part in plan.parts}) for plan in self.inputs.plans.values()]
         items = zip(*((item for path in paths for item in part_items(parts[path], plan)) for plan, parts in columns), strict=True)

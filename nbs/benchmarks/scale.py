@@ -1,6 +1,6 @@
 """One machine and Ray, side by side: `python nbs/benchmarks/scale.py [NAME...]`.
 
-Reports of the train split, repeated under new ids, are staged from Parquet to Parquet by the command line, each run in a process of its own whose memory is that of all its processes together (proportional set size, four times a second). What has been measured is kept in
+Reports of the train split (for a million: made-up ones), repeated under new ids, are staged from Parquet to Parquet by the command line, each run in a process of its own whose memory is that of all its processes together (proportional set size, four times a second). What has been measured is kept in
 `results/scale.json` and not measured again; `scale.ipynb` shows it. All takes about an hour on two cores; let nothing else run beside it.
 """
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pickle
 import platform
 import signal
 import subprocess
@@ -26,10 +27,13 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from cancer_staging import __version__
+from cancer_staging.corpora.synthetic import synthetic_report
 from cancer_staging.corpora.tcga import load_corpus
 from cancer_staging.fields import staged_columns
+from cancer_staging.reading.plan import plan_inputs
 from cancer_staging.runs import peak_memory
 from cancer_staging.scale.shards import Folder, id_hashes, note_repeated, open_run, Shard
+from cancer_staging.scale.work import pieces_of, StagingWork
 from cancer_staging.staged import columns_schema
 
 RESULTS = Path(__file__).resolve().parent / "results" / "scale.json"
@@ -37,10 +41,11 @@ TABLE_ROWS = 25_000  # of one input file: a piece, that one worker reads
 
 
 def write_inputs(folder: Path,
-                 count: int,    # reports
+                 count: int,                        # reports
+                 texts: pl.Series | None = None,    # that are repeated; None: those of the train split
                  ) -> Path:
     "Tables with as many reports, each with an id of its own."
-    texts = load_corpus().filter(split="train")["text"]
+    texts = load_corpus().filter(split="train")["text"] if texts is None else texts
     folder.mkdir(parents=True)
     for first in range(0, count, TABLE_ROWS):
         numbers = np.arange(first, min(count, first + TABLE_ROWS))
@@ -121,8 +126,8 @@ def restart(place: Path) -> dict:
 
 
 def rules_million(place: Path) -> dict:
-    "A million by the rules: does memory stay flat?"
-    inputs = write_inputs(place / "inputs", 1_000_000)
+    "A million made-up reports, which are short, by the rules: does memory stay flat?"
+    inputs = write_inputs(place / "inputs", 1_000_000, pl.Series([synthetic_report(number).text for number in range(2000)]))
     found = measured([str(inputs), "--model", "rules", "--columns", "narrow", "--workers", "2", "--engine", "ray"], place / "staged")
     shards = list((place / "staged").glob("part-*"))
     rows = pl.scan_parquet(place / "staged" / "*.parquet").select(pl.len()).collect().item()
@@ -163,7 +168,18 @@ def hundred_million(place: Path) -> dict:
     return found
 
 
-BENCHMARKS = {"hundred_million": hundred_million, "default_10k": default_10k, "restart": restart, "rules_workers": rules_workers, "rules_100k": rules_100k, "rules_million": rules_million}
+def reader(place: Path) -> dict:
+    "How fast one worker reads a table and packs its rows for those that stage."
+    inputs = write_inputs(place / "inputs", TABLE_ROWS)
+    plan = plan_inputs(inputs)
+    work = StagingWork.planned(plan, "rules")
+    began = time.monotonic()
+    packed = sum(len(pickle.dumps(stretch.rows)) for piece in pieces_of(plan) for stretch in work.rows(piece))
+    seconds = time.monotonic() - began
+    return {"rows": TABLE_ROWS, "seconds": seconds, "rows_per_second": TABLE_ROWS / seconds, "bytes": packed}
+
+
+BENCHMARKS = {"reader": reader, "hundred_million": hundred_million, "default_10k": default_10k, "restart": restart, "rules_workers": rules_workers, "rules_100k": rules_100k, "rules_million": rules_million}
 
 
 def main(arguments: list[str] | None = None) -> None:
