@@ -19,10 +19,10 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU_WORD', 'IN_SITU_NAME', 'INVASIVE', 'DENIED_INVASIVE', 'DIRECT',
-           'VERB_BEFORE', 'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'SOME', 'PAST', 'EXCEPTION',
-           'RECTUM_CUES', 'MARGIN_NAMES', 'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ',
-           'read_edge', 'read_edges', 'within_one_millimetre', 'in_rectum', 'names_of', 'MarginStatus', 'resolve_edges',
-           'unnamed_edges', 'read_margin']
+           'VERB_BEFORE', 'CODE_BEHIND', 'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'SOME', 'PAST',
+           'EXCEPTION', 'RECTUM_CUES', 'MARGIN_NAMES', 'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN', 'Edge',
+           'is_in_situ', 'read_edge', 'read_edges', 'within_one_millimetre', 'in_rectum', 'names_of', 'MarginStatus',
+           'resolve_edges', 'unnamed_edges', 'read_margin']
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e02
 MARGIN_CUES = ("margin", "resection line", "incision line", "excision line", "resection edge", "surgical edge", "cut edge", "resection end", "intestine end", "bowel end",
@@ -107,6 +107,15 @@ VERB_BEFORE = PatternTable(
     frame=r"[^;:]{0,75}\b(?&verb)[\s.]{1,3}(?:\w{3,12}ly\s|all\s|also\s){0,2}$", anchored=True)
 VERB_BEFORE
 
+# %% ../../nbs/api/22_rules.margin.ipynb #0e5c2398
+CODE_BEHIND = PatternTable(
+    "margin.code_behind",
+    Pattern("code", r"r\s?[0o12x]\b", (": r0", " (r1)", " - r2"), (": right", ": r10")),
+    Pattern("code", r"[0o](?![\w.,/])|none\b", (": 0", ": none"), (": 0.2 cm", ": 0/3", ": on the left")),
+    Pattern("code", r"(?<!\()see\s(?:below|above|note|comment)", (": see below",), (": seen", " (see comment"), "a remark in brackets takes nothing back"),
+    frame=r"\s?(?:[:=?(-]\s?){1,2}(?&code)", anchored=True)
+CODE_BEHIND
+
 # %% ../../nbs/api/22_rules.margin.ipynb #776058b2
 GLUED_SIGN = re.compile(r"\s?:?\s?(?P<sign>[+-]ve\b|[+-](?=\s{0,2}(?:$|[\n;,.)])))")  # 'CRM+', 'margins: -ve'; a dash alone may lead to a list
 DISTANCE_BEFORE = re.compile(r"\d\s{0,2}[cm]m\s(?:away\s)?from\W{1,2}[a-z\s.]{0,30}$")  # '1 cm from the line of resection shows tumour'
@@ -133,6 +142,8 @@ def _answer_at(lower: str, start: int, end: int, left: int, right: int) -> State
     if answer is not None and _is_direct(lower, start, end, right, answer) or BOX_OPENS.match(lower, end, right):
         return answer
     before = answer_before(lower, left, start)
+    if before and before.value == "yes" and CODE_BEHIND.match(lower, end, right):
+        return None
     if before and before.value == "yes" and (doubt := UNSURE.match(lower, end + 1, right)):  # 'carcinoma at the deep margin cannot be excluded'
         return StatedAnswer("perhaps", before.start, doubt.end())
     return before or (answer if answer and answer.start - end < 60 else None)
