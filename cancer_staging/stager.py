@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['CONFIG_NAME', 'BATCH', 'BATCH_CHARS', 'SMALL_RUN', 'Thresholds', 'Stager', 'batches_of', 'reports_of_frame',
-           'reports_of_columns', 'stage_reports', 'stage_files']
+           'reports_of_columns', 'stage_reports', 'cores', 'stage_files']
 
 # %% ../nbs/api/63_stager.ipynb #bec18f30
 CONFIG_NAME = "stager.json"
@@ -389,7 +389,7 @@ def stage_reports(reports: Iterable[Report],          # lazily read
 
 def _staged_by(stager: Stager, reports: Iterable[Report], model: str | Path | None, workers: int | None, settings: dict[str, float | str | None], keep_text: bool = False) -> Iterator[pa.RecordBatch]:
     "What `stage_reports` gives, by its stager, with the texts where they are kept; the processes make theirs from `model` and `settings`."
-    workers, batches, here = workers or _cores(), batches_of(reports), partial(_staged, stager, keep_text)
+    workers, batches, here = workers or cores(), batches_of(reports), partial(_staged, stager, keep_text)
     yield from map(here, islice(batches, SMALL_RUN))
     if workers > 1:
         yield from _staged_in_parallel(batches, partial(_stage_in_worker, None if model is None else str(model), tuple(settings.items()), keep_text), workers)
@@ -397,7 +397,7 @@ def _staged_by(stager: Stager, reports: Iterable[Report], model: str | Path | No
         yield from map(here, batches)
 
 
-def _cores() -> int:
+def cores() -> int:
     "Processors that this process may use."
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -104,10 +104,17 @@ def test_addresses_are_read_and_written(ray, tmp_path):
     assert summary.rows == 32 and table["source"].to_list() == [f"file://{source}" for source in expected["source"]]
     assert_frame_equal(table.drop("source"), expected.drop("source"))
     assert stage_sharded(f"file://{store}/*.csv", tmp_path / "tables", "rules").rows == 30
+    (tmp_path / "tables" / "_run.json").write_text((tmp_path / "tables" / "_run.json").read_text().replace("true", "false"))
+    reports_table(store / "a.csv", 31)  # another file under the same address is another run
+    with pytest.raises(InputError, match="over other inputs or options"):
+        stage_sharded(f"file://{store}/*.csv", tmp_path / "tables", "rules", resume=True)
     with pytest.raises(InputError, match="there is no file at"):
         stage_sharded(f"file://{store}/*.pdf", tmp_path / "none", "rules")
     with pytest.raises(InputError, match="can't be used|can't be read"):
         stage_sharded("nowhere://bucket/reports", tmp_path / "none", "rules")
+    with pytest.raises(InputError) as told:
+        stage_sharded("s3://key:secret@bucket/reports?endpoint_override=127.0.0.1:9&scheme=http", tmp_path / "none", "rules")
+    assert "s3://bucket/reports" in str(told.value) and "secret" not in str(told.value)
     with pytest.raises(InputError, match="leave --join out"):
         stage_sharded(f"file://{store}", tmp_path / "none", "rules", join="accession")
 
@@ -231,6 +238,7 @@ def test_ctrl_c_is_one_line_and_leaves_no_process(tmp_path):
     (["--engine", "ray", "--out", "staged.parquet"], "give --out a name without .parquet"),
     (["--engine", "ray", "--out", "none/staged"], "none does not exist"),
     (["--engine", "ray", "--out", "."], "holds other files"),
+    (["--engine", "ray", "--out", "a.txt"], "is a file: name a folder"),
     (["--out", "staged.csv", "--address", "auto"], "--address is for --engine ray"),
     (["--out", "staged.csv", "--shard-rows", "10"], "--shard-rows is for --engine ray"),
     (["s3://bucket/reports", "--out", "staged.csv"], "is an address, and those are read with --engine ray"),

@@ -25,10 +25,10 @@ from ..reading.columns import choose_column, columns_of_origin, ID_COLUMNS, show
 from ..reading.limits import Limits
 from ..reading.plan import InputPlan, plan_inputs
 from ..runs import digest, InputError, Interrupted, locked, reason_of_break, RowCounts
-from .shards import beside_folder, Folder, id_hashes, is_address, note_repeated, note_run, open_run, read_counts, read_ids, Shard, shard_bytes
-from .work import addressed_files, InputPiece, pieces_of, StagingWork, Work, WritingWork
+from .shards import beside_folder, Folder, id_hashes, is_address, note_repeated, note_run, open_run, read_counts, read_ids, Shard, shard_bytes, shown_address
+from .work import addressed_files, AddressedFile, InputPiece, pieces_of, StagingWork, Work, WritingWork
 from ..staged import Summary
-from ..stager import BATCH, reports_of_columns
+from ..stager import BATCH, cores, reports_of_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,21 +36,16 @@ if TYPE_CHECKING:
     from cancer_staging.writing.generate import GenerationSummary, TaskInputs
 
 # %% auto #0
-__all__ = ['Workers', 'cores', 'check_ray', 'remove_leftovers', 'workers_of', 'read_shards', 'ShardWriter', 'run_sharded',
-           'stage_sharded', 'DatasetStager', 'stage_dataset', 'generate_sharded']
+__all__ = ['Workers', 'check_ray', 'remove_leftovers', 'workers_of', 'read_shards', 'ShardWriter', 'run_sharded', 'stage_sharded',
+           'DatasetStager', 'stage_dataset', 'generate_sharded']
 
 # %% ../../nbs/api/89_scale.engine.ipynb #f2ddff09
 @dataclass(frozen=True)
 class Workers:
     "What a run may use."
-    most: int       # workers
-    least: int      # that are held all the time
-    gpus: int       # GPUs of all machines
-
-
-def cores() -> int:
-    "Processors that this process may use."
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most: int | None   # workers; None: as many as find room, also on machines that join later
+    least: int         # that are held all the time
+    gpus: int          # GPUs of all machines
 
 
 def check_ray() -> None:
@@ -100,9 +95,8 @@ def workers_of(address: str | None = None,   # of a cluster, such as `auto` or `
                 remove_leftovers()
                 place = tempfile.mkdtemp(prefix=f"cs-{os.getpid()}-", dir=_PLACE)
             _start(ray, address, _embedded(place, workers))
-        cpus, gpus = int(ray.cluster_resources().get("CPU", 1)), int(ray.cluster_resources().get("GPU", 0))
-        most = workers or max(1, cpus - 1)  # one core reads
-        yield Workers(most, most if place or workers else 1, gpus)
+        most = workers or (cores() if place else None)
+        yield Workers(most, most or 1, int(ray.cluster_resources().get("GPU", 0)))
     finally:
         if started:
             ray.shutdown()
@@ -257,14 +251,14 @@ def run_sharded(work: Work,
                     counts.include(of_shard)
                     if progress:
                         progress(of_shard["rows"])
+            noted = note_repeated(folder, hashes, work.id_column)
+            if isinstance(counts, Summary):
+                counts.notes += noted
+            note_run(folder, fingerprint, True, {"rows": counts.rows, "shards": len(hashes)})
         except InputError:
             raise
         except (KeyboardInterrupt, OSError, *_broken()) as error:
-            raise Interrupted(f"stopped after {counts.rows:,} {work.unit} ({_reason(error)}): {out} holds them; go on with --resume") from error
-        noted = note_repeated(folder, hashes, work.id_column)
-        if hasattr(counts, "notes"):
-            counts.notes += noted
-        note_run(folder, fingerprint, True, {"rows": counts.rows, "shards": len(hashes)})
+            raise Interrupted(f"stopped after {counts.rows:,} {work.unit} ({_reason(error)}): {shown_address(out)} holds them; go on with --resume") from error
     return counts
 
 
@@ -279,8 +273,8 @@ def _pool(wants_gpu: bool, held: Workers) -> dict:
     from ray.data import ActorPoolStrategy
 
     gpu = {"num_gpus": 1} if wants_gpu and held.gpus else {}
-    most = min(held.most, held.gpus) if gpu else held.most
-    return {"batch_format": "pyarrow", "num_cpus": 1, "compute": ActorPoolStrategy(min_size=min(held.least, most), max_size=most)} | gpu
+    most = min(held.most or held.gpus, held.gpus) if gpu else held.most
+    return {"batch_format": "pyarrow", "num_cpus": 1, "compute": ActorPoolStrategy(min_size=min(held.least, most or 1), max_size=most)} | gpu
 
 
 def _broken() -> tuple[type[Exception], ...]:
@@ -317,12 +311,12 @@ def stage_sharded(inputs: InputPlan | str | Path | Sequence[str | Path],  # file
     check_ray()
     plan, addresses = (inputs, []) if isinstance(inputs, InputPlan) else _planned(inputs, text_column, id_column, ocr, join, limits)
     work = StagingWork.planned(plan, model, columns, keep_text, shard_rows, min_confidence=min_confidence, target_accuracy=target_accuracy, edition=edition)
-    summary = run_sharded(work, pieces_of(plan, addresses, shard_rows), out, (plan.identity(), addresses), address, workers, overwrite, resume, progress)
+    summary = run_sharded(work, pieces_of(plan, [one.address for one in addresses], shard_rows), out, (plan.identity(), addresses), address, workers, overwrite, resume, progress)
     summary.skipped = plan.skipped_by_kind
     return summary
 
 
-def _planned(inputs: str | Path | Sequence[str | Path], text_column: str | None, id_column: str | None, ocr: str, join: str | None, limits: Limits | None) -> tuple[InputPlan, list[str]]:
+def _planned(inputs: str | Path | Sequence[str | Path], text_column: str | None, id_column: str | None, ocr: str, join: str | None, limits: Limits | None) -> tuple[InputPlan, list[AddressedFile]]:
     "The plan of the inputs that are files of this machine, and the addresses of the others."
     given = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
     addresses = [one for address in given if is_address(address) for one in addressed_files(os.fspath(address))]
@@ -366,8 +360,7 @@ def stage_dataset(ds: ray.data.Dataset,                  # one report a row
             raise InputError(f"the dataset has no column of {what}; it has {shown_columns(names)}. Name it: {option}")
     chosen = TableColumns(text, identifier, **columns_of_origin(names))
     work = StagingWork.planned(InputPlan(()), model, columns, **settings)
-    resources = ray.cluster_resources()
-    held = Workers(workers or max(1, int(resources.get("CPU", 1)) - 1), 1, int(resources.get("GPU", 0)))
+    held = Workers(workers, 1, int(ray.cluster_resources().get("GPU", 0)))
     return ds.map_batches(DatasetStager, fn_constructor_args=(work, chosen), batch_size=BATCH, **_pool(work.wants_gpu, held))
 
 # %% ../../nbs/api/89_scale.engine.ipynb #9a6e2d0f

@@ -24,14 +24,24 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['is_address', 'beside_folder', 'file_system', 'Folder', 'Shard', 'is_shard', 'shard_bytes', 'read_counts', 'read_ids',
-           'open_run', 'note_run', 'id_hashes', 'repeated_rows', 'note_repeated']
+__all__ = ['is_address', 'shown_address', 'beside_folder', 'file_system', 'Folder', 'Shard', 'is_shard', 'shard_bytes',
+           'read_counts', 'read_ids', 'open_run', 'note_run', 'id_hashes', 'repeated_rows', 'note_repeated']
 
 # %% ../../nbs/api/88_scale.shards.ipynb #4102ebcc
 def is_address(where: str | os.PathLike  # as given
                ) -> bool:
     "Whether it names a place by its address, such as `s3://bucket/reports`."
     return "://" in os.fspath(where)
+
+
+def shown_address(where: str  # a path or an address
+                  ) -> str:
+    "As it may be shown: without the options and the keys that an address can hold."
+    scheme, mark, rest = where.partition("://")
+    if not mark:
+        return where
+    host, slash, path = rest.partition("?")[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def beside_folder(where: str,    # a path or an address
@@ -53,7 +63,7 @@ def file_system(where: str  # an address, or a path of this machine
     try:
         return fs.FileSystem.from_uri(where)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{where} can't be used: {error}") from None
+        raise InputError(f"{shown_address(where)} can't be used: {str(error).replace(where, shown_address(where))}") from None
 
 
 class Folder:
@@ -172,32 +182,39 @@ def open_run(out: str | os.PathLike,   # the folder
              beside: Sequence[str | os.PathLike] = (),  # further folders that the run writes
              ) -> tuple[Folder, list[Shard]]:
     "The run's folder, made where it was not there, and its shards that are done. Raises InputError for one that holds something else, an ended run, or one over other inputs."
-    folder, done = Folder(out), []
+    folder, others, done, shown = Folder(out), [Folder(one) for one in beside], [], shown_address(os.fspath(out))
+    if folder.is_local and os.path.isfile(out):
+        raise InputError(f"{out} is a file: name a folder")
     names = folder.names()
-    others = [Folder(one) for one in beside]
     if RUN_NAME in names:
         note = json.loads(folder.read(RUN_NAME))
         if not overwrite and note["complete"]:
-            raise InputError(f"{out} exists already: use --overwrite to replace it")
+            raise InputError(f"{shown} exists already: use --overwrite to replace it")
         if not (overwrite or resume):
-            raise InputError(f"{out} holds an interrupted run: use --resume to go on with it, or --overwrite to start anew")
+            raise InputError(f"{shown} holds an interrupted run: use --resume to go on with it, or --overwrite to start anew")
         if overwrite and not (resume and not note["complete"]):
             for one in (folder, *others):
                 for name in filter(is_shard, one.names()):
                     one.remove(name)
         elif note["run"] != fingerprint:
-            raise InputError(f"{out} belongs to a run over other inputs or options, or with another model: use --overwrite to start anew")
+            raise InputError(f"{shown} belongs to a run over other inputs or options, or with another model: use --overwrite to start anew")
         else:
             written = [set(one.names()) for one in others]  # a shard counts when all of its files are there
             done = [Shard.named(name) for name in names if is_shard(name) and all(name in there for there in written)]
-            for name in (name for name in names if name.endswith(".new")):  # of a worker that died
-                folder.remove(name)
+            for one in (folder, *others):
+                for name in filter(_is_left, one.names()):
+                    one.remove(name)
     elif names:
-        raise InputError(f"{out} holds other files ({names[0]}): name a folder that is new")
+        raise InputError(f"{shown} holds other files ({names[0]}): name a folder that is new")
     for one in (folder, *others):
         one.make()
     note_run(folder, fingerprint, False, {})
     return folder, done
+
+
+def _is_left(name: str) -> bool:
+    "Whether the file is a worker's that died while it wrote."
+    return name.startswith(".part-") and name.endswith(".new")
 
 
 def note_run(folder: Folder, fingerprint: str,

@@ -21,7 +21,7 @@ from ..reading.kinds import kind_of
 from ..reading.plan import InputPart, InputPlan, natural_order, SINGLE, unreadable
 from ..reading.reports import Item, packed_items, part_items, problem_item, read_ahead, read_item, stem_of, unpacked_items
 from ..runs import batched, digest, InputError, ReadError, RowCounts
-from .shards import file_system, is_address
+from .shards import file_system, shown_address
 from ..staged import kept_schema, KEPT_COLUMNS, staged_schema, Summary, with_texts
 from ..stager import batches_of, Stager
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from cancer_staging.writing.generate import ExampleSource, TaskInputs
 
 # %% auto #0
-__all__ = ['SHARD_CHARS', 'SLOW_WEIGHT', 'InputPiece', 'addressed_files', 'fetched_items', 'Stretch', 'stretches', 'Work', 'Made',
-           'pieces_of', 'piece_items', 'StagingWork', 'WritingWork']
+__all__ = ['SHARD_CHARS', 'SLOW_WEIGHT', 'InputPiece', 'AddressedFile', 'addressed_files', 'fetched_items', 'Stretch',
+           'stretches', 'Work', 'Made', 'pieces_of', 'piece_items', 'StagingWork', 'WritingWork']
 
 # %% ../../nbs/api/88_scale.work.ipynb #e652f909
 class InputPiece(NamedTuple):
@@ -42,9 +42,16 @@ class InputPiece(NamedTuple):
     joined: bool = False                # whether its reports are parts of cases, that are to be joined
 
 
+class AddressedFile(NamedTuple):
+    "A file in an object store; size and time tell whether it has changed."
+    address: str
+    size: int | None
+    changed: int | None   # nanoseconds since 1970
+
+
 def addressed_files(address: str  # of a file, a folder, or with `*` in its last part
-                    ) -> list[str]:
-    "The addresses of the files. Raises InputError where there are none."
+                    ) -> list[AddressedFile]:
+    "The files there. Raises InputError where there are none."
     import pyarrow as pa
     from pyarrow import fs
 
@@ -56,33 +63,36 @@ def addressed_files(address: str  # of a file, a folder, or with `*` in its last
     try:
         found = files.get_file_info(path)
         if found.type == fs.FileType.File:
-            return [address]
+            return [AddressedFile(address, found.size, found.mtime_ns)]
         held = files.get_file_info(fs.FileSelector(path, recursive=not pattern)) if found.type == fs.FileType.Directory else []
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{address} can't be read: {error}") from None
+        raise InputError(f"{shown_address(address)} can't be read: {error}") from None
     base = (f"{scheme}://{place}" if pattern else address).partition("?")[0].rstrip("/")
-    names = [one.path[len(path):].strip("/") for one in held if one.type == fs.FileType.File and not one.base_name.startswith((".", "_")) and (pattern is None or fnmatch(one.base_name, pattern.partition("?")[0]))]
-    if not names:
-        raise InputError(f"there is no file at {address}: check the address")
-    return [f"{base}/{name}" + (f"?{query}" if query else "") for name in sorted(names, key=natural_order)]
+    files_there = {one.path[len(path):].strip("/"): one for one in held if one.type == fs.FileType.File and not one.base_name.startswith((".", "_")) and (pattern is None or fnmatch(one.base_name, pattern.partition("?")[0]))}
+    if not files_there:
+        raise InputError(f"there is no file at {shown_address(address)}: check the address")
+    return [AddressedFile(f"{base}/{name}" + (f"?{query}" if query else ""), files_there[name].size, files_there[name].mtime_ns) for name in sorted(files_there, key=natural_order)]
 
 
 def fetched_items(address: str,     # of a file in an object store
                   plan: InputPlan,  # its options
                   ) -> Iterator[Item]:
     "The reports of the file, fetched into a folder of this machine for as long as it is read."
-    shown = address.partition("?")[0]
+    shown = shown_address(address)
     name = os.path.basename(shown)
     try:
         files, path = file_system(address)
         with tempfile.TemporaryDirectory(prefix="cancer-staging-") as folder:
-            place = Path(folder) / "fetched"
+            place = Path(folder) / (name or "fetched")
             with files.open_input_stream(path) as source, place.open("wb") as file:
                 while data := source.read(2**22):
                     file.write(data)
             with place.open("rb") as file:
                 kind = kind_of(name, file)
-            yield from (packed_items(str(place), kind, plan) if kind in ("gzip", "zip") else unpacked_items(place, name, shown, plan))
+            if kind in ("gzip", "zip"):
+                yield from (replace(item, source=item.source.replace(str(place), shown, 1)) for item in packed_items(str(place), kind, plan))
+            else:
+                yield from unpacked_items(place, name, shown, plan)
     except (ReadError, OSError, InputError) as error:
         yield problem_item(stem_of(name), shown, unreadable(error) if isinstance(error, OSError) else str(error))
 
@@ -264,10 +274,10 @@ class WritingWork:
         return digest(self.version, columns, dict(self.inputs.values), (task.name, task.instruction, task.columns, task.template), files, self.settings, self.max_input_tokens, self.examples_from, self.shard_rows)
 
     def rows(self, piece: InputPiece, done: Mapping[int, int] = {}) -> Iterator[Stretch]:
-        paths = [part.path for part in piece.parts]
-        columns = [(plan, {part.path: part for part in plan.parts}) for plan in self.inputs.plans.values()]
-        items = zip(*((item for path in paths for item in part_items(parts[path], plan)) for plan, parts in columns), strict=True)
-        return stretches(items, self.shard_rows, done, lambda row: self.inputs.row_of([read_item(item, plan.limits) for item, (plan, _) in zip(row, columns)]))
+        plans, paths = list(self.inputs.plans.values()), {part.path for part in piece.parts}
+        pieces = [InputPiece(tuple(part for part in plan.parts if part.path in paths)) for plan in plans]  # the same files, each read with its own column
+        items = zip(*map(piece_items, pieces, plans), strict=True)
+        return stretches(items, self.shard_rows, done, lambda row: self.inputs.row_of([read_item(item, plan.limits) for item, plan in zip(row, plans)]))
 
     def start(self) -> object:
         from cancer_staging.writing.engines import open_engine

@@ -1,7 +1,7 @@
 """Site, histology and behaviour of the exported cases against the registry's own: `python nbs/benchmarks/export_registry.py`.
 
 The reports of the test split are staged with the default model and exported as NAACCR XML; the file is checked against the standard's dictionary (`standards/naaccr-dictionary-260.xml` beside the data) and read back, and its ICD-O-3 codes are compared with those that TCGA's
-registry holds of the same patients. Nothing was tuned to them. Results go to `results/export_registry.json`; `export_registry.ipynb` shows them. It takes a minute on one core.
+registry holds of the same patients; the same tables go to the OMOP CDM and back. Nothing was tuned to them. Results go to `results/export_registry.json`; `export_registry.ipynb` shows them. It takes a minute on one core.
 """
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 from lxml import etree
 
 from cancer_staging import __version__, Stager
 from cancer_staging.corpora.tcga import load_corpus
 from cancer_staging.evaluate.scores import wilson_interval
 from cancer_staging.export.naaccr import export_naaccr, NAMESPACE, read_naaccr
+from cancer_staging.export.omop import export_omop, read_omop, TABLES
+from cancer_staging.export.values import row_values
 from cancer_staging.fields import FIELDS
 
 RESULTS = Path(__file__).resolve().parent / "results" / "export_registry.json"
@@ -43,6 +46,19 @@ def share(right: int, total: int) -> dict[str, float]:
     return {"right": right, "total": total, "value": right / total, "low": low, "high": high}
 
 
+def omop_of(table: pl.DataFrame, texts: list[str], folder: Path) -> dict:
+    "The same table in the OMOP CDM: the rows of each of its tables, and how many values come back the same."
+    exported = export_omop(table, texts, folder, undated=date(1900, 1, 1), file_format="parquet")  # TCGA's reports have no date
+    left, same, compared = {(one.row, one.field) for one in exported.left_out}, 0, 0
+    cases = [(number, row) for number, row in enumerate(table.iter_rows(named=True)) if row["reportable"]]
+    for (number, row), again in zip(cases, read_omop(folder), strict=True):
+        for name, value in row_values(row).items():
+            if name != "behavior" and value.label is not None and (number, name) not in left:
+                compared += 1
+                same += again.get(name) == (value.detail if name in ("site", "histology") else value.label)
+    return {"rows": {name: pl.read_parquet(folder / f"{name}.parquet").height for name in TABLES}, "compared": compared, "unchanged": same}
+
+
 def main() -> None:
     "Stages, exports, reads back and compares."
     corpus = load_corpus().filter(split="test")
@@ -51,6 +67,7 @@ def main() -> None:
         path = Path(folder) / "cases.xml"
         exported = export_naaccr(table, path)
         (items, wrong), back = misfits(path), read_naaccr(path)
+        omop = omop_of(table, corpus["text"].to_list(), Path(folder) / "omop")
     numbers = table.with_row_index().filter("reportable")["index"].to_list()
     truth = corpus[numbers]
     left = {(one.row, one.field) for one in exported.left_out}
@@ -64,7 +81,7 @@ def main() -> None:
     scores["behaviour"] = share(sum(one == other for one, other in pairs), len(pairs)) | {"of": sum(other is not None for other in truth["icdo3_morphology"])}
     reasons = Counter((one.field, one.why.split(":")[0] if one.field is None else one.why.partition(" (")[0]) for one in exported.left_out)
     RESULTS.write_text(json.dumps({"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}", "version": __version__, "reports": table.height, "patients": exported.patients, "tumors": exported.tumors, "inferred": exported.inferred,
-                                   "items": items, "misfits": wrong, "unchanged": sum(kept), "compared": len(kept), "scores": scores, "left_out": [[field, why, count] for (field, why), count in reasons.most_common()]}, indent=1) + "\n", encoding="utf-8")
+                                   "items": items, "misfits": wrong, "unchanged": sum(kept), "compared": len(kept), "omop": omop, "scores": scores, "left_out": [[field, why, count] for (field, why), count in reasons.most_common()]}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
