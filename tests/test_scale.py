@@ -95,7 +95,7 @@ def test_addresses_are_read_and_written(ray, tmp_path):
     store = tmp_path / "bucket"
     (store / "deep").mkdir(parents=True)
     reports_table(store / "a.csv", 30)
-    (store / "deep" / "one.txt").write_text(synthetic_report(3).text)
+    (store / "deep" / "one #1, 100%.txt").write_text(synthetic_report(3).text)
     with zipfile.ZipFile(store / "z.zip", "w") as archive:
         archive.writestr("two.txt", synthetic_report(4).text)
     stage_files(store, tmp_path / "local.parquet", "rules", workers=1)

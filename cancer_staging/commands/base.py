@@ -95,7 +95,7 @@ def check_file_to_write(path: Path,                  # to write
 
 
 def end_run(summary,              # of the run: `rows`, `failed`, `journal` and `describe`
-            out: Path | None,     # where its table is
+            out: str | Path | None,     # where its table is
             quiet: bool,
             ) -> None:
     "Says what a run did, and ends the command."

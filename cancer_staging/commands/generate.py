@@ -54,6 +54,7 @@ def generate(task: Annotated[str, typer.Argument(help="soap or section_note (fro
     with reported():
         from cancer_staging.commands.staging import check_engine
         from cancer_staging.runs import check_output
+        from cancer_staging.scale.shards import shown_address
 
         spread = engine is Engine.ray
         check_engine(spread, inputs if not spread else [], out, address, None)
@@ -80,7 +81,7 @@ def generate(task: Annotated[str, typer.Argument(help="soap or section_note (fro
                 summary = generate_sharded(plan, model, out, address=address, progress=advance, **how, **settings)
             else:
                 summary = generate_files(plan, task, model, out, engine=engine.value, limit=limit, progress=advance, **how, **settings)
-    end_run(summary, out, quiet)
+    end_run(summary, shown_address(out), quiet)
 
 # %% ../../nbs/api/93_commands.generate.ipynb #8d343f55
 def question_values(task: str, question: str | None) -> dict[str, str]:

@@ -80,6 +80,7 @@ def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or gl
         from cancer_staging.reading.limits import parse_limits
         from cancer_staging.folders import with_hub
         from cancer_staging.runs import check_output
+        from cancer_staging.scale.shards import is_address, shown_address
         from cancer_staging.stager import stage_files
 
         spread = engine is StagingEngine.ray
@@ -92,7 +93,7 @@ def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or gl
         model = with_hub(model) if hub else model
         how = {"workers": workers, "min_confidence": min_confidence, "target_accuracy": target_accuracy, "edition": edition and edition.value}
         if spread:
-            from cancer_staging.scale.engine import is_address, stage_sharded
+            from cancer_staging.scale.engine import stage_sharded
 
             plan = inputs if any(map(is_address, inputs)) else plan_inputs(inputs, **read)
             with ProgressBar(getattr(plan, "count", None), quiet) as advance:
@@ -101,7 +102,7 @@ def stage(inputs: Annotated[list[str], typer.Argument(help="Files, folders or gl
             plan = plan_inputs(inputs, **read)
             with ProgressBar(plan.count, quiet) as advance:
                 summary = print_staged(plan, model, advance, columns.value, **how) if out is None else stage_files(plan, out, model, columns=columns.value, keep_text=keep_text, overwrite=overwrite, resume=resume, progress=advance, **how)
-    end_run(summary, out, quiet)
+    end_run(summary, out and shown_address(out), quiet)
 
 
 def check_engine(spread: bool,              # whether Ray spreads the run

@@ -154,6 +154,7 @@ def _embedded(place: str | None, workers: int | None) -> dict:
 def _quiet_data() -> Iterator[None]:
     "Ray Data as it is wanted here: silent, a block for each row, errors as they are."
     import logging
+    import warnings
 
     from ray.data import DataContext
 
@@ -165,7 +166,8 @@ def _quiet_data() -> Iterator[None]:
     for one in loggers:
         one.setLevel(logging.CRITICAL)
     try:
-        with DataContext.current(context):
+        with DataContext.current(context), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="ray")  # such as that a small run leaves workers without work
             yield
     finally:
         for one, level in zip(loggers, levels):

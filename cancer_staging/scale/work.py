@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple, Protocol, TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from .. import __version__
 from ..fields import staged_columns
@@ -55,11 +56,11 @@ def addressed_files(address: str  # of a file, a folder, or with `*` in its last
     import pyarrow as pa
     from pyarrow import fs
 
-    scheme, _, rest = address.partition("://")
-    place, _, last = rest.rstrip("/").rpartition("/")
+    body, _, options = address.partition("?")
+    place, _, last = body.rstrip("/").rpartition("/")
     pattern = last if "*" in last else None
-    files, path = file_system(f"{scheme}://{place}" if pattern else address)
-    query = address.partition("?")[2]
+    base, options = place if pattern else body.rstrip("/"), f"?{options}" if options else ""
+    files, path = file_system(base + options)
     try:
         found = files.get_file_info(path)
         if found.type == fs.FileType.File:
@@ -67,18 +68,17 @@ def addressed_files(address: str  # of a file, a folder, or with `*` in its last
         held = files.get_file_info(fs.FileSelector(path, recursive=not pattern)) if found.type == fs.FileType.Directory else []
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{shown_address(address)} can't be read: {error}") from None
-    base = (f"{scheme}://{place}" if pattern else address).partition("?")[0].rstrip("/")
-    files_there = {one.path[len(path):].strip("/"): one for one in held if one.type == fs.FileType.File and not one.base_name.startswith((".", "_")) and (pattern is None or fnmatch(one.base_name, pattern.partition("?")[0]))}
+    files_there = {one.path[len(path):].strip("/"): one for one in held if one.type == fs.FileType.File and not one.base_name.startswith((".", "_")) and (pattern is None or fnmatch(one.base_name, pattern))}
     if not files_there:
         raise InputError(f"there is no file at {shown_address(address)}: check the address")
-    return [AddressedFile(f"{base}/{name}" + (f"?{query}" if query else ""), files_there[name].size, files_there[name].mtime_ns) for name in sorted(files_there, key=natural_order)]
+    return [AddressedFile(f"{base}/{quote(name)}{options}", files_there[name].size, files_there[name].mtime_ns) for name in sorted(files_there, key=natural_order)]
 
 
 def fetched_items(address: str,     # of a file in an object store
                   plan: InputPlan,  # its options
                   ) -> Iterator[Item]:
     "The reports of the file, fetched into a folder of this machine for as long as it is read."
-    shown = shown_address(address)
+    shown = unquote(shown_address(address))
     name = os.path.basename(shown)
     try:
         files, path = file_system(address)
