@@ -47,6 +47,29 @@ def three_nodes():
     return made, nodes
 
 
+def workers_on(node):
+    "The node's own process, and those of its children that stage."
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    return raylet, [one for one in raylet.children(recursive=True) if "MapWorker" in " ".join(one.cmdline())]
+
+
+def test_a_network_is_held_where_a_gpu_is(cluster, tmp_path):
+    from dataclasses import replace
+
+    from cancer_staging.reading.plan import plan_inputs
+    from cancer_staging.scale.engine import run_sharded
+    from cancer_staging.scale.work import pieces_of, StagingWork
+
+    made, nodes = cluster
+    with_gpu = made.add_node(num_cpus=1, num_gpus=1, object_store_memory=10**8)  # as Ray counts them; there need be none
+    made.wait_for_nodes()
+    pl.DataFrame({"report_id": [f"R{number:05}" for number in range(300)], "text": [synthetic_report(number).text for number in range(300)]}).write_parquet(tmp_path / "reports.parquet")
+    plan, seen = plan_inputs(tmp_path / "reports.parquet"), []
+    work = replace(StagingWork.planned(plan, "rules", shard_rows=100), wants_gpu=True)
+    assert run_sharded(work, pieces_of(plan), tmp_path / "staged", "a network", progress=lambda rows: seen.append([len(workers_on(node)[1]) for node in (made.head_node, *nodes, with_gpu)])).rows == 300
+    assert seen and all(counts == [0, 0, 0, 1] for counts in seen)
+
+
 def test_as_many_workers_as_the_cluster_has_room_for(cluster, tmp_path):
     from cancer_staging.scale.engine import stage_sharded
 
@@ -71,8 +94,8 @@ def test_a_machine_dies_and_no_row_is_lost_and_none_stands_twice(cluster, tmp_pa
     def progress(rows):
         "The first machine that is seen at work is switched off, with all that runs on it."
         for node in nodes if not died else ():
-            raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-            if at_work := [one for one in raylet.children(recursive=True) if "MapWorker" in " ".join(one.cmdline())]:
+            raylet, at_work = workers_on(node)
+            if at_work:
                 for one in at_work:
                     one.kill()
                 made.remove_node(node, allow_graceful=False)
