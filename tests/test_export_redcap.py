@@ -65,6 +65,7 @@ def test_each_field_is_asked_for_as_it_is_declared(project):
     for name, field in FIELDS.items():
         row = rows[name]
         assert row["Section Header"] == field.title and rows[f"{name}_evidence"]["Field Type"] == "notes" and rows[f"{name}_detail"]["Field Type"] == "text"
+        assert tuple(rows[f"{name}_confidence"][f"Text Validation {part}"] for part in ("Type OR Show Slider Number", "Min", "Max")) == ("number", "0", "1")
         assert set(read_choices(rows[f"{name}_basis"]["Choices, Calculations, OR Slider Labels"])) == {"stated", "derived", "reviewed", "inferred"}
         if field.kind == "label":
             assert tuple(read_choices(row["Choices, Calculations, OR Slider Labels"]).values()) == field.labels
@@ -135,7 +136,8 @@ def test_inferred_values_go_out_only_when_asked_for(tmp_path):
     without, asked = export_redcap(row.to_frame(), tmp_path / "without"), export_redcap(row.to_frame(), tmp_path / "asked", with_inferred=0.3)
     assert without.inferred > asked.inferred and read_redcap(tmp_path / "without")["t"][0] is None
     record, = rows_of(tmp_path / "asked" / "records.csv")
-    assert (record["t"], record["t_basis"], record["nodes_examined"], record["nodes_examined_basis"]) == ("T3", "inferred", "12", "stated")
+    assert (record["t"], record["t_basis"], record["nodes_examined"], record["nodes_examined_basis"], record["ajcc_edition_basis"]) == ("T3", "inferred", "12", "stated", "assumed")
+    assert float(record["t_confidence"]) == pytest.approx(row.to_dict()["t_confidence"], abs=1e-4)
 
 
 def test_files_and_mistakes(project, table, tmp_path):

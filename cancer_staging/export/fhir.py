@@ -96,6 +96,8 @@ class ExportedCase:
             about.append({"url": f"{BASE}/probability", "valueDecimal": round(float(value.confidence), 4)})
         for piece in self.row[f"{value.field}_evidence"] or ():
             about.append({"url": f"{BASE}/evidence", "extension": [{"url": "start", "valueInteger": piece["start"]}, {"url": "end", "valueInteger": piece["end"]}, {"url": "text", "valueString": piece["text"]}]})
+        if value.field in ("t", "n", "m", "stage_group") and self.row["ajcc_edition_basis"]:
+            about.append({"url": f"{BASE}/edition-basis", "valueCode": self.row["ajcc_edition_basis"]})
         return about
 
 

@@ -52,11 +52,12 @@ def _code(rows: Sequence[Mapping[str, str]], system: str) -> tuple[str, ...]:
     return next(((row["code"], row.get("display", ""), system) for row in rows if row["system"] == _SYSTEMS[system]), ())
 
 
-def _observed(value: Value, made: dict | str) -> dict[int, str]:
+def _observed(value: Value, made: dict | str, edition_basis: str | None) -> dict[int, str]:
     "The fields of OBX that hold a value; `made` is its observation in FHIR, where there is one."
     found = made if isinstance(made, dict) else {}
     asked = (*_code(found.get("code", {}).get("coding", ()), "LN"), value.field, FIELDS[value.field].title, "L")
-    fields = {3: joined(*asked), 11: "F", 17: joined(value.basis, "", "L")} | ({9: f"{value.confidence:.4f}", 11: "P"} if value.basis == Basis.INFERRED else {})
+    methods = [joined(value.basis, "", "L"), *([joined(*_code(found["method"]["coding"], "SCT"), edition_basis, "", "L")] if "method" in found else [])]
+    fields = {3: joined(*asked), 11: "F", 17: "~".join(methods)} | ({9: f"{value.confidence:.4f}", 11: "P"} if value.basis == Basis.INFERRED else {})
     if FIELDS[value.field].kind == "number":
         quantity = found.get("valueQuantity") or found["component"][0]["valueQuantity"]
         return fields | {2: "NM", 5: value.label, 6: joined(quantity["code"], "", "UCUM")}
@@ -86,7 +87,7 @@ def case_message(row: Mapping,                        # a case of a staged or si
             open_[name] = made
             continue
         count += 1
-        lines.append(segment("OBX", {1: str(count)} | _observed(value, made)))
+        lines.append(segment("OBX", {1: str(count)} | _observed(value, made, row["ajcc_edition_basis"])))
         lines += [segment("NTE", {1: str(place), 2: "L", 3: joined(piece["text"])}) for place, piece in enumerate(row[f"{name}_evidence"] or (), 1)]
     return "".join(lines), open_
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..fields import FIELDS
 from ..reading.tables import packaged_table
 from .grade import grade_code, read_grade_code
-from .values import cases, Exported, inferred_left, LeftOut, prefix_of, row_values, Value
+from .values import cases, category_of, Exported, inferred_left, LeftOut, prefix_of, row_values, Value
 from ..rules.grammar import Basis
 from ..runs import InputError, replace_file
 
@@ -29,7 +29,6 @@ __all__ = ['VERSIONS', 'LENGTHS', 'NAMESPACE', 'items_of', 'code_of', 'category_
 # %% ../../nbs/api/85_export.naaccr.ipynb #5bb23a58
 VERSIONS = {26: "260", 25: "250", 24: "240"}  # of the standard → in the name of its dictionary
 _SPECIFICATION = {26: "1.8", 25: "1.8", 24: "1.7"}
-_SUFFIXES = {"t": re.compile(r"\((?:m|s|[2-9]|1\d)\)"), "n": re.compile(r"\((?:sn|f)\)")}
 _ROMAN = {"IV": "4", "III": "3", "II": "2", "I": "1", "0": "0"}
 
 
@@ -56,16 +55,12 @@ def category_items(name: str,      # t, n or m
                    edition: str,   # of the manual under which it is read
                    ) -> dict[str, str] | str:
     "The category's items; or why it has none."
-    prefix, several, category = prefix_of(value.told)
+    prefix, category, suffix = category_of(name, value.told)
     if set(prefix) & {"a", "r"}:
         return "a category of a recurrence or an autopsy has no item of its own"
-    suffix = "(m)" if several else ""
-    if found := _SUFFIXES.get(name, re.compile("(?!)")).search(category):
-        category, suffix = category.replace(found[0], ""), found[0]
     if category in ("MX", "M"):
         return "MX is no category of the manual"
     if name == "m" and category.startswith("M0"):
-        prefix = prefix.replace("p", "") + ("" if "c" in prefix else "c")  # nobody proves by microscope that there is none
         moment = "PostTherapy" if "y" in prefix else "Path"
     elif prefix not in _MOMENTS:
         return f"the prefix {prefix} is not known"

@@ -9,18 +9,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple, TYPE_CHECKING
 
 from .. import __version__
 from .fhir import codes_of
 from .naaccr import code_of, items_of
-from .values import cases, Exported, inferred_left, LeftOut, prefix_of, row_values, Value
+from .values import cases, category_of, Exported, inferred_left, LeftOut, prefix_of, row_values, Value
 from ..fields import FIELDS
 from ..reading.tables import packaged_table
 from ..rules.grammar import Basis
 from ..runs import InputError, replace_file
+from ..text.language import language
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,6 +57,8 @@ class Code(NamedTuple):
 _VOCABULARIES = {"http://loinc.org": "LOINC", "http://snomed.info/sct": "SNOMED", "http://unitsofmeasure.org": "UCUM"}
 _ROMAN = {"IV": "4", "III": "3", "II": "2", "I": "1", "0": "0"}
 _UNITS = {"mm": "mm", "%": "%", "nodes": "{#}"}
+_STAGING = ("t", "n", "m", "stage_group")
+_NOTHING_FOUND = re.compile(r"\((?:i|mol)-\)")  # N0(i-) is N0
 
 
 class Measured(NamedTuple):
@@ -82,12 +85,10 @@ def stage_code(name: str,      # t, n, m or stage_group
     if name == "stage_group":
         match = re.fullmatch(r"(IV|I{1,3}|0)(.*)", value.told)
         return Code("Cancer Modifier", f"{prefix or 'p'}-{of_edition}Stage-{_ROMAN[match[1]]}{match[2]}") if match else f"{value.told} is no group of the manual"
-    own, _, category = prefix_of(value.told)
+    own, category, _ = category_of(name, value.told)
     if category in ("MX", "M"):
         return "MX is no category of the manual"
-    if name == "m" and category.startswith("M0"):
-        own = own.replace("p", "") if "c" in own else own.replace("p", "") + "c"  # nobody proves by microscope that there is none
-    return Code("Cancer Modifier", f"{own or 'p'}-{of_edition}{category}")
+    return Code("Cancer Modifier", f"{own or 'p'}-{of_edition}{_NOTHING_FOUND.sub('', category)}")
 
 
 def measured(value: Value,
@@ -96,7 +97,7 @@ def measured(value: Value,
              ) -> Measured | str:
     "The value as a measurement; or why it has none."
     name = value.field
-    if name in ("t", "n", "m", "stage_group"):
+    if name in _STAGING:
         code = stage_code(name, value, edition, prefix)
         return code if isinstance(code, str) else Measured(code, value.told)
     if name == "laterality":
@@ -107,13 +108,16 @@ def measured(value: Value,
         if value.label is None:
             return f"{value.told} is no number"
         return Measured(code, value.told, float(value.label), unit=_UNITS[FIELDS[name].unit])
-    return Measured(code, value.label or value.told, value=_code(codes_of("values").get((name, value.label))) if value.label else None)
+    more = value.label and value.told.lower() != value.label.lower()
+    return Measured(code, f"{value.label}: {value.told}" if more else value.label or value.told, value=_code(codes_of("values").get((name, value.label))) if value.label else None)
 
 
 def condition_code(values: Mapping[str, Value]  # of a case
                    ) -> Code | None:
     "Histology, behaviour and site as one code of ICDO3, `NULL` for the half that is not known; None where neither is."
     histology, site = ((values[name].detail or None) if name in values else None for name in ("histology", "site"))
+    if histology and "behavior" in values and values["behavior"].label:
+        histology = f"{histology.partition('/')[0]}/{values['behavior'].label}"
     return Code("ICDO3", f"{histology or 'NULL'}-{site or 'NULL'}") if histology or site else None
 
 # %% ../../nbs/api/87_export.omop.ipynb #af2fe277
@@ -130,23 +134,19 @@ def read_vocabulary(folder: str | Path,        # of Athena
     import polars as pl
 
     place = Path(folder)
-    if not (place / "CONCEPT.csv").is_file():
-        raise InputError(f"{folder} holds no CONCEPT.csv: download the vocabularies ICDO3, Cancer Modifier, LOINC, SNOMED, NAACCR and UCUM from athena.ohdsi.org and name their folder")
-    how = {"separator": "\t", "quote_char": None, "infer_schema": False}
-    wanted = pl.LazyFrame(codes, schema={"vocabulary_id": pl.String, "concept_code": pl.String}, orient="row").unique()
+    for name in ("CONCEPT.csv", "CONCEPT_RELATIONSHIP.csv"):
+        if not (place / name).is_file():
+            raise InputError(f"{folder} holds no {name}: download the vocabularies ICDO3, Cancer Modifier, LOINC, SNOMED, NAACCR and UCUM from athena.ohdsi.org and name their folder")
+    scan = partial(pl.scan_csv, separator="\t", quote_char=None, infer_schema=False)
     try:
-        found = pl.scan_csv(place / "CONCEPT.csv", **how).select("concept_id", "vocabulary_id", "concept_code", "standard_concept").join(wanted, on=["vocabulary_id", "concept_code"]).collect()
-        sources = found.filter(pl.col("standard_concept").fill_null("") != "S")
-        maps = pl.DataFrame(schema={"concept_id_1": pl.String, "concept_id_2": pl.String})
-        if (place / "CONCEPT_RELATIONSHIP.csv").is_file() and sources.height:
-            maps = pl.scan_csv(place / "CONCEPT_RELATIONSHIP.csv", **how).filter(pl.col("relationship_id") == "Maps to").select("concept_id_1", "concept_id_2").join(sources.lazy().select(concept_id_1="concept_id"), on="concept_id_1").collect().sort("concept_id_2", maintain_order=True).unique("concept_id_1", keep="first")
-        version = "unknown"
-        if (place / "VOCABULARY.csv").is_file():
-            version = next(iter(pl.scan_csv(place / "VOCABULARY.csv", **how).filter(pl.col("vocabulary_id") == "None").select("vocabulary_version").collect()["vocabulary_version"].drop_nulls()), version)
+        found = scan(place / "CONCEPT.csv").filter(pl.col("concept_code").is_in([code.code for code in codes])).select(pl.col("concept_id").cast(pl.Int64), "vocabulary_id", "concept_code", "standard_concept").collect()
+        maps = scan(place / "CONCEPT_RELATIONSHIP.csv").filter(pl.col("relationship_id") == "Maps to", pl.col("concept_id_1").is_in(found["concept_id"].cast(str).to_list())).select(pl.col("concept_id_1", "concept_id_2").cast(pl.Int64)).collect()
+        version = scan(place / "VOCABULARY.csv").filter(pl.col("vocabulary_id") == "None").collect()["vocabulary_version"].to_list() if (place / "VOCABULARY.csv").is_file() else []
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{folder} can't be read as vocabularies of Athena ({' '.join(str(error).split())[:120]}): download them again") from None
-    leads = dict(maps.iter_rows())
-    return {Code(vocabulary, code): Concepts(int(number) if standard == "S" else int(leads.get(number, 0)), int(number)) for number, vocabulary, code, standard in found.iter_rows()}, version
+    leads = dict(maps.sort("concept_id_2", descending=True).iter_rows())  # of several the least: the same each time
+    known = {Code(vocabulary, code): Concepts(number if standard == "S" else leads.get(number, 0), number) for number, vocabulary, code, standard in found.iter_rows()}
+    return {code: known[code] for code in codes if code in known}, next(filter(None, version), "unknown")
 
 # %% ../../nbs/api/87_export.omop.ipynb #e7840a0b
 @dataclass
@@ -175,16 +175,17 @@ def case_rows(row: Mapping,             # a case
     "The case's rows in the model's tables."
     rows, own, edition = CaseRows(), number + 1, row["ajcc_edition"] or "8"
     shared = {"person_id": person, "visit_occurrence_id": own}
-    nlp = concept("nlp")
     rows.add("visit_occurrence", **shared, visit_concept_id=0, visit_start_date=day, visit_end_date=day, visit_type_concept_id=concept("ehr"), visit_source_value=_cut(row.get("accession"), 50))
     if text:
-        rows.add("note", **shared, note_id=own, note_date=day, note_type_concept_id=concept("pathology_report"), note_class_concept_id=Code("LOINC", "11526-1"), note_title=_cut(row["report_id"], 250), note_text=text, encoding_concept_id=concept("utf8"), language_concept_id=concept("english"), note_source_value=_cut(row["report_id"], 50))
-    tumour = condition_code(values)
-    rows.add("condition_occurrence", **shared, condition_occurrence_id=own, condition_concept_id=tumour, condition_start_date=day, condition_type_concept_id=nlp, condition_source_value=tumour and tumour.code, condition_source_concept_id=tumour)
+        rows.add("note", **shared, note_id=own, note_date=day, note_type_concept_id=concept("pathology_report"), note_class_concept_id=Code("LOINC", "11526-1"), note_title=_cut(row["report_id"], 250), note_text=text, encoding_concept_id=concept("utf8"), language_concept_id=concept("english") if language(text.lower()) == "en" else 0, note_source_value=_cut(row["report_id"], 50))
+    tumour, bases = condition_code(values), [values[name].basis for name in ("histology", "site", "behavior") if name in values]
+    rows.add("condition_occurrence", **shared, condition_occurrence_id=own, condition_concept_id=tumour, condition_start_date=day, condition_type_concept_id=concept(bases[0] if bases and Basis.INFERRED not in bases else Basis.INFERRED), condition_source_value=tumour and tumour.code, condition_source_concept_id=tumour)
     rows.add("episode", person_id=person, episode_id=own, episode_concept_id=concept("disease_episode"), episode_start_date=day, episode_object_concept_id=tumour, episode_type_concept_id=concept("derived_episode"), episode_source_value=_cut(row["report_id"], 50))
     rows.add("episode_event", episode_id=own, event_id=own, episode_event_field_concept_id=concept("condition_field"))
     prefix = prefix_of(values["t"].told)[0] if "t" in values else ""
-    for place, (name, value) in enumerate(values.items()):
+    for place, name in enumerate(FIELDS, 1):
+        if (value := values.get(name)) is None:
+            continue
         code: Code | None = tumour
         if name in ("histology", "site"):
             if not value.detail:
@@ -198,18 +199,18 @@ def case_rows(row: Mapping,             # a case
                 rows.open_[name], code = found, None
             else:
                 code = found.code
-                rows.add("measurement", **shared, measurement_id=number * len(FIELDS) + place + 1, measurement_concept_id=code, measurement_date=day, measurement_type_concept_id=nlp, value_as_number=found.number, value_as_concept_id=found.value, unit_concept_id=found.unit and Code("UCUM", found.unit),
+                rows.add("measurement", **shared, measurement_id=number * len(FIELDS) + place, measurement_concept_id=code, measurement_date=day, measurement_type_concept_id=concept(value.basis), value_as_number=found.number, value_as_concept_id=found.value, unit_concept_id=found.unit and Code("UCUM", found.unit),
                          measurement_source_value=_cut(code.code, 50), measurement_source_concept_id=code, unit_source_value=found.unit, unit_source_concept_id=found.unit and Code("UCUM", found.unit), value_source_value=_cut(found.told, 50), measurement_event_id=own, meas_event_field_concept_id=concept("condition_field"))
         if text:
             for piece in row[f"{name}_evidence"] or ():
                 rows.add("note_nlp", note_id=own, section_concept_id=0, snippet=text[max(0, piece["start"] - 60):piece["start"] + 180][:250], offset=str(piece["start"]), lexical_variant=piece["text"][:250], note_nlp_concept_id=code, note_nlp_source_concept_id=code, nlp_system=f"cancer_staging {__version__}", nlp_date=recorded,
-                         term_exists="N" if value.label in ("absent", "negative") else "Y", term_modifiers=_modifiers(value))
+                         term_exists="N" if value.label in ("absent", "negative") else "Y", term_temporal="present", term_modifiers=_modifiers(row, value))
     return rows
 
 
-def _modifiers(value: Value) -> str:
-    "Field, value, basis and, where a model inferred it, its probability."
-    parts = {"field": value.field, "value": value.told, "basis": value.basis} | ({"probability": f"{value.confidence:.4f}"} if value.basis == Basis.INFERRED else {})
+def _modifiers(row: Mapping, value: Value) -> str:
+    "Field, value, basis, the probability that it is right, and of staging the edition of the manual."
+    parts = {"field": value.field, "value": value.told, "basis": value.basis} | ({} if value.confidence is None else {"confidence": f"{value.confidence:.4f}"}) | ({"edition": f"{row['ajcc_edition']} ({row['ajcc_edition_basis']})"} if value.field in _STAGING and row["ajcc_edition"] else {})
     return "; ".join(f"{name}={told}" for name, told in parts.items())[:2000]
 
 # %% ../../nbs/api/87_export.omop.ipynb #b293d126
@@ -238,7 +239,7 @@ def export_omop(table: pl.DataFrame,                    # staged or signed
     persons: dict[tuple[str, object], int] = {}
     days: dict[int, list[date]] = {}
     for number, row in cases(table, exported.left_out):
-        day = date.fromisoformat(row["report_date"]) if row.get("report_date") else undated
+        day = date.fromisoformat(row["report_date"]) if row["report_date"] else undated
         if day is None:
             exported.left_out.append(LeftOut(row["report_id"], number, None, None, "the report has no date, and the model wants one: give a date for such reports (--undated)"))
             continue
@@ -282,8 +283,15 @@ def _frame(table: str, rows: list[dict]) -> pl.DataFrame:
     "The table with all columns of the model."
     import polars as pl
 
-    types = {"integer": pl.Int64, "date": pl.Date, "timestamp": pl.Datetime, "numeric": pl.Float64, "varchar": pl.String, "text": pl.String}
-    return pl.DataFrame(rows, schema={row["column"]: types[row["type"]] for row in columns_of(table)})
+    return pl.DataFrame(rows, schema=_types(table))
+
+
+def _types(table: str) -> dict[str, pl.DataType]:
+    "The type of each column."
+    import polars as pl
+
+    types = {"integer": pl.Int32, "date": pl.Date, "timestamp": pl.Datetime, "numeric": pl.Float64, "varchar": pl.String, "text": pl.String}
+    return {row["column"]: types[row["type"]] for row in columns_of(table)}
 
 
 def unmapped(folder: str | Path  # from `export_omop`
@@ -298,21 +306,23 @@ def _read(folder: str | Path, table: str) -> pl.DataFrame:
     import polars as pl
 
     path = Path(folder) / f"{table}.parquet"
-    if path.is_file():
-        return pl.read_parquet(path)
-    types = {row["column"]: {"integer": pl.Int64, "date": pl.Date, "numeric": pl.Float64}.get(row["type"], pl.String) for row in columns_of(table)}
-    return pl.read_csv(path.with_suffix(".csv"), schema=types)
+    try:
+        return pl.read_parquet(path) if path.is_file() else pl.read_csv(path.with_suffix(".csv"), schema=_types(table))
+    except (pl.exceptions.PolarsError, OSError) as error:  # its message may quote a cell
+        raise InputError(f"{folder} holds no table {table} that was exported here, or it is damaged ({type(error).__name__})") from None
 
 
 def read_omop(folder: str | Path  # from `export_omop`
-              ) -> list[dict[str, str | None]]:
-    "A row for each condition: the patient's number, and field → label, read from the source codes."
+              ) -> pl.DataFrame:
+    "A row for each condition: the patient's number, and a column of labels for each field, read from the source codes; null where it has none. Raises InputError where a table is missing or damaged."
+    import polars as pl
+
     persons = dict(_read(folder, "person").select("person_id", "person_source_value").iter_rows())
     simple = {code.code: name for name in FIELDS if (code := _code(codes_of("observations").get((name, ""))))}
     found: dict[int, dict[str, str | None]] = {}
     for number, person, code in _read(folder, "condition_occurrence").select("condition_occurrence_id", "person_id", "condition_source_value").iter_rows():
-        histology, _, site = (code or "").partition("-")
-        found[number] = {"patient_id": persons[person], "histology": histology if histology not in ("", "NULL") else None, "site": site if site not in ("", "NULL") else None}
+        histology, site = (None if part in ("", "NULL") else part for part in (code or "").partition("-")[::2])
+        found[number] = {"patient_id": persons[person], "histology": histology, "behavior": histology and histology.partition("/")[2], "site": site}
     for number, code, amount, told in _read(folder, "measurement").select("measurement_event_id", "measurement_source_value", "value_as_number", "value_source_value").iter_rows():
         if "AJCC/UICC-" in code:
             category = code.partition("AJCC/UICC-")[2]
@@ -320,6 +330,8 @@ def read_omop(folder: str | Path  # from `export_omop`
             found[number][name] = FIELDS[name].read(told).label
         elif code == items_of("laterality")[0]["number"]:
             found[number]["laterality"] = told
-        elif code in simple:
-            found[number][simple[code]] = FIELDS[simple[code]].label_of(told if amount is None else amount)
-    return list(found.values())
+        elif amount is not None:
+            found[number][simple[code]] = FIELDS[simple[code]].label_of(amount)
+        elif (label := told.partition(":")[0]) in FIELDS[simple[code]].labels:
+            found[number][simple[code]] = label
+    return pl.DataFrame(list(found.values()), schema=dict.fromkeys(("patient_id", *FIELDS), pl.String))

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .values import cases, Exported, inferred_left, LeftOut, row_values, Value
+from .values import cases, Exported, inferred_left, row_values, Value
 from ..fields import Field, FIELDS
-from ..reading.content import iso_date
 from ..review.decisions import text_digest
 from ..review.signed import REVIEWED
 from ..rules.grammar import Basis
@@ -39,11 +38,12 @@ def dictionary_rows() -> list[dict[str, str]]:
     "The rows of the data dictionary, by column; a column that a row leaves empty is not in it."
     rows = [{_NAME: "record_id", _TYPE: "text", _LABEL: "Record"}]
     rows += [{_NAME: name, _TYPE: "text", _LABEL: title, _IDENTIFIER: "y"} | ({_VALIDATION: "date_ymd"} if name == "report_date" else {}) for name, title in _ABOUT.items()]
-    rows.append({_NAME: "ajcc_edition", _TYPE: "text", _LABEL: "Edition of the AJCC manual"})
+    rows += [{_NAME: "ajcc_edition", _TYPE: "text", _LABEL: "Edition of the AJCC manual"}, {_NAME: "ajcc_edition_basis", _TYPE: "radio", _LABEL: "Edition: basis", _CHOICES: _written(("stated", "assumed"))}]
     for name, field in FIELDS.items():
         rows += [{_NAME: name, _SECTION: field.title, _LABEL: field.title + (f" ({field.unit})" if field.unit else ""), _NOTE: field.help} | _answered(field),
                  {_NAME: f"{name}_detail", _TYPE: "text", _LABEL: f"{field.title}: as stated"},
                  {_NAME: f"{name}_basis", _TYPE: "radio", _LABEL: f"{field.title}: basis", _CHOICES: _written(_BASES)},
+                 {_NAME: f"{name}_confidence", _TYPE: "text", _LABEL: f"{field.title}: probability that the value is right", _VALIDATION: "number", _LEAST: "0", _MOST: "1"},
                  {_NAME: f"{name}_evidence", _TYPE: "notes", _LABEL: f"{field.title}: words of the report", _IDENTIFIER: "y"}]
     return [{_FORM: "pathology_staging"} | row for row in rows]
 
@@ -71,9 +71,9 @@ def read_choices(choices: str  # as REDCap writes them: `1, yes | 0, no`
 def _record(row: Mapping, values: Mapping[str, Value], time: int) -> dict[str, str | None]:
     "The record of a case, by variable; `time` counts the reports of one id."
     number = text_digest(f"{row['report_id']}\n{time}")
-    record = {"record_id": f"r{number[:16]}", **{name: row.get(name) for name in _ABOUT}, "report_date": iso_date(row.get("report_date")), "ajcc_edition": row["ajcc_edition"]}
+    record = {"record_id": f"r{number[:16]}", **{name: row.get(name) for name in (*_ABOUT, "ajcc_edition", "ajcc_edition_basis")}}
     for name, value in values.items():
-        record |= {name: value.label, f"{name}_detail": value.detail, f"{name}_basis": value.basis, f"{name}_evidence": " … ".join(piece["text"] for piece in row[f"{name}_evidence"] or ())}
+        record |= {name: value.label, f"{name}_detail": value.detail, f"{name}_basis": value.basis, f"{name}_confidence": None if value.confidence is None else f"{value.confidence:.4f}", f"{name}_evidence": " … ".join(piece["text"] for piece in row[f"{name}_evidence"] or ())}
     return record
 
 
@@ -99,10 +99,7 @@ def export_redcap(table: pl.DataFrame,                  # staged or signed
             exported.inferred += inferred_left(row, values)
             patients.add(row.get("patient_id") or number)
             times[row["report_id"]] += 1
-            record = _record(row, values, times[row["report_id"]])
-            if row.get("report_date") and record["report_date"] is None:
-                exported.left_out.append(LeftOut(row["report_id"], number, None, None, f"its report_date {row['report_date']} is no date: the record has none"))
-            yield record
+            yield _record(row, values, times[row["report_id"]])
 
     folder.mkdir(mode=0o700, exist_ok=True)
     with replace_file(folder / DICTIONARY) as dictionary, replace_file(folder / RECORDS) as fresh:

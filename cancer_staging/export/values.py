@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TYPE_CHECKING
 
 from ..fields import FIELDS
+from ..reading.content import iso_date
 from ..review.signed import REVIEWED
 from ..rules.grammar import Basis
 from ..runs import InputError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 # %% auto #0
-__all__ = ['Value', 'LeftOut', 'row_values', 'inferred_left', 'prefix_of', 'why_no_case', 'cases', 'Exported']
+__all__ = ['Value', 'LeftOut', 'row_values', 'inferred_left', 'prefix_of', 'category_of', 'why_no_case', 'cases', 'Exported']
 
 # %% ../../nbs/api/84_export.values.ipynb #44eaf4ef
 class Value(NamedTuple):
@@ -82,6 +83,21 @@ def prefix_of(detail: str  # a category as stated, such as `mypT2a`
     prefix, category = _PREFIX.fullmatch(detail).groups()
     return prefix.replace("m", ""), "m" in prefix, category
 
+
+_SUFFIXES = {"t": re.compile(r"\((?:m|s|[2-9]|1\d)\)"), "n": re.compile(r"\((?:sn|f)\)"), "m": re.compile("(?!)")}
+
+
+def category_of(name: str,     # t, n or m
+                detail: str,   # a category as stated, such as `mypT2a` or `pN1a(sn)`
+                ) -> tuple[str, str, str]:
+    "Its prefix, the category, and the suffix of several tumours or of how nodes were taken. M0 is clinical: nobody proves by microscope that there is none."
+    prefix, several, category = prefix_of(detail)
+    suffix = found[0] if (found := _SUFFIXES[name].search(category)) else ""
+    category = category.replace(suffix, "")
+    if name == "m" and category.startswith("M0"):
+        prefix = prefix.replace("p", "") + ("" if "c" in prefix else "c")
+    return prefix, category, suffix or ("(m)" if several else "")
+
 # %% ../../nbs/api/84_export.values.ipynb #40a248b7
 def why_no_case(row: Mapping  # of a staged or signed table
                 ) -> str | None:
@@ -97,19 +113,24 @@ def cases(table: pl.DataFrame,                        # staged or signed, with i
           left_out: list[LeftOut],                    # gets those rows that are no cases
           ) -> Iterator[tuple[int, dict]]:
     "The rows that go out, with their numbers. Raises InputError for a table that lacks columns."
-    needed = [name for name in ("report_id", "status", "error", "reportable", "ajcc_edition", *(f"{name}{part}" for name in FIELDS for part in ("", "_detail", "_basis", "_confidence", "_evidence"))) if name not in table.columns]
+    needed = [name for name in ("report_id", "status", "error", "reportable", "ajcc_edition", "ajcc_edition_basis", "checks", *(f"{name}{part}" for name in FIELDS for part in ("", "_detail", "_basis", "_confidence", "_evidence"))) if name not in table.columns]
     if needed:
         raise InputError(f"the table has no column {needed[0]}: export one that this version of 'cancer-staging stage' made with --columns full or review")
-    for name, of_field in FIELDS.items():
-        if of_field.kind == "label" and (unknown := sorted(set(table[name].drop_nulls().cast(str).to_list()) - set(of_field.labels))):
-            raise InputError(f"the table holds {visible(unknown[0])!r} as {of_field.title}, which this version does not know: stage the reports again with this version")
+    known = {f"{name}_basis": (f"basis of {of_field.title}", (*map(str, Basis), REVIEWED)) for name, of_field in FIELDS.items()} | {name: (of_field.title, of_field.labels) for name, of_field in FIELDS.items() if of_field.kind == "label"}
+    for name, (what, words) in known.items():
+        if unknown := sorted(set(table[name].drop_nulls().cast(str).to_list()) - set(words)):
+            raise InputError(f"the table holds {visible(unknown[0])!r} as {what}, which this version does not know: stage the reports again with this version")
     return _cases(table, left_out)
 
 
 def _cases(table: pl.DataFrame, left_out: list[LeftOut]) -> Iterator[tuple[int, dict]]:
-    "The rows of a table that has been looked at."
+    "The rows of a table that has been looked at, with an ISO date or none."
     for number, row in enumerate(table.iter_rows(named=True)):
         if (why := why_no_case(row)) is None:
+            written = row.get("report_date")
+            row["report_date"] = iso_date(written) if written else None
+            if written and not row["report_date"]:
+                left_out.append(LeftOut(row["report_id"], number, None, None, f"its report_date {written} is no date: the case goes out without one"))
             yield number, row
         else:
             left_out.append(LeftOut(row["report_id"], number, None, None, why))
