@@ -83,7 +83,7 @@ class Format(str, Enum):
 @export_app.command()
 def omop(table: Annotated[Path, typer.Argument(help="A staged or signed table: .parquet, .csv or .jsonl.")],
          out: Annotated[Path, typer.Option(help="A folder to make, with a file for each table of the model.")],
-         reports: Annotated[Optional[list[str]], typer.Option(help="Its reports: NAME.texts.parquet, which `stage --keep-text` wrote, or the inputs that were staged. Without them there are no notes, and no places of evidence.", metavar="INPUT")] = None,
+         reports: Annotated[Optional[list[str]], typer.Option(help="Its reports: NAME.texts.parquet, which `stage --keep-text` wrote, or the inputs that were staged. Without them there are no notes, and so no places, words and probabilities.", metavar="INPUT")] = None,
          vocabulary: Annotated[Optional[Path], typer.Option(help="The folder of a download of athena.ohdsi.org, with CONCEPT.csv. Without it concepts are 0, and the codes stand beside.")] = None,
          file_format: Annotated[Format, typer.Option("--format", help="Of the files.")] = Format.csv,
          undated: Annotated[Optional[datetime], typer.Option(formats=["%Y-%m-%d"], help="The date of reports that have none, such as 1900-01-01; without it they stay behind, as the model wants one.")] = None,

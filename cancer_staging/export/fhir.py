@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from .. import __version__
-from .values import cases, Exported, inferred_left, LeftOut, prefix_of, row_values, Value
+from .values import cases, Exported, inferred_left, LeftOut, morphology_of, prefix_of, row_values, Value
 from ..fields import FIELDS
 from ..optional import optional_module
 from ..reading.tables import packaged_table
@@ -125,7 +125,7 @@ def condition(case: ExportedCase,               # as for `patient`
     values, row = case.values, case.row
     malignant = values["behavior"].label in ("2", "3", "6") if "behavior" in values else True
     histology, site, side = (values.get(name) for name in ("histology", "site", "laterality"))
-    morphology = [{"system": ICDO3, "code": histology.detail, "display": histology.label}] if histology and histology.detail else []
+    morphology = [{"system": ICDO3, "code": code, "display": histology.label}] if (code := morphology_of(values)) else []
     about = [{"url": f"{MCODE}/mcode-histology-morphology-behavior", "valueCodeableConcept": {"coding": morphology, "text": histology.label}}] if morphology and malignant else []
     sided = codes_of("values").get(("laterality", side.label)) if side and side.label else None
     body = {"coding": [{"system": ICDO3, "code": site.detail, "display": site.label}] if site and site.detail else [], "text": site.label if site else None,
@@ -283,6 +283,7 @@ def read_bundle(bundle: Mapping  # from `case_bundle`
         elif one["resourceType"] == "Condition":
             codes = {found["system"]: found["code"] for found in one["code"].get("coding", ())}
             row["histology"] = codes.get(ICDO3)
+            row["behavior"] = (row["histology"] or "").partition("/")[2] or next((label for (name, label), found in codes_of("values").items() if name == "behavior" and codes.get(found[0]["system"]) == found[0]["code"]), None)
             row["site"] = next((found["code"] for body in one.get("bodySite", ()) for found in body.get("coding", ())), None)
             sides = [found["code"] for body in one.get("bodySite", ()) for about in body.get("extension", ()) for found in about["valueCodeableConcept"]["coding"]]
             row["laterality"] = next((label for (name, label), codes in codes_of("values").items() if name == "laterality" and codes[0]["code"] in sides), None)

@@ -248,6 +248,7 @@ def _patient(patient_id: object, rows: list[tuple[int, dict]], with_inferred: fl
         values = row_values(row, with_inferred)
         exported.inferred += inferred_left(row, values)
         items, open_ = tumor_items(row, values)
+        open_ |= {name: f"the code of its item reads {label}" for name, label in _labels(items) if name in values and name not in ("site", "histology", *open_) and label != values[name].label}
         exported.left_out += [LeftOut(row["report_id"], number, name, values[name].told, why) for name, why in open_.items()]
         if given and not re.fullmatch("[0-9]{1,8}", patient_id):
             items["medicalRecordNumber"] = _UNWRITABLE.sub(" ", patient_id)

@@ -16,7 +16,7 @@ from typing import NamedTuple, TYPE_CHECKING
 from .. import __version__
 from .fhir import codes_of
 from .naaccr import code_of, items_of
-from .values import cases, category_of, Exported, inferred_left, LeftOut, prefix_of, row_values, Value
+from .values import cases, category_of, Exported, inferred_left, LeftOut, morphology_of, prefix_of, row_values, Value
 from ..fields import FIELDS
 from ..reading.tables import packaged_table
 from ..rules.grammar import Basis
@@ -115,9 +115,7 @@ def measured(value: Value,
 def condition_code(values: Mapping[str, Value]  # of a case
                    ) -> Code | None:
     "Histology, behaviour and site as one code of ICDO3, `NULL` for the half that is not known; None where neither is."
-    histology, site = ((values[name].detail or None) if name in values else None for name in ("histology", "site"))
-    if histology and "behavior" in values and values["behavior"].label:
-        histology = f"{histology.partition('/')[0]}/{values['behavior'].label}"
+    histology, site = morphology_of(values), values["site"].detail if "site" in values else None
     return Code("ICDO3", f"{histology or 'NULL'}-{site or 'NULL'}") if histology or site else None
 
 # %% ../../nbs/api/87_export.omop.ipynb #af2fe277

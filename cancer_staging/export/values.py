@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 # %% auto #0
-__all__ = ['Value', 'LeftOut', 'row_values', 'inferred_left', 'prefix_of', 'category_of', 'why_no_case', 'cases', 'Exported']
+__all__ = ['Value', 'LeftOut', 'row_values', 'inferred_left', 'prefix_of', 'category_of', 'morphology_of', 'why_no_case', 'cases',
+           'Exported']
 
 # %% ../../nbs/api/84_export.values.ipynb #44eaf4ef
 class Value(NamedTuple):
@@ -97,6 +98,14 @@ def category_of(name: str,     # t, n or m
     if name == "m" and category.startswith("M0"):
         prefix = prefix.replace("p", "") + ("" if "c" in prefix else "c")
     return prefix, category, suffix or ("(m)" if several else "")
+
+
+def morphology_of(values: Mapping[str, Value]  # of a case
+                  ) -> str | None:
+    "The ICD-O-3 code of the histology with the case's behaviour, which a person may have changed; None where the histology has none."
+    code = values["histology"].detail if "histology" in values else None
+    behavior = values["behavior"].label if "behavior" in values else None
+    return f"{code.partition('/')[0]}/{behavior}" if code and behavior else code or None
 
 # %% ../../nbs/api/84_export.values.ipynb #40a248b7
 def why_no_case(row: Mapping  # of a staged or signed table
