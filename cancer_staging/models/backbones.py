@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ..folders import ADAPTER, adapter_chain, check_folder, model_folder, opening, PACKAGED, read_settings
@@ -54,11 +56,17 @@ def load_backbone(backbone: str,                        # folder, `hf://owner/mo
     with opening(source["pretrained_model_name_or_path"]):
         if "gguf_file" not in source:
             return _whole(AutoModel, source, dtype=dtype, attn_implementation=attention, quantization_config=quantization_config)
-        packed = AutoModel.from_pretrained(**source, dtype=dtype)
+        packed = _unpacked(source["pretrained_model_name_or_path"], source["gguf_file"])
         with no_init_weights():
-            model = AutoModel.from_config(architecture(packed.config.to_dict()), dtype=packed.dtype, attn_implementation=attention)
-        model.load_state_dict(packed.state_dict())
+            model = AutoModel.from_config(architecture(packed.config.to_dict()), dtype=getattr(torch, dtype), attn_implementation=attention)
+        model.load_state_dict(packed.base_model.state_dict())
         return model
+
+
+@cache
+def _unpacked(folder: Path, gguf: str) -> PreTrainedModel:
+    "The model of a GGUF file, its weights in float32. Unpacking takes longer than all else, so it is done once in a process and kept; what is given to a user is a copy."
+    return AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf, local_files_only=True, trust_remote_code=False, dtype=torch.float32)
 
 
 def _source(backbone: str | Path) -> dict[str, object]:
@@ -154,10 +162,11 @@ def _read_causal(name: str, source: Mapping[str, object], dtype: torch.dtype, ho
     loader = _writer(name, AutoConfig.from_pretrained(**source))
     if "gguf_file" not in source:
         return _whole(loader, source, dtype=dtype, **({"quantization_config": quantization_settings(how)} if how else {}))
-    packed = loader.from_pretrained(**source, dtype=torch.float32)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**packed.config.to_dict()), dtype=dtype)
+    packed = _unpacked(source["pretrained_model_name_or_path"], source["gguf_file"])
+    with no_init_weights():
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**packed.config.to_dict()), dtype=dtype)
     model.load_state_dict(packed.state_dict())
-    model.generation_config = packed.generation_config
+    model.generation_config = deepcopy(packed.generation_config)
     if how:
         quantize(model.base_model, how)
     return model

@@ -162,6 +162,7 @@ class WritingRecipe(Declaration):
     weight_decay: float = 0.0
     clip_norm: float = 1.0             # largest norm of the gradient
     gradient_checkpointing: bool = False
+    keep_best: str | None = None       # the score of the validation rows, such as `rouge1`, by which the best epoch is kept; None: the last epoch
     seed: int = 0
 
     def __post_init__(self):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -22,9 +23,10 @@ from .loops import looping, number_tokens
 from .tasks import build_answer, Task
 
 # %% auto #0
-__all__ = ['LOOK_EVERY', 'ENGINES', 'WritingSettings', 'Written', 'LoopStop', 'GumbelNoise', 'ConstraintMask', 'end_tokens',
-           'context_tokens', 'length_batches', 'TransformersEngine', 'failure', 'cached_numbers', 'VllmEngine',
-           'vllm_ready', 'load_generator', 'open_engine']
+__all__ = ['LOOK_EVERY', 'LEAST_SHARED', 'ENGINES', 'WritingSettings', 'Written', 'LoopStop', 'GumbelNoise', 'ConstraintMask',
+           'end_tokens', 'context_tokens', 'length_batches', 'shared_tokens', 'cache_name', 'read_once',
+           'TransformersEngine', 'failure', 'cached_numbers', 'tuned_end_bias', 'VllmEngine', 'vllm_ready',
+           'load_generator', 'open_engine']
 
 # %% ../../nbs/api/80_writing.engines.ipynb #fdd1c484
 @dataclass(frozen=True)
@@ -35,12 +37,15 @@ class WritingSettings:
     seed: int = 0                    # of sampling
     batch_tokens: int = 16384        # tokens of prompts and answers, padding included, computed at once
     constraint: str | None = None    # a regular expression that the whole answer must match
+    end_bias: float | None = None    # added to the logit of what ends an answer: below 0, answers get longer; None: what was chosen when the model was tuned, else 0
 
     def __post_init__(self):
         if self.max_new_tokens < 1 or self.batch_tokens < 1:
             raise ValueError("max_new_tokens and batch_tokens must be at least 1")
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"the temperature must be 0 or more, not {self.temperature}")
+        if self.end_bias is not None and not -100 <= self.end_bias <= 100:
+            raise ValueError(f"end_bias must be between -100 and 100, not {self.end_bias}")
 
 
 class Written(NamedTuple):
@@ -150,16 +155,45 @@ def length_batches(lengths: Sequence[int],  # tokens of each prompt
         batches[-1].append(row)
     return batches
 
+# %% ../../nbs/api/80_writing.engines.ipynb #5ec80097
+LEAST_SHARED = 16  # tokens; for fewer, a pass of their own costs more than it saves
+
+
+def shared_tokens(prompts: Sequence[Sequence[int]],  # token ids
+                  ) -> int:
+    "How many tokens all prompts begin with, at least one short of the shortest; 0 when they are too few to be worth a pass of their own."
+    least = min(map(len, prompts)) - 1
+    same = next((place for place in range(least) if len({prompt[place] for prompt in prompts}) > 1), least)
+    return same if len(prompts) > 1 and same >= LEAST_SHARED else 0
+
+
+def cache_name(model) -> str:
+    "What the model calls the keys and values that it goes on from: transformers renames it between 5.23 and 5.40."
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return "cache" if "cache" in inspect.signature(base.forward).parameters else "past_key_values"
+
+
+def read_once(model,                # a causal language model
+              ids: Sequence[int],   # tokens that all rows begin with
+              rows: int,
+              ) -> dict[str, object]:
+    "The keys and values of the tokens, for every row, as an argument of the model and of its `generate`."
+    torch = optional_module("torch", "generate")
+    cache = model(input_ids=torch.tensor([list(ids)], device=model.device), use_cache=True, logits_to_keep=1)[cache_name(model)]
+    cache.batch_repeat_interleave(rows)
+    return {cache_name(model): cache}
+
 # %% ../../nbs/api/80_writing.engines.ipynb #a26ab0aa
 class TransformersEngine:
     "Writes with a model in memory."
     chunk = 64  # rows worth writing together: few enough that a killed run loses little
 
-    def __init__(self, model,      # a causal language model
-                 tokenizer):
+    def __init__(self, model,             # a causal language model
+                 tokenizer,
+                 end_bias: float = 0.0):  # where the settings name none
         if not hasattr(model, "generate") or getattr(model, "lm_head", None) is None and getattr(model, "get_output_embeddings", lambda: None)() is None:
             raise ValueError(f"{type(model).__name__} does not write text: give a causal language model")
-        self.model, self.tokenizer, self.context = model, tokenizer, context_tokens(model.config)
+        self.model, self.tokenizer, self.context, self.end_bias = model, tokenizer, context_tokens(model.config), end_bias
         self.ends = end_tokens(model, tokenizer)
         if not self.ends:
             raise ValueError("neither the model nor its tokenizer names a token that ends an answer: set tokenizer.eos_token")
@@ -196,14 +230,17 @@ class TransformersEngine:
         torch, transformers = optional_module("torch", "generate"), optional_module("transformers", "generate")
         longest, pad = max(map(len, prompts)), self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.ends[0]
         stop = LoopStop(longest, frozenset(self.ends), cached_numbers(self.tokenizer))
-        processors = [ConstraintMask(index, len(prompts), self.ends[0])] if index else []
+        bias = self.end_bias if settings.end_bias is None else settings.end_bias
+        processors = [transformers.SequenceBiasLogitsProcessor([[[token], bias] for token in self.ends])] if bias else []
+        processors += [ConstraintMask(index, len(prompts), self.ends[0])] if index else []
         processors += [GumbelNoise(prompts, settings.temperature, settings.seed, self.model.device)] if settings.temperature else []
         how = transformers.GenerationConfig(max_new_tokens=settings.max_new_tokens, do_sample=False, num_beams=1, repetition_penalty=1.0, use_cache=True, eos_token_id=list(self.ends), pad_token_id=pad)
+        shared = shared_tokens(prompts)
         with torch.inference_mode():
             done = self.model.generate(
-                input_ids=torch.tensor([[pad] * (longest - len(prompt)) + prompt for prompt in prompts], device=self.model.device),
-                attention_mask=torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=self.model.device),
-                generation_config=how, logits_processor=transformers.LogitsProcessorList(processors), stopping_criteria=transformers.StoppingCriteriaList([stop]))
+                input_ids=torch.tensor([prompt[:shared] + [pad] * (longest - len(prompt)) + prompt[shared:] for prompt in prompts], device=self.model.device),
+                attention_mask=torch.tensor([[1] * shared + [0] * (longest - len(prompt)) + [1] * (len(prompt) - shared) for prompt in prompts], device=self.model.device),
+                **(read_once(self.model, prompts[0][:shared], len(prompts)) if shared else {}), generation_config=how, logits_processor=transformers.LogitsProcessorList(processors), stopping_criteria=transformers.StoppingCriteriaList([stop]))
         return [self._written(ids[:stop.looped.get(row)], row in stop.looped, settings) for row, ids in enumerate(done[:, longest:].tolist())]
 
     def _written(self, ids: list[int], looped: bool, settings: WritingSettings) -> Written:
@@ -224,6 +261,16 @@ def cached_numbers(tokenizer) -> frozenset[int]:
     "`number_tokens`, once for each tokenizer."
     return number_tokens(tokenizer)
 
+# %% ../../nbs/api/80_writing.engines.ipynb #1d8adf00
+def tuned_end_bias(name: str | Path  # of a model
+                   ) -> float:
+    "The bias of an answer's end that was chosen when the model of that folder was tuned; 0 where none was. Raises ValueError for one that is no number from -100 to 100."
+    path = Path(name) / "training.json"
+    bias = read_settings(path).get("end_bias") or 0.0 if path.is_file() else 0.0
+    if isinstance(bias, bool) or not isinstance(bias, (int, float)) or not -100 <= bias <= 100:
+        raise ValueError(f"{path} says that the bias of an answer's end is {bias!r}: it must be a number from -100 to 100")
+    return float(bias)
+
 # %% ../../nbs/api/80_writing.engines.ipynb #b413d1c9
 class VllmEngine:
     "Writes with vLLM."
@@ -236,7 +283,7 @@ class VllmEngine:
         chain, base = adapter_chain(name)
         if len(chain) > 1:
             raise ValueError(f"{name} is an adapter on an adapter, which vLLM can't serve: use the engine transformers")
-        self.name, self._lora, options = name, None, {}
+        self.name, self.end_bias, self._lora, options = name, tuned_end_bias(name), None, {}
         check_folder(base)
         for adapter in chain:
             check_folder(adapter, "adapter_model")
@@ -263,6 +310,8 @@ class VllmEngine:
         "vLLM's parameters for the settings."
         params = optional_module("vllm.sampling_params", "vllm")
         held = {"structured_outputs": params.StructuredOutputsParams(regex=settings.constraint)} if settings.constraint else {}
+        bias = self.end_bias if settings.end_bias is None else settings.end_bias
+        held |= {"logit_bias": {token: bias for token in self.ends}} if bias else {}
         return params.SamplingParams(temperature=settings.temperature, seed=settings.seed, max_tokens=settings.max_new_tokens, stop_token_ids=list(self.ends), **held)
 
 
@@ -306,4 +355,4 @@ def open_engine(model: str | Path | tuple[object, object],  # a name for `load_g
         raise ValueError("the engine vllm needs the package vllm and a GPU: pip install vllm, or use the engine transformers")
     if named and not packaged and (engine == "vllm" or engine == "auto" and vllm_ready()):
         return VllmEngine(str(model))
-    return TransformersEngine(*(load_generator(model, dtype) if named else model))
+    return TransformersEngine(*(load_generator(model, dtype) if named else model), tuned_end_bias(model) if named else 0.0)

@@ -69,10 +69,11 @@ def generate(model, tokenizer,
              max_input_tokens: int | None = None,                                    # longer prompts are cut; None: what the model can read less the answer
              max_new_tokens: int | None = None,                                      # None: the task's
              constrained: bool = False,                                              # hold answers to the task's constraint
+             end_bias: float | None = None,                                          # added to the logit of what ends an answer; None: as the model was tuned
              progress: Callable[[int], None] | None = None,                          # called with the number of rows just done
              ) -> list[Answer]:
     "One answer a row, in order. Raises ValueError for a missing column, a task without a constraint where one is wanted, and settings that leave no room for a prompt."
-    settings = writing_settings(task, constrained, max_new_tokens, batch_tokens=batch_tokens, temperature=temperature, seed=seed)
+    settings = writing_settings(task, constrained, max_new_tokens, batch_tokens=batch_tokens, temperature=temperature, seed=seed, end_bias=end_bias)
     return answer_rows(TransformersEngine(model, tokenizer), task, rows, settings, examples, max_input_tokens, progress)
 
 
@@ -203,7 +204,7 @@ def generate_frame(frame: pl.DataFrame,                                # polars 
                    engine: str = "auto",                               # `auto`, `transformers` or `vllm`
                    max_input_tokens: int | None = None,                # longer prompts are cut
                    progress: Callable[[int], None] | None = None,      # called with the number of rows just done
-                   **settings,                                         # constrained, max_new_tokens, temperature, seed, batch_tokens
+                   **settings,                                         # constrained, max_new_tokens, temperature, seed, batch_tokens, end_bias
                    ) -> pl.DataFrame:
     "The answers to the frame's rows: `ANSWER_SCHEMA`. A pandas frame gives a pandas frame. Raises ValueError for a missing column before a model is loaded."
     if not isinstance(frame, pl.DataFrame):

@@ -26,12 +26,15 @@ from ..models.recipes import get_recipe, WritingRecipe
 from ..optional import optional_module
 from ..runs import peak_memory, replace_file
 from .dialogues import DIALOGUE_COLUMNS, read_dialogues
+from .engines import LEAST_SHARED, read_once, shared_tokens, TransformersEngine
+from .generate import answer_rows, ExampleSource, writing_settings
 from .tasks import build_answer, build_prompt, get_task, Task
 
 # %% auto #0
-__all__ = ['LORA_TARGETS', 'row_tasks', 'read_examples', 'Tokenized', 'tokenize_examples', 'pack_blocks', 'Perplexity',
-           'perplexity', 'WritingRun', 'sft_arguments', 'adapter_settings', 'collate', 'answer_loss', 'answer_trainer',
-           'training_part', 'make_dataset', 'step_report', 'base_name', 'write_run', 'tune']
+__all__ = ['LORA_TARGETS', 'VALIDATION_ROWS', 'END_BIASES', 'row_tasks', 'read_examples', 'Tokenized', 'tokenize_examples',
+           'pack_blocks', 'Perplexity', 'perplexity', 'WritingRun', 'sft_arguments', 'adapter_settings', 'collate',
+           'answer_loss', 'answer_trainer', 'training_part', 'make_dataset', 'validation_part', 'written_score',
+           'load_checkpoint', 'keep_best', 'clock', 'step_report', 'base_name', 'write_run', 'tune']
 
 # %% ../../nbs/api/82_writing.tuning.ipynb #644c11a4
 def row_tasks(frame: pl.DataFrame,             # examples
@@ -73,16 +76,17 @@ def tokenize_examples(frame: pl.DataFrame,             # examples
                       tokenizer,
                       max_length: int,                 # tokens of prompt and answer together
                       task: str | Task | None = None,  # as in `row_tasks`
+                      examples: ExampleSource | None = None,  # gives each row solved rows of others, nearest last, which stand before it
                       ) -> Tokenized:
     "Each example's prompt, as inference builds it, and its answer with the end of turn. The input is cut to fit, never the answer; raises ValueError when nothing is left."
-    ids, lengths, cut, left_out = [], [], 0, []
-    for of_row, row in zip(row_tasks(frame, task), frame.iter_rows(named=True)):
+    ids, lengths, cut, left_out, rows = [], [], 0, [], frame.to_dicts()
+    for of_row, row, solved in zip(row_tasks(frame, task), rows, examples(rows) if examples else [()] * len(rows), strict=True):
         if not (row["response"] or "").strip():
             left_out.append("no response")
             continue
         answer = tokenizer(build_answer(of_row, None, row["response"], tokenizer), add_special_tokens=False).input_ids
         try:
-            prompt = build_prompt(of_row, row, tokenizer, max_length - len(answer))
+            prompt = build_prompt(of_row, row, tokenizer, max_length - len(answer), solved)
         except ValueError as error:
             left_out.append("the answer alone is too long" if len(answer) >= max_length else str(error))
             continue
@@ -160,12 +164,16 @@ class WritingRun:
     peak_memory_mb: float
     device: str
     versions: dict[str, str]
+    validation: list[dict] | None = None  # what was tried on validation rows: step, end_bias, rows, score
+    end_bias: float = 0.0                 # chosen there
 
     def describe(self) -> str:
         "A line for the screen."
         lost = f", {sum(self.left_out.values()):,} left out" if self.left_out else ""
         weights = f"{self.parameters['trained']:,} of {self.parameters['all']:,} weights trained"
-        return f"{self.examples:,} examples ({self.cut:,} cut to fit{lost}), {self.steps:,} steps in {self.seconds:,.0f} s, loss {self.loss:.3f}, {weights}"
+        best = max(self.validation, key=lambda tried: tried["score"]) if self.validation else None
+        kept = f"; kept step {best['step']:,}, {self.recipe['keep_best']} {best['score']:.3f} on {best['rows']:,} validation rows" if best else ""
+        return f"{self.examples:,} examples ({self.cut:,} cut to fit{lost}), {self.steps:,} steps in {self.seconds:,.0f} s, loss {self.loss:.3f}, {weights}{kept}"
 
 # %% ../../nbs/api/82_writing.tuning.ipynb #9d40f9a1
 def sft_arguments(recipe: WritingRecipe, folder: Path, steps: int):
@@ -181,7 +189,7 @@ def sft_arguments(recipe: WritingRecipe, folder: Path, steps: int):
         bf16=fast_dtype() == torch.bfloat16, fp16=False, use_cpu=not cuda, gradient_checkpointing=recipe.gradient_checkpointing and cuda, dataloader_pin_memory=cuda,
         train_sampling_strategy="group_by_length" if recipe.objective == "instruct" else "random",
         max_length=None, packing=False, dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False,
-        logging_steps=1, save_strategy="steps", save_steps=max(1, steps // 5), save_total_limit=1, report_to="none", disable_tqdm=True)
+        logging_steps=1, save_strategy="epoch" if recipe.keep_best else "steps", save_steps=max(1, steps // 5), save_total_limit=None if recipe.keep_best else 1, report_to="none", disable_tqdm=True)
 
 # %% ../../nbs/api/82_writing.tuning.ipynb #841e5661
 LORA_TARGETS = {"attention": ["q_proj", "k_proj", "v_proj", "o_proj"], "query_value": ["q_proj", "v_proj"], "all": "all-linear"}
@@ -201,15 +209,26 @@ def adapter_settings(recipe: WritingRecipe, model) -> object | None:
 def collate(examples: Sequence[dict],  # with `input_ids` and `labels`
             pad: int,                  # token
             ) -> dict:
-    "A batch padded on the left: `input_ids`, `attention_mask`, `labels`, each (examples, tokens)."
+    "A batch of `input_ids`, `attention_mask`, `labels`, each (examples, tokens), padded on the left behind what all rows begin with."
     torch = optional_module("torch", "generate")
     width = max(len(example["input_ids"]) for example in examples)
+    asked = [[token for token, label in zip(example["input_ids"], example["labels"]) if label == -100] for example in examples]
+    shared = shared_tokens(asked) if all(asked) else 0
 
     def padded(values: Callable, filler: int):
-        return torch.tensor([[filler] * (width - len(example["input_ids"])) + list(values(example)) for example in examples])
+        rows = [(list(values(example)), width - len(example["input_ids"])) for example in examples]
+        return torch.tensor([row[:shared] + [filler] * gap + row[shared:] for row, gap in rows])
 
     return {"input_ids": padded(lambda example: example["input_ids"], pad), "attention_mask": padded(lambda example: [1] * len(example["input_ids"]), 0),
             "labels": padded(lambda example: example["labels"], -100)}
+
+
+def _shared_columns(model, ids, mask) -> int:
+    "How many of the first columns are the same in all rows and worth reading once; 0 where a model is spread over processes or computes its activations twice."
+    if len(ids) < 2 or hasattr(model, "module") or getattr(model, "is_gradient_checkpointing", False) and model.training:
+        return 0
+    same = int(((ids == ids[:1]) & (mask == 1)).all(0).int().cumprod(0).sum())
+    return same if LEAST_SHARED <= same < ids.shape[1] else 0
 
 
 def answer_loss(model, inputs: dict,       # from `collate`
@@ -220,7 +239,10 @@ def answer_loss(model, inputs: dict,       # from `collate`
     labels = inputs["labels"]
     first = int((labels != -100).any(0).int().argmax())  # position of the first label of any row
     keep = labels.shape[1] - max(first, 1) + 1
-    outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], logits_to_keep=keep, use_cache=False)
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    shared = _shared_columns(model, ids[:, :first], mask[:, :first])
+    read = read_once(model, ids[0, :shared].tolist(), len(ids)) if shared else {}
+    outputs = model(input_ids=ids[:, shared:], attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0)[:, shared:], logits_to_keep=keep, use_cache=bool(read), **read)
     targets = labels[:, -(keep - 1):]
     counted = targets != -100
     loss = torch.nn.functional.cross_entropy(outputs.logits[:, :-1][counted].float(), targets[counted], reduction="sum")
@@ -249,7 +271,7 @@ def training_part(frame: pl.DataFrame, where: Sequence[str] = (), limit: int | N
     return select_rows(frame, where, limit, seed)
 
 
-def make_dataset(recipe: WritingRecipe, frame: pl.DataFrame, tokenizer, task: str | Task | None = None, text_column: str = "text"):
+def make_dataset(recipe: WritingRecipe, frame: pl.DataFrame, tokenizer, task: str | Task | None = None, text_column: str = "text", examples: ExampleSource | None = None):
     "trl's dataset, and what went into it."
     datasets = optional_module("datasets", "generate")
     if recipe.objective == "continue":
@@ -257,9 +279,99 @@ def make_dataset(recipe: WritingRecipe, frame: pl.DataFrame, tokenizer, task: st
         if not found.input_ids:
             raise ValueError("the table has no text to train on")
         return datasets.Dataset.from_dict({"input_ids": found.input_ids, "labels": found.input_ids}), found
-    found = tokenize_examples(frame, tokenizer, recipe.max_length, task)
+    found = tokenize_examples(frame, tokenizer, recipe.max_length, task, examples)
     labels = [[-100] * (len(ids) - answer) + ids[len(ids) - answer:] for ids, answer in zip(found.input_ids, found.answer_tokens)]
     return datasets.Dataset.from_dict({"input_ids": found.input_ids, "labels": labels}), found
+
+# %% ../../nbs/api/82_writing.tuning.ipynb #34cc3cd3
+VALIDATION_ROWS, END_BIASES = 100, (0.0, -1.0, -2.0, -3.0, -4.0)  # rows that are answered, at most; what is tried, in order, while it helps
+
+
+def validation_part(frame: pl.DataFrame, where: Sequence[str] = (), seed: int = 0) -> pl.DataFrame:
+    "The rows to choose by: of split validation, `VALIDATION_ROWS` of them at most. Raises ValueError when there is none."
+    rows = frame.filter(pl.col("split").cast(pl.String).str.to_lowercase() == "validation") if "split" in frame.columns else frame.clear()
+    if rows.is_empty():
+        raise ValueError("the best epoch is chosen by rows of split validation: give the table some, or set keep_best to None")
+    return select_rows(rows, where, VALIDATION_ROWS, seed)
+
+
+def written_score(engine: TransformersEngine,
+                  rows: pl.DataFrame,      # with `response`
+                  task: str | Task | None, # as in `row_tasks`
+                  score: str,              # of the tasks' metrics
+                  end_bias: float,
+                  examples: ExampleSource | None = None,  # solved rows to put before each
+                  ) -> float:
+    "The score of what the model writes to the rows; over several tasks, their mean by rows. Raises ValueError for a score that a task has not."
+    tasks, of_task = row_tasks(rows, task), {}
+    for one, row in zip(tasks, rows.to_dicts()):
+        of_task.setdefault(one.name, (one, []))[1].append(row)
+    total = 0.0
+    for one, asked in of_task.values():
+        answers = answer_rows(engine, one, asked, writing_settings(one, end_bias=end_bias), examples(asked) if examples else None)
+        found = one.metric([answer.response for answer in answers], [row["response"] for row in asked])
+        if score not in found:
+            raise ValueError(f"task {one.name!r} has no score {score!r}: there are {', '.join(found)}")
+        total += found[score] * len(asked)
+    return total / rows.height
+
+# %% ../../nbs/api/82_writing.tuning.ipynb #9aafe96c
+def load_checkpoint(model, folder: Path  # of a checkpoint
+                    ) -> None:
+    "Puts the weights of the checkpoint into the model, whole or as an adapter."
+    safetensors = optional_module("safetensors.torch", "generate")
+    if hasattr(model, "peft_config"):
+        optional_module("peft", "generate").set_peft_model_state_dict(model, safetensors.load_file(folder / "adapter_model.safetensors"))
+    else:
+        safetensors.load_model(model, folder / "model.safetensors", strict=False)  # tied weights stand once
+
+
+def keep_best(model, tokenizer,
+              rows: pl.DataFrame,       # of split validation
+              task: str | Task | None,  # as in `row_tasks`
+              score: str,
+              checkpoints: Path,        # the folder that holds one of each epoch
+              examples: ExampleSource | None = None,  # as in `written_score`
+              ) -> list[dict]:
+    "What was tried: step, end_bias, rows and score. The model is left with the weights of the best epoch; of equals the earlier stays, and the bias that is nearer to 0."
+    engine, folders = TransformersEngine(model.eval(), tokenizer), sorted(checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    tried: list[dict] = []
+
+    def look(folder: Path, bias: float) -> float:
+        found = written_score(engine, rows, task, score, bias, examples)
+        tried.append({"step": int(folder.name.rpartition("-")[2]), "end_bias": bias, "rows": rows.height, "score": found})
+        return found
+
+    best = None
+    for folder in folders:
+        load_checkpoint(model, folder)
+        if (found := look(folder, 0.0)) > (best[0] if best else -1.0):
+            best = found, folder
+    load_checkpoint(model, best[1])
+    for bias in END_BIASES[1:]:
+        if look(best[1], bias) <= best[0]:
+            break
+        best = tried[-1]["score"], best[1]
+    return tried
+
+# %% ../../nbs/api/82_writing.tuning.ipynb #eaf6cc76
+def clock(path: Path  # beside the checkpoints
+          ):
+    "A callback that writes down, with each checkpoint, how many seconds the run took so far; `before` holds those of earlier sittings."
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):
+        before, began = float(path.read_text()) if path.is_file() else 0.0, time.monotonic()
+
+        @property
+        def seconds(self) -> float:
+            return self.before + time.monotonic() - self.began
+
+        def on_save(self, args, state, control, **_):
+            if state.is_world_process_zero:
+                path.write_text(f"{self.seconds:.1f}")
+
+    return Clock()
 
 # %% ../../nbs/api/82_writing.tuning.ipynb #6de58197
 def step_report(progress: Callable):
@@ -307,6 +419,7 @@ def tune(recipe: str | WritingRecipe,              # a name, or a recipe of your
          where: Sequence[str] = (),                # conditions `column=value` that rows must meet
          limit: int | None = None,                 # at most so many rows, drawn at random
          text_column: str = "text",                # of reports
+         examples: ExampleSource | None = None,    # gives each row solved rows of others, which stand before it as they will when it writes: `retriever.examples` with a k
          progress: Callable | None = None,         # called with a `models.training.TrainingProgress` after every step
          **overrides,                              # settings of the recipe: epochs, learning_rate, tuning, …
          ) -> WritingRun:
@@ -318,32 +431,37 @@ def tune(recipe: str | WritingRecipe,              # a name, or a recipe of your
     torch, trl = optional_module("torch", "generate"), optional_module("trl", "generate")
     recipe = (get_recipe(recipe) if isinstance(recipe, str) else recipe).but(backbone=backbone, **overrides)
     out = Path(out)
-    frame = training_part(data if isinstance(data, pl.DataFrame) else read_examples(data), where, limit, recipe.seed)
+    table = data if isinstance(data, pl.DataFrame) else read_examples(data)
+    frame = training_part(table, where, limit, recipe.seed)
     if recipe.objective == "continue" and text_column not in frame.columns:
         raise ValueError(f"continued pre-training needs a column {text_column}: the table has {', '.join(frame.columns)}")
-    fingerprint = str(frame.hash_rows(seed=0).sum())
+    chosen_by = validation_part(table, where, recipe.seed) if recipe.keep_best else None
+    fingerprint = str(frame.hash_rows(seed=0).sum()) + (", each after solved ones" if examples else "")
     check_folder(out, recipe, fingerprint, resume)
     if (out / "training.json").is_file():
         return WritingRun(**json.loads((out / "training.json").read_text(encoding="utf-8")))
     optional_module("transformers", "generate").set_seed(recipe.seed)
     model, tokenizer = load_causal(recipe.backbone, quantization="nf4" if recipe.tuning == "qlora" else None)
-    dataset, found = make_dataset(recipe, frame, tokenizer, task, text_column)
+    dataset, found = make_dataset(recipe, frame, tokenizer, task, text_column, examples)
     steps = math.ceil(math.ceil(len(dataset) / recipe.batch) * recipe.epochs)
     begin_folder(out, recipe, fingerprint)
+    timer = clock(out / "checkpoints" / "seconds")
     trainer = answer_trainer(
         model=model, args=sft_arguments(recipe, out / "checkpoints", steps), train_dataset=dataset, processing_class=tokenizer, peft_config=adapter_settings(recipe, model),
-        data_collator=partial(collate, pad=tokenizer.pad_token_id), callbacks=[step_report(progress)] if progress else None)
+        data_collator=partial(collate, pad=tokenizer.pad_token_id), callbacks=[timer, *([step_report(progress)] if progress else [])])
     trainer.remove_callback(optional_module("transformers", "generate").PrinterCallback)
-    began = time.monotonic()
     with peak_memory() as peak, offline():  # peft looks at the hub whether the base's vocabulary grew
         trainer.train(resume_from_checkpoint=last_checkpoint(out / "checkpoints") if resume else None)
+    seconds = timer.seconds
+    tried = None if chosen_by is None else keep_best(trainer.model, tokenizer, chosen_by, task, recipe.keep_best, out / "checkpoints", examples)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     weights = list(trainer.model.parameters())
     run = WritingRun(
         folder=str(out), recipe=asdict(recipe), examples=len(dataset), cut=found.cut, left_out=dict(Counter(found.left_out)),
-        steps=trainer.state.global_step, epochs=float(trainer.state.epoch or 0), seconds=time.monotonic() - began, tokens=sum(map(len, found.input_ids)),
+        steps=trainer.state.global_step, epochs=float(trainer.state.epoch or 0), seconds=seconds, tokens=sum(map(len, found.input_ids)),
         loss=float(np.mean(losses[-max(1, len(losses) // 10):])),
         parameters={"all": sum(weight.numel() for weight in weights), "trained": sum(weight.numel() for weight in weights if weight.requires_grad)},
-        peak_memory_mb=peak.mb, device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu", versions={**versions(), "trl": trl.__version__})
+        peak_memory_mb=peak.mb, device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu", versions={**versions(), "trl": trl.__version__},
+        validation=tried, end_bias=max(tried, key=lambda one: one["score"])["end_bias"] if tried else 0.0)
     write_run(trainer, tokenizer, run, out)
     return run

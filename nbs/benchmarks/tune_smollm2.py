@@ -23,17 +23,21 @@ from cancer_staging.corpora import noise
 from cancer_staging.writing.answer_errors import error_counts, judge_answer
 from cancer_staging.models.backbones import load_causal
 from cancer_staging.corpora.tcga import data_folder, load_corpus
-from cancer_staging.writing.generate import generate_frame
+from cancer_staging.writing.generate import answer_table, generate_frame
 from cancer_staging.writing.diagnosis import diagnosis_examples
 from cancer_staging.writing.dialogues import soap_examples
 from cancer_staging.writing.questions import balanced_questions, phenotype_questions, read_annotations
 from cancer_staging.evaluate.text import generation_intervals, icd_accuracy, INTERVAL_SCORES
 from cancer_staging.runs import peak_memory
+from cancer_staging.writing.engines import open_engine
+from cancer_staging.writing.notes import write_notes
+from cancer_staging.writing.ranking import rank_answers
+from cancer_staging.writing.retrieval import open_retriever, Retriever
 from cancer_staging.writing.tasks import get_task, parse_icd10
 from cancer_staging.writing.tuning import perplexity, tune
 
 RESULTS = Path(__file__).resolve().parent / "results"
-TEST_ROWS = {"phenotype": 300, "icd10": 200, "section_note": 200, "soap": 20}
+TEST_ROWS = {"phenotype": 300, "icd10": 200, "section_note": 200, "soap": 40}
 ICD10_WORDS = 90  # of the part of the report that carries the diagnosis
 
 
@@ -46,6 +50,10 @@ class Run:
     settings: Mapping[str, object] = field(default_factory=dict)  # of `tune`
     change: Callable[[pl.DataFrame], pl.DataFrame] | None = None  # of the training rows
     copy: str | None = None                                 # the column that is given back as the answer, in place of a model
+    shots: int = 0                                          # solved reports before each prompt, the nearest by MiniLM; also while it is trained
+    source: str | None = None                               # of the rows that are answered; None: all
+    by_section: bool = False                                # a note is written section by section
+    candidates: int = 0                                     # codes of so many nearest reports, of which the likeliest is the answer; 0: the model writes
 
 
 def wrong_answers(rate: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
@@ -60,7 +68,9 @@ def with_misspelled(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(context=pl.Series([noise.misspell(text, (0.02, 0.04, 0.06, 0.08)[number // 2 % 4], seed=number) if number % 2 else text for number, text in enumerate(rows["context"])]))
 
 
+WRITE = {"lora_targets": "all", "lora_rank": 32, "lora_alpha": 64, "learning_rate": 5e-4, "keep_best": "rouge1"}  # of sections of notes
 SMALL = {"limit": 300, "micro_batch": 8}  # questions to learn from where settings are compared
+NOTE_SETS = {"": "aci_test1", "-test2": "aci_test2"}  # how a run's name ends → the test set of ACI-Bench
 RUNS: dict[str, Run] = {
     "pretrain": Run("reports", "smollm2-continue", settings={"limit": 60}),
     "phenotype-zero-shot": Run("phenotype"),
@@ -73,12 +83,14 @@ RUNS: dict[str, Run] = {
     **{f"phenotype-wrong-{percent}": Run("phenotype", "smollm2-instruct", settings=SMALL, change=wrong_answers(percent / 100)) for percent in (20, 40, 60, 80)},
     "icd10-zero-shot": Run("icd10"),
     "icd10": Run("icd10", "smollm2-instruct", settings={"limit": 2000, "max_length": 384}),
+    "icd10-ranked-zero-shot": Run("icd10", shots=3, candidates=20),
+    "icd10-ranked": Run("icd10", "smollm2-instruct", settings={"limit": 600, "max_length": 768, "micro_batch": 4, "learning_rate": 5e-4}, shots=2, candidates=20),
     "section-copy": Run("section_note", copy="dialogue"),
     "section-zero-shot": Run("section_note"),
-    "section": Run("section_note", "smollm2-notes", settings={"max_length": 512, "micro_batch": 8, "epochs": 1}),
-    "soap-copy": Run("soap", copy="dialogue"),
-    "soap-zero-shot": Run("soap"),
-    "soap": Run("soap", "smollm2-notes", "section", {"micro_batch": 1, "batch": 4, "epochs": 1, "max_length": 2560, "limit": 24}),
+    "section": Run("section_note", "smollm2-notes", settings={**WRITE, "epochs": 3, "micro_batch": 4, "max_length": 640}),
+    **{f"soap-copy{end}": Run("soap", copy="dialogue", source=source) for end, source in NOTE_SETS.items()},
+    **{f"soap{end}": Run("soap", backbone="section", source=source, by_section=True) for end, source in NOTE_SETS.items()},
+    **{f"soap-zero-shot{end}": Run("soap", source=source) for end, source in NOTE_SETS.items()},
 }
 
 
@@ -108,12 +120,41 @@ def make_examples(task: str) -> pl.DataFrame:
     return balanced_questions(phenotype_questions(corpus, annotations=read_annotations(annotations) if annotations.is_file() else {}))
 
 
-def test_rows(task: str, models: Path) -> pl.DataFrame:
+def test_rows(run: Run, models: Path) -> pl.DataFrame:
     "The rows that are answered."
-    rows = examples(task, models).filter(pl.col("split") == "test")
-    if task == "soap":
-        rows = rows.filter(pl.col("source") == "aci_test1")
-    return rows.sample(min(TEST_ROWS[task], rows.height), seed=0).sort("example_id")
+    rows = examples(run.task, models).filter(pl.col("split") == "test")
+    if run.source is not None:
+        rows = rows.filter(pl.col("source") == run.source)
+    return rows.sample(min(TEST_ROWS[run.task], rows.height), seed=0).sort("example_id")
+
+
+@cache
+def nearest(task: str, models: Path) -> Retriever:
+    "Finds the nearest training rows."
+    return open_retriever("minilm", examples(task, models).filter(pl.col("split") == "train"), task, cache=models / "vectors")
+
+
+def solved(run: Run, models: Path) -> Callable | None:
+    "What gives a row the solved rows before it."
+    return (lambda rows: nearest(run.task, models).examples(rows, run.shots)) if run.shots else None
+
+
+def choose(run: Run, rows: pl.DataFrame, model: str, models: Path) -> pl.DataFrame:
+    "The likeliest of the answers of the nearest rows, by the model, as `generate_frame` gives what it wrote."
+    asked, retriever = rows.to_dicts(), nearest(run.task, models)
+    candidates = [[near["response"] for near in reversed(found)] for found in retriever.examples(asked, run.candidates)]
+    ranked = rank_answers(open_engine(model, "transformers"), run.task, asked, candidates, retriever.examples(asked, run.shots) if run.shots else None)
+    return pl.DataFrame({"id": rows["example_id"], "status": ["ok" if found else "empty" for found in ranked], "response": [found[0].answer if found else None for found in ranked], "flags": [[]] * rows.height,
+                         "candidates": [[one.answer for one in found] for found in ranked]}, schema_overrides={"flags": pl.List(pl.String), "response": pl.String})
+
+
+def answer(run: Run, rows: pl.DataFrame, model: str, models: Path) -> pl.DataFrame:
+    "What the model answers, as `generate_frame` gives it."
+    if run.candidates:
+        return choose(run, rows, model, models)
+    if run.by_section:
+        return answer_table(rows["example_id"].to_list(), run.task, write_notes(open_engine(model, "transformers"), rows["dialogue"].to_list(), progress=lambda count: print(".", end="", flush=True)))
+    return generate_frame(rows, run.task, model=model, id_column="example_id", examples=solved(run, models))
 
 
 def train_run(name: str, models: Path) -> dict | None:
@@ -122,12 +163,13 @@ def train_run(name: str, models: Path) -> dict | None:
     if run.recipe is None:
         return None
     if not (out / "training.json").is_file():
-        rows = examples(run.task, models).filter(pl.col("split") == "train")
-        settings = dict(run.settings)
+        rows, settings = examples(run.task, models), dict(run.settings)
+        if "keep_best" not in settings:
+            rows = rows.filter(pl.col("split") == "train")
         if run.change is not None:
             rows = run.change(rows.sample(min(settings.pop("limit"), rows.height), seed=0).sort("example_id"))
         backbone = run.backbone if run.backbone not in RUNS else str((models / run.backbone).resolve())
-        tune(run.recipe, rows, out, backbone=backbone, resume=True, progress=lambda at: print(f"{name} {at.step}/{at.steps} {float(at.loss):.3f}", flush=True), **settings)
+        tune(run.recipe, rows, out, backbone=backbone, resume=True, examples=solved(run, models), progress=lambda at: print(f"{name} {at.step}/{at.steps} {float(at.loss):.3f}", flush=True), **settings)
     trained = json.loads((out / "training.json").read_text(encoding="utf-8"))
     trained.pop("folder")
     trained["recipe"]["backbone"] = run.backbone
@@ -156,15 +198,15 @@ def judge(name: str, predictions: list[str | None], rows: pl.DataFrame) -> dict[
 
 def evaluate_run(name: str, models: Path) -> dict:
     "Answers the test rows and scores them."
-    run, rows = RUNS[name], test_rows(RUNS[name].task, models)
+    run, rows = RUNS[name], test_rows(RUNS[name], models)
     began = time.monotonic()
     with peak_memory() as peak:
         if run.copy is not None:
             answers = pl.DataFrame({"id": rows["example_id"], "response": rows[run.copy], "flags": [[]] * rows.height}, schema_overrides={"flags": pl.List(pl.String)})
         else:
-            answers = generate_frame(rows.drop("response"), run.task, model="smollm2" if run.recipe is None else str(models / name), id_column="example_id")
+            answers = answer(run, rows.drop("response"), str(models / name) if run.recipe else str(models / run.backbone) if run.backbone in RUNS else run.backbone, models)
     seconds = time.monotonic() - began
-    predictions, kept = answers["response"].to_list(), answers.select(name for name in ("id", "response", "status", "flags", "cut_tokens", "new_tokens") if name in answers.columns)
+    predictions, kept = answers["response"].to_list(), answers.select(name for name in ("id", "response", "status", "flags", "cut_tokens", "new_tokens", "candidates") if name in answers.columns)
     judged = judge(name, predictions, rows)
     if run.task == "phenotype":
         kept = kept.with_columns(rows["question"], rows["response"].alias("reference"), pl.Series("kinds", judged["kinds"]))
@@ -197,6 +239,7 @@ def make(name: str, models: Path, results: Path = RESULTS) -> None:
     run = RUNS[name]
     if run.backbone in RUNS:
         make(run.backbone, models, results)
+        train_run(run.backbone, models)  # where its result is stored and its adapter is not here
     content = {"about": {"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores", "version": __version__, "task": run.task, "recipe": run.recipe, "backbone": run.backbone},
                "training": train_run(name, models)}
     content |= {"perplexity": measure_perplexity(name, models)} if run.task == "reports" else {"test": evaluate_run(name, models)}
