@@ -187,9 +187,11 @@ def test_from_the_command_line(tmp_path):
     done = run("train", "--recipe", "llatmu-task4", "--backbone", base, "--data", tmp_path / "visits.csv", "--out", tmp_path / "tuned", "--epochs", 1, "--max-length", 400)
     assert done.exit_code == 0, done.output
     assert "2 examples" in done.output and json.loads((tmp_path / "tuned" / "training.json").read_text())["recipe"]["tuning"] == "lora"
-    for wrong, words in ((["--fields", "t"], "no --fields"), (["--tuning", "half"], "half"), (["--backbone", tmp_path / "none" / "at" / "all"], "none")):
+    for wrong, words in ((["--fields", "t"], "no --fields"), (["--tuning", "half"], "half"), (["--backbone", tmp_path / "none" / "at" / "all"], "none"), (["--keep-best", "rouge1"], "split validation")):
         refused = run("train", "--recipe", "llatmu-task4", "--backbone", base, "--data", tmp_path / "visits.csv", "--out", tmp_path / "other", *wrong)
         assert refused.exit_code == 2 and words in refused.output and not (tmp_path / "other").exists(), refused.output
     assert run("train", "--recipe", "minilm", "--task", "soap", "--data", tmp_path / "visits.csv", "--out", tmp_path / "other").exit_code == 2
+    misplaced = run("train", "--recipe", "minilm", "--keep-best", "rouge1", "--data", tmp_path / "visits.csv", "--out", tmp_path / "other")
+    assert misplaced.exit_code == 2 and "--keep-best" in misplaced.output
     made = run("corpus", "soap", "--dialogues", tmp_path, "--out", tmp_path / "soap.parquet")
     assert made.exit_code == 2 and "medsynth.csv" in made.output  # no published file is there

@@ -37,6 +37,7 @@ def train(recipe: Annotated[str, typer.Option(help="default (the model that come
           columns: Annotated[Optional[list[str]], typer.Option("--map", help="The label column of a field, such as t=pT_final, where its name does not say so; can be repeated.", metavar="FIELD=COLUMN")] = None,
           task: Annotated[Optional[str], typer.Option(help="To write: the task of all rows, where the table has no column task.")] = None,
           tuning: Annotated[Optional[str], typer.Option(help="full, lora or qlora, in place of the recipe's.")] = None,
+          keep_best: Annotated[Optional[str], typer.Option(help="To write: keep the epoch whose answers to the rows of split validation have the best of this score, such as rouge1 or exact_match, and choose on them where answers end.", metavar="SCORE")] = None,
           checkpoint_every: Annotated[Optional[int], typer.Option(min=1, help="Save and evaluate every so many steps, beside the end of each epoch.")] = None,
           resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in --out was broken off.")] = False,
           quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")] = False) -> None:
@@ -46,7 +47,7 @@ def train(recipe: Annotated[str, typer.Option(help="default (the model that come
     chosen, table = {"where": tuple(where or ()), "limit": limit, "text_column": text_column}, {"reports": reports, "pairs": columns}
     if recipe == "default":
         of_networks = {"--backbone": backbone, "--max-length": max_length, "--epochs": epochs, "--learning-rate": learning_rate, "--batch": batch, "--batch-tokens": batch_tokens,
-                       "--validation": validation, "--checkpoint-every": checkpoint_every, "--task": task, "--tuning": tuning, "--resume": resume or None, "--hub": hub or None}
+                       "--validation": validation, "--checkpoint-every": checkpoint_every, "--task": task, "--tuning": tuning, "--keep-best": keep_best, "--resume": resume or None, "--hub": hub or None}
         return train_default(data, out, fields, seed or 0, quiet=quiet, misplaced=of_networks, **chosen, **table)
     from cancer_staging.models.recipes import WRITING_RECIPES
 
@@ -56,8 +57,8 @@ def train(recipe: Annotated[str, typer.Option(help="default (the model that come
     if recipe in WRITING_RECIPES:
         of_heads = {"--fields": fields, "--reports": reports, "--map": columns, "--batch-tokens": batch_tokens, "--validation": validation, "--checkpoint-every": checkpoint_every}
         chosen = {name: value for name, value in chosen.items() if name != "text_column" or value is not None}
-        return train_writer(recipe, data, out, quiet=quiet, misplaced=of_heads, backbone=backbone, task=task, resume=resume, **chosen, **settings)
-    return train_network(recipe, data, out, quiet=quiet, misplaced={"--task": task}, backbone=backbone, resume=resume, checkpoint_every=checkpoint_every, fields=fields, batch_tokens=batch_tokens, validation=validation, **chosen, **table, **settings)
+        return train_writer(recipe, data, out, quiet=quiet, misplaced=of_heads, backbone=backbone, task=task, resume=resume, keep_best=keep_best, **chosen, **settings)
+    return train_network(recipe, data, out, quiet=quiet, misplaced={"--task": task, "--keep-best": keep_best}, backbone=backbone, resume=resume, checkpoint_every=checkpoint_every, fields=fields, batch_tokens=batch_tokens, validation=validation, **chosen, **table, **settings)
 
 # %% ../../nbs/api/92_commands.train.ipynb #41d93b3f
 INTERRUPTED = "; go on with --resume"
