@@ -12,7 +12,7 @@ FOLDER = Path(tables.__file__).parents[1] / "data" / "lexicons"
 WORD_LISTS = sorted(path.stem for path in FOLDER.glob("*.txt"))
 
 
-@pytest.mark.parametrize("name", ["abbreviations", "findings", "synonyms", "units"])
+@pytest.mark.parametrize("name", ["abbreviations", "findings", "synonyms", "units", "value_forms"])
 def test_every_row_of_a_table_has_a_source(name):
     with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['ABBREVIATION_SOURCES', 'ABBREVIATIONS', 'ERROR_KINDS', 'JUDGED_COLUMNS', 'Abbreviation', 'resolve_abbreviations',
-           'misspellings', 'judge_answer', 'judge_frame', 'error_counts', 'error_examples']
+           'misspellings', 'differ_in_prefix', 'is_silent', 'judge_answer', 'judge_frame', 'error_counts',
+           'error_examples']
 
 # %% ../../nbs/api/79_writing.answer_errors.ipynb #f59b7ba1
 class Abbreviation(NamedTuple):
@@ -91,12 +92,15 @@ def misspellings(prediction: str,    # an answer
         if word.isalpha() and len(word) > 3 and stem(word) not in known:
             edits = 2 if len(word) >= 8 else 1
             near = min(right.values(), key=lambda other: distance(word, other), default=None)
-            if near and distance(word, near) <= edits and not _differ_in_prefix(word, near):
+            if near and distance(word, near) <= edits and not differ_in_prefix(word, near):
                 found[word] = near
     return found
 
 
-def _differ_in_prefix(first: str, second: str) -> bool:
+def differ_in_prefix(first: str,   # two words
+                     second: str,
+                     ) -> bool:
+    "Whether only one of them has a prefix that turns a word round, or both have others."
     one, two = _OPPOSED.match(first), _OPPOSED.match(second)
     return bool(one or two) and (one[0] if one else "") != (two[0] if two else "")
 
@@ -104,14 +108,15 @@ def _differ_in_prefix(first: str, second: str) -> bool:
 _SILENT = frozenset({"not relevant", "not stated", "not mentioned", "not applicable", "n/a", "none", "unknown"})
 
 
-def _silent(answer: str) -> bool:
-    "Whether the answer is that there is none."
+def is_silent(answer: str  # of a person or a model
+              ) -> bool:
+    "Whether the answer is that there is none: `Not relevant`, `N/A`."
     return answer.strip(" .\n\t").lower() in _SILENT
 
 
 def _right(prediction: str, reference: str) -> bool:
     "Whether both say the same, or both that there is no answer."
-    return _answer_words(prediction) == _answer_words(reference) or _silent(prediction) and _silent(reference)
+    return _answer_words(prediction) == _answer_words(reference) or is_silent(prediction) and is_silent(reference)
 
 
 def _verbatim(answer: str, context: str) -> bool:
@@ -132,9 +137,9 @@ def judge_answer(prediction: str,    # an answer
     kinds = {"repeat"} if repetition(prediction) else set()
     if _right(prediction, reference):
         return frozenset(kinds)
-    if _silent(reference):
+    if is_silent(reference):
         return frozenset(kinds | {"irrelevant"})
-    if not _answer_words(prediction) or _silent(prediction):
+    if not _answer_words(prediction) or is_silent(prediction):
         return frozenset(kinds | {"incomplete"})
     said, true = _answer_words(resolve_abbreviations(prediction, reference)), _answer_words(resolve_abbreviations(reference, prediction))
     if said == true:
