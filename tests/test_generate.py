@@ -50,6 +50,13 @@ def test_a_note_is_read_and_its_inventions_are_named():
     assert partial.flags == ("unparsed",) and "no objective, assessment, plan" in partial.error and partial.parsed == {"subjective": "Left knee pain since Monday."}
 
 
+def test_a_value_that_the_text_does_not_hold_is_named():
+    row = {"question": "What is the grade?", "context": "Left breast: invasive ductal carcinoma, moderately differentiated."}
+    right, wrong, silent = scripted("phenotype", [row] * 3, "grade 2", "grade 2; grade 1", "Not relevant")
+    assert right.flags == silent.flags == () == right.unsupported
+    assert wrong.flags == ("invented",) and [(one.start, one.end, one.text) for one in wrong.unsupported] == [(9, 16, "grade 1")]
+
+
 def test_an_answer_that_can_not_be_read_is_kept_and_flagged():
     fine, odd, silent = scripted("icd10", REPORTS[:3], "C50.9", "the breast", "")
     assert fine.flags == () and (odd.status, odd.response, odd.parsed, odd.flags) == ("ok", "the breast", None, ("unparsed",)) and "no ICD-10 code" in odd.error and silent.flags == ("unparsed",)

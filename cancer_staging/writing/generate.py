@@ -28,6 +28,7 @@ from ..reading.reports import read_reports
 from ..reading.tables import table_columns, TABLE_ROWS
 from ..runs import batched, claimed_output, digest, InputError, Journal, peak_memory, ReadError, RowCounts
 from .engines import open_engine, TransformersEngine, WritingSettings, Written
+from .invented import invented_values
 from .loops import repetition, tandem_runs
 from .support import Statement, unsupported_statements
 from .tasks import build_prompt, get_task, Parsed, Task
@@ -42,7 +43,7 @@ __all__ = ['FLAGS', 'ANSWER_IDS', 'ANSWER_SCHEMA', 'KEPT', 'ExampleSource', 'Ans
            'generate_files', 'answer_chunk', 'benchmark_generation']
 
 # %% ../../nbs/api/81_writing.generate.ipynb #7e1eb7c7
-FLAGS = ("cut_input", "dropped_examples", "cut_answer", "repetition", "unparsed", "unsupported")
+FLAGS = ("cut_input", "dropped_examples", "cut_answer", "repetition", "unparsed", "unsupported", "invented")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Answer:
     parsed: object | None = None               # what the task's parser read from it
     error: str | None = None                   # what was wrong and what to do; on an `ok` answer, why it could not be read
     flags: tuple[str, ...] = ()                # of `FLAGS`
-    unsupported: tuple[Statement, ...] = ()    # sentences without support in the dialogue
+    unsupported: tuple[Statement, ...] = ()    # sentences without support in the dialogue, or values that the text asked about does not hold
     input_tokens: int = 0                      # read by the model
     cut_tokens: int = 0                        # of the input, that it could not read
     new_tokens: int = 0                        # written
@@ -170,8 +171,9 @@ def _read(task: Task, row: Mapping[str, str | None], asked: _Asked, written: Wri
         parsed = Parsed(None, f"the answer can't be read ({type(error).__name__})")
     dialogue = row.get("dialogue") if "dialogue" in task.columns else None
     statements = tuple(unsupported_statements(text, dialogue)) if text and dialogue else ()
-    flagged = (asked.cut_tokens, asked.dropped_examples, written.cut, repeats or written.looped, parsed.problem, statements)
-    return Answer("ok", text, parsed.value, parsed.problem, tuple(flag for flag, there in zip(FLAGS, flagged, strict=True) if there), statements, **counts)
+    invented = tuple(invented_values(text, row.get("context") or "", row.get("question") or "")) if text and {"question", "context"} <= set(task.columns) else ()
+    flagged = (asked.cut_tokens, asked.dropped_examples, written.cut, repeats or written.looped, parsed.problem, statements, invented)
+    return Answer("ok", text, parsed.value, parsed.problem, tuple(flag for flag, there in zip(FLAGS, flagged, strict=True) if there), statements + invented, **counts)
 
 # %% ../../nbs/api/81_writing.generate.ipynb #a4a701ae
 ANSWER_IDS = ("id", "example_id", *ID_COLUMNS)
