@@ -5,6 +5,7 @@
 # %% ../../nbs/api/66_evaluate.systems.ipynb #e108168f
 from __future__ import annotations
 
+import json
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,17 +27,20 @@ from ..staged import read_staged
 from ..stager import Stager
 
 # %% auto #0
-__all__ = ['EncoderSystem', 'LanguageModelSystem', 'System', 'report_ids', 'staged_from_labels', 'staged_from_probabilities',
-           'training_rows', 'spread_columns', 'RulesSystem', 'TfidfLinear', 'rule_features', 'TfidfRulesBoosting',
-           'RecipeSystem', 'cut_notes', 'modernbert_backbone', 'StagedTable', 'PublishedAnswers']
+__all__ = ['CURVE_ROWS', 'EncoderSystem', 'LanguageModelSystem', 'System', 'report_ids', 'staged_from_labels',
+           'staged_from_probabilities', 'training_rows', 'spread_columns', 'RulesSystem', 'TfidfLinear',
+           'rule_features', 'TfidfRulesBoosting', 'training_record', 'constant_loss', 'RecipeSystem', 'cut_notes',
+           'modernbert_backbone', 'StagedTable', 'PublishedAnswers']
 
 # %% ../../nbs/api/66_evaluate.systems.ipynb #59400025
 class System(ABC):
-    "Something that stages reports: fitted on a corpus, answering with a staged table. `answered_by` says what gives the answers, `parameters` and `bytes` its size once it is fitted; None: not known."
+    """Something that stages reports: fitted on a corpus, answering with a staged table. `answered_by` says what gives the answers, `parameters` and `bytes` its size once it is fitted, `training` what a stored result keeps of its
+    learning; None: not known."""
     name: str = ""
     answered_by: str | None = None
     parameters: int | None = None
     bytes: int | None = None
+    training: Mapping[str, object] | None = None
 
     def fit(self,
             train: pl.DataFrame,      # a corpus with text and registry labels; a row counts for the fields that it has a label of
@@ -241,10 +245,43 @@ class TfidfRulesBoosting(_Words):
         nodes = sum(int(model.booster_.trees_to_dataframe().shape[0]) for model in self._models.values())
         return count + self._reduce.components_.size + nodes, size + self._reduce.components_.nbytes + trees
 
+# %% ../../nbs/api/66_evaluate.systems.ipynb #2063f006
+CURVE_ROWS = 40  # of a loss curve that is stored
+
+
+def training_record(folder: str | Path  # of a finished run of `training.train`
+                    ) -> dict[str, object]:
+    "What is kept of a run: reports, epochs, tokens read, the loss over tokens, what was measured on the validation part, and the loss of one answer to all. For a single-task recipe one such record a field, in `fields`."
+    folder = Path(folder)
+    run = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    kept = {name: run[name] for name in ("reports", "epochs", "steps", "seconds", "tokens_per_second")} | {"tokens_read": run["real_tokens"], "planned_epochs": run["recipe"]["epochs"], "trained_parameters": run["parameters"]["trained"]}
+    if not (folder / "history.json").is_file():
+        return kept | {"fields": {name: training_record(folder / name) for name in run["recipe"]["fields"]}}
+    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    logged = [row for row in history if "loss" in row]
+    curve = []
+    for part in np.array_split(np.arange(len(logged)), min(CURVE_ROWS, len(logged))) if logged else []:
+        rows = [logged[number] for number in part]
+        losses = {name: float(np.mean([row[f"loss_{name}"] for row in rows if f"loss_{name}" in row])) for name in run["recipe"]["fields"] if any(f"loss_{name}" in row for row in rows)}
+        curve.append({"step": rows[-1]["step"], "tokens": rows[-1]["real_tokens"], "losses": {name: round(loss, 4) for name, loss in losses.items()}})
+    measured = [{"step": row["step"], "epoch": round(row["epoch"], 2), "macro_f1": round(row["eval_macro_f1"], 4), "loss": round(row["eval_loss"], 4)} for row in history if "eval_macro_f1" in row]
+    best = max(measured, key=lambda row: row["macro_f1"], default=None)
+    constant = {name: round(constant_loss(list(counts.values()), run["recipe"]["class_weights"]), 4) for name, counts in run["labels"].items()} if run["recipe"]["loss"] == "cross_entropy" else None
+    return kept | {"curve": curve, "validation": measured, "best": best, "constant_loss": constant}
+
+
+def constant_loss(counts: Sequence[int],     # reports with each label
+                  weighted: bool = False,    # whether the loss weighs each label by the inverse of its share
+                  ) -> float:
+    "The least cross-entropy, in nats, of one answer given to every report: what is reached without reading."
+    shares = np.array([count for count in counts if count], float) / sum(counts)
+    return float(np.log(len(shares)) if weighted else -(shares * np.log(shares)).sum())
+
 # %% ../../nbs/api/66_evaluate.systems.ipynb #5babbe34
 class RecipeSystem(System):
     "A network trained by a recipe, or one that was trained before, without the grammar. Needs the extra `learn`."
     answered_by = "network alone"
+    _unread = "the last"
 
     def __init__(self,
                  recipe: object = None,                                             # a recipe or its name; None for a model that is trained already
@@ -259,6 +296,7 @@ class RecipeSystem(System):
         self._folder = None if folder is None else Path(folder)
         self._temporary = None
         self._loaded: dict[str, object] = {}
+        self._options: dict[str, object] = {}  # of `training.train`: resume, callbacks, …
 
     def fit(self, train: pl.DataFrame, fields: Sequence[str], seed: int = 0) -> None:
         if self._recipe is None:
@@ -273,8 +311,16 @@ class RecipeSystem(System):
         backbone = self._backbone
         if callable(backbone):
             backbone = str(backbone(train["text"].drop_nulls().to_list(), self._folder.with_name(self._folder.name + "-backbone"), seed))
-        run_training(self._recipe, train, self._folder, backbone=backbone, fields=tuple(fields), seed=seed, **self._overrides)
-        self._loaded = {}
+        run_training(self._recipe, self._to_learn(train, fields, backbone, seed), self._folder, backbone=backbone, fields=tuple(fields), seed=seed, **self._options, **self._overrides)
+        self._loaded, self.training = {}, training_record(self._folder)
+
+    def _to_learn(self, train: pl.DataFrame, fields: Sequence[str], backbone: str | None, seed: int) -> pl.DataFrame:
+        "The rows as they are learnt from."
+        return train
+
+    def _to_answer(self, texts: Sequence[str], tokenizer) -> tuple[Sequence[str], np.ndarray]:
+        "The texts as they are read, and the tokens of each that are left out."
+        return texts, np.zeros(len(texts), np.int64)
 
     def _models(self) -> Sequence[object]:
         "The model, or one for each field of a single-task recipe."
@@ -294,20 +340,22 @@ class RecipeSystem(System):
         texts = frame["text"].fill_null("").to_list()
         probabilities, cut = {}, np.zeros(len(texts), np.int64)
         for model in self._models():
-            predicted = predict(model, None, texts, batch_tokens=self._batch_tokens)
+            read, left_out = self._to_answer(texts, model.tokenizer)
+            predicted = predict(model, None, read, batch_tokens=self._batch_tokens)
             probabilities |= predicted.probabilities
-            cut = np.maximum(cut, predicted.cut_tokens)
-        return staged_from_probabilities(report_ids(frame).to_list(), probabilities, cut_notes(cut))
+            cut = np.maximum(cut, predicted.cut_tokens + left_out)
+        return staged_from_probabilities(report_ids(frame).to_list(), probabilities, cut_notes(cut, self._unread))
 
 
 EncoderSystem = partial(RecipeSystem, "minilm")
 LanguageModelSystem = partial(RecipeSystem, "smollm2-lora")
 
 
-def cut_notes(cut: Sequence[int]  # tokens of each report that were not read
+def cut_notes(cut: Sequence[int],           # tokens of each report that were not read
+              which: str = "the last",      # where they stand
               ) -> list[str | None]:
     "What to say about reports that were cut."
-    return [f"the last {tokens:,} tokens were not read" if tokens else None for tokens in cut]
+    return [f"{which} {tokens:,} tokens were not read" if tokens else None for tokens in cut]
 
 # %% ../../nbs/api/66_evaluate.systems.ipynb #5e766cf4
 def modernbert_backbone(texts: Sequence[str],       # training texts: the vocabulary is learnt on them

@@ -1,7 +1,7 @@
-"""Repeated cross-validation and hold-outs on `train`: `python nbs/benchmarks/cross_validate.py [folds] [hospital] [cancer_type] [--seeds 5] [--folds 5]`.
+"""Repeated cross-validation and hold-outs on `train`: `python nbs/benchmarks/cross_validate.py [folds] [hospital] [cancer_type] [--seeds 5] [--folds 5] [--since DATE]`.
 
-Every run is added to `results/cross_validation.json` as soon as it is done, and a run that stands there is not made again; `--again` starts over.
-`compare_systems.ipynb` shows them. In full it takes about an hour and a half on one core.
+Every run is added to `results/cross_validation.json` as soon as it is done, and a run that stands there is not made again, unless it was made before the date of `--since`: then the new one takes its place.
+`compare_systems.ipynb` shows them. In full it takes about three hours on one core.
 """
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import platform
 import time
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,11 @@ from cancer_staging.models.judges import LearnedJudge
 from cancer_staging.models.fitting import fit_learned
 from cancer_staging.evaluate.registry import field_answers
 from cancer_staging.corpora.splits import hold_out, k_folds, linked_groups
+from cancer_staging.runs import replace_file
 from cancer_staging.stager import Stager
+from cancer_staging.evaluate.neural_systems import FrozenFeatures
 from cancer_staging.evaluate.systems import RulesSystem, System, TfidfLinear, TfidfRulesBoosting
+from compare_systems import FROZEN, frozen_encoder, WORK
 
 RESULTS = Path(__file__).resolve().parent / "results" / "cross_validation.json"
 FIELDS = ("t", "n", "m")
@@ -42,7 +46,7 @@ class DefaultModel(RulesSystem):
         self._stager = Stager(None, LearnedJudge(fit_learned(train, seed=seed)))
 
 
-SYSTEMS = {"tfidf-linear": TfidfLinear, "tfidf-rules-boosting": TfidfRulesBoosting, "default": DefaultModel}
+SYSTEMS = {"tfidf-linear": TfidfLinear, "tfidf-rules-boosting": TfidfRulesBoosting, FROZEN: FrozenFeatures, "default": DefaultModel}
 
 
 def sides(frame: pl.DataFrame,   # the training split
@@ -73,13 +77,26 @@ def run(system: System, train: pl.DataFrame, test: pl.DataFrame, seed: int) -> d
             "scores": {name: {measure: None if np.isnan(value := getattr(of_field, measure)) else float(value) for measure in MEASURES} for name, of_field in scores.items()}}
 
 
+def merged(runs: list[dict], fresh: dict) -> list[dict]:
+    "The stored runs with the fresh one in the place of its older self, or last."
+    places = {key(run): number for number, run in enumerate(runs)}
+    number = places.get(key(fresh), len(runs))
+    return [*runs[:number], fresh, *runs[number + 1:]]
+
+
+def key(run: dict) -> tuple:
+    "What tells one run from another."
+    return tuple(run[name] for name in ("part", "system", "seed", "folds", "fold"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", help="folds, hospital or cancer_type; all when none is given")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--systems", nargs="*", choices=SYSTEMS, default=list(SYSTEMS))
-    parser.add_argument("--again", action="store_true", help="forget the stored runs")
+    parser.add_argument("--since", default="", metavar="DATE", help="make runs from before this date, such as 2026-11-28, again")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder that keeps the vectors of frozen networks")
     asked = parser.parse_args()
     parts = asked.parts or ["folds", *COLUMNS]
     if unknown := set(parts) - {"folds", *COLUMNS}:
@@ -87,20 +104,22 @@ def main() -> None:
 
     frame = load_corpus().filter(split="train")
     groups = linked_groups(frame)
-    runs = json.loads(RESULTS.read_text())["runs"] if RESULTS.is_file() and not asked.again else []
-    done = {(stored["part"], stored["system"], stored["seed"], stored["folds"], stored["fold"]) for stored in runs}
+    made = SYSTEMS | {FROZEN: partial(FrozenFeatures, frozen_encoder(asked.work), FROZEN)}  # one encoder for all runs: a report is read once
+    runs = json.loads(RESULTS.read_text())["runs"] if RESULTS.is_file() else []
+    done = {key(stored) for stored in runs if stored["date"] >= asked.since}
     for part in parts:
         for seed in range(asked.seeds):
             for fold, train, test, held in sides(frame, part, seed, asked.folds, groups):
-                for name in asked.systems if part == "folds" else ["default"]:
-                    folds = asked.folds if part == "folds" else 1
-                    if (part, name, seed, folds, fold) in done:
+                for name in asked.systems:
+                    of_run = {"part": part, "system": name, "seed": seed, "folds": asked.folds if part == "folds" else 1, "fold": fold, "date": date.today().isoformat()}
+                    if key(of_run) in done:
                         continue
-                    of_run = run(SYSTEMS[name](), train, test, seed)
-                    runs.append({"part": part, "system": name, "seed": seed, "folds": folds, "fold": fold, "date": date.today().isoformat(), **of_run, "held_out": held})
+                    of_run |= {**run(made[name](), train, test, seed), "held_out": held}
+                    runs = merged(runs, of_run)
                     content = {"version": __version__, "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU", "train_rows": frame.height, "share_held_out": SHARE, "runs": runs}
-                    RESULTS.write_text(json.dumps(content, indent=1) + "\n")
-                    print(f"{part} seed {seed} {fold + 1}/{folds} {name}: " + ", ".join(f"{field} {scores['macro_f1']:.3f}" for field, scores in of_run["scores"].items()), flush=True)
+                    with replace_file(RESULTS, mode=0o666) as fresh:
+                        fresh.write_text(json.dumps(content, indent=1) + "\n")
+                    print(f"{part} seed {seed} {fold + 1}/{of_run['folds']} {name}: " + ", ".join(f"{field} {scores['macro_f1']:.3f}" for field, scores in of_run["scores"].items()), flush=True)
 
 
 if __name__ == "__main__":
