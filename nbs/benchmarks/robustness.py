@@ -207,7 +207,7 @@ def generation(asked: argparse.Namespace) -> None:
                     continue
                 rows = spoilt(test, columns, asked.noise, level, spelling() if mended else None)
                 began = time.monotonic()
-                answers = generate_frame(rows.drop("response"), task, loaded(model), id_column="example_id")
+                answers = generate_frame(rows.drop("response"), task, loaded(model), id_column="example_id", batch_tokens=asked.batch_tokens)
                 seconds = time.monotonic() - began
                 intervals = generation_intervals(answers["response"].to_list(), test["response"].to_list(), groups=test["group"].to_list(), samples=asked.samples)
                 ledger.add(key, {"rows": test.height, "columns": columns, "seconds": round(seconds, 1), "flags": dict(answers["flags"].explode().drop_nulls().value_counts().iter_rows()),
@@ -231,6 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     of_generation.add_argument("--noise", choices=("misspelling", "ocr"), default="misspelling")
     of_generation.add_argument("--repair", action="store_true", help="also with the spelling mended first")
     of_generation.add_argument("--rows", type=int, default=400, help="test examples to answer, a seeded sample")
+    of_generation.add_argument("--batch-tokens", type=int, default=16384, help="tokens of prompts and answers computed at once")
     asked = parser.parse_args(arguments)
     try:
         {"staging": staging, "generation": generation}[asked.command](asked)
