@@ -105,6 +105,7 @@ def test_a_gguf_file_is_unpacked_once_and_each_user_has_a_copy(monkeypatch):
     monkeypatch.setattr(backbones.AutoModelForCausalLM, "from_pretrained", lambda *given, **named: unpacked.append(named["gguf_file"]) or plain(*given, **named))
     (first, _), (second, _), backbone = load_causal("smollm2", torch.float32), load_causal("smollm2", torch.float32), load_backbone("smollm2")
     assert len(unpacked) == 1
+    assert first.get_output_embeddings().weight is first.get_input_embeddings().weight and sum(weight.numel() for weight in first.parameters()) == 134_515_008  # SmolLM2-135M, its head tied
     weights = [model.get_input_embeddings().weight for model in (first, second, backbone)]
     with torch.no_grad():
         weights[0].zero_()

@@ -30,6 +30,8 @@ def test_each_section_gets_the_parts_that_speak_of_it():
     found = section_parts([OPENING, MIDDLE, EXAM, PLAN])
     assert found["CHIEF COMPLAINT"] == [OPENING] and found["HISTORY OF PRESENT ILLNESS"] == [OPENING, MIDDLE]
     assert found["PHYSICAL EXAMINATION"] == [EXAM] and found["PLAN"] == [PLAN] and found["RESULTS"] == [] and found["REVIEW OF SYSTEMS"] == [OPENING]
+    twice = [EXAM, MIDDLE, "[doctor] a quick exam.", EXAM + " no tenderness."]
+    assert section_parts(twice)["PHYSICAL EXAMINATION"] == [EXAM, EXAM + " no tenderness."]  # the two that say most of it, in order
     assert section_parts([OPENING, MIDDLE])["HISTORY OF PRESENT ILLNESS"] == [OPENING, MIDDLE]  # no examination
 
 

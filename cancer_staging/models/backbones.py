@@ -166,6 +166,7 @@ def _read_causal(name: str, source: Mapping[str, object], dtype: torch.dtype, ho
     with no_init_weights():
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**packed.config.to_dict()), dtype=dtype)
     model.load_state_dict(packed.state_dict())
+    model.tie_weights()  # which is part of what was not initialised
     model.generation_config = deepcopy(packed.generation_config)
     if how:
         quantize(model.base_model, how)

@@ -15,7 +15,8 @@ from .support import turns, unsupported_statements
 from .tasks import get_task
 
 # %% auto #0
-__all__ = ['PART_WORDS', 'NOTE_SECTIONS', 'NOTHING', 'visit_parts', 'NoteSection', 'section_parts', 'join_texts', 'write_notes']
+__all__ = ['PART_WORDS', 'MOST_PARTS', 'NOTE_SECTIONS', 'NOTHING', 'visit_parts', 'NoteSection', 'section_parts', 'join_texts',
+           'write_notes']
 
 # %% ../../nbs/api/82_writing.notes.ipynb #54ad09e0
 PART_WORDS = 220  # about the longest conversations that the section models learn from
@@ -50,12 +51,13 @@ class NoteSection:
         if self.parts not in ("first", "before", "cues") or (self.parts == "cues") != bool(self.cues):
             raise ValueError(f"the section {self.heading!r} is written from {self.parts!r} with {len(self.cues)} cues: give first, before, or cues with their words")
 
-    def speaks(self, part: str  # of a conversation
-               ) -> bool:
-        "Whether one of the cues stands in the part."
-        return any(re.search(rf"(?<!\w){re.escape(cue)}(?!\w)", part, re.I) for cue in self.cues)
+    def count(self, part: str  # of a conversation
+              ) -> int:
+        "How many of the cues stand in the part."
+        return sum(re.search(rf"(?<!\w){re.escape(cue)}(?!\w)", part, re.I) is not None for cue in self.cues)
 
 
+MOST_PARTS = 2  # of a conversation, for a section that is found by its cues
 NOTE_SECTIONS = tuple(NoteSection(row["heading"], row["section"], row["parts"], tuple(filter(None, row["cues"].split("|")))) for row in packaged_table("lexicons/note_sections.csv", ("heading", "section", "parts", "cues", "source")))
 
 
@@ -64,8 +66,14 @@ def section_parts(parts: Sequence[str],                             # from `visi
                   ) -> dict[str, list[str]]:
     "Heading → the parts from which its section is written; none where nothing speaks of it."
     exam = next((section for section in sections if section.section == "Physical examination"), None)
-    begun = next((number for number, part in enumerate(parts) if number and exam and exam.speaks(part)), len(parts))
-    given = {"first": lambda section: list(parts[:1]), "before": lambda section: list(parts[:begun]), "cues": lambda section: [part for part in parts if section.speaks(part)]}
+    begun = next((number for number, part in enumerate(parts) if number and exam and exam.count(part)), len(parts))
+
+    def spoken_of(section: NoteSection) -> list[str]:
+        counts = [section.count(part) for part in parts]
+        most = sorted((number for number, count in enumerate(counts) if count), key=lambda number: -counts[number])[:MOST_PARTS]
+        return [parts[number] for number in sorted(most)]
+
+    given = {"first": lambda section: list(parts[:1]), "before": lambda section: list(parts[:begun]), "cues": spoken_of}
     return {section.heading: given[section.parts](section) for section in sections}
 
 # %% ../../nbs/api/82_writing.notes.ipynb #fe849da6
