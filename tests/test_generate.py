@@ -167,7 +167,7 @@ def test_tables_of_every_kind_give_the_same(tmp_path, writer):
     generate_files(tmp_path / "in.csv", "phenotype", writer, tmp_path / "out.csv", max_new_tokens=8)
     generate_files(tmp_path / "in.csv", "phenotype", writer, tmp_path / "out.jsonl", max_new_tokens=8)
     as_csv = pl.read_csv(tmp_path / "out.csv")
-    assert as_csv.columns == list(ANSWER_SCHEMA) and as_csv["flags"][0] == '["cut_answer"]' and as_csv["status"].to_list() == ["ok", "empty", "ok"]
+    assert as_csv.columns == list(ANSWER_SCHEMA) and as_csv["flags"][0] == '["cut_answer", "invented"]' and as_csv["status"].to_list() == ["ok", "empty", "ok"]
     assert pl.read_ndjson(tmp_path / "out.jsonl", schema=ANSWER_SCHEMA).drop("error").equals(expected.drop("error"))
 
 
