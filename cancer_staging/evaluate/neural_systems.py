@@ -53,7 +53,8 @@ class FrozenFeatures(System):
         counts = {name: np.bincount(codes).tolist() for name, (_, codes) in rows.items()}
         self.training = {"reports": {"trained on": train.height}, "tokens_read": self._encoder.tokens_read - read, "window_tokens": self._encoder.tokens, "windows": self._encoder.windows,
                          "inner_macro_f1": {name: {str(strength): score for strength, score in scores.items()} for name, scores in tried.items()},
-                         "strength": {name: model[-1].C for name, model in self._models.items()}, "losses": losses, "constant_loss": {name: round(constant_loss(of_field, True), 4) for name, of_field in counts.items()}}
+                         "strength": {name: model[-1].C for name, model in self._models.items()}, "losses": losses,
+                         "constant_loss": {name: round(constant_loss(of_field, True), 4) for name, of_field in counts.items()}}
 
     def answer(self, frame: pl.DataFrame) -> pl.DataFrame:
         ids = report_ids(frame).to_list()
@@ -114,7 +115,8 @@ class WindowNetwork(RecipeSystem):
         budget = None if self._minutes is None else TimeBudget(self._minutes / (len(fields) if self._settings().single_task else 1))
         self._options["callbacks"] = [] if budget is None else [budget]
         super().fit(train, fields, seed)
-        self.training = {**self.training, "window_tokens": self._tokens, "budget_minutes": self._minutes, "stopped_by_budget": _cut_short(self.training), **({"pretraining": self._pretraining} if self._pretraining else {})}
+        self.training = {**self.training, "window_tokens": self._tokens, "budget_minutes": self._minutes, "stopped_by_budget": _cut_short(self.training),
+                         **({"pretraining": self._pretraining} if self._pretraining else {})}
 
     def _settings(self):
         "The recipe as it is run."

@@ -34,8 +34,8 @@ __all__ = ['CURVE_ROWS', 'EncoderSystem', 'LanguageModelSystem', 'System', 'repo
 
 # %% ../../nbs/api/66_evaluate.systems.ipynb #59400025
 class System(ABC):
-    """Something that stages reports: fitted on a corpus, answering with a staged table. `answered_by` says what gives the answers, `parameters` and `bytes` its size once it is fitted, `training` what a stored result keeps of its
-    learning; None: not known."""
+    """Something that stages reports: fitted on a corpus, answering with a staged table. `answered_by` says what gives the answers, `parameters` and `bytes` its size
+    once it is fitted, `training` what a stored result keeps of its learning; None: not known."""
     name: str = ""
     answered_by: str | None = None
     parameters: int | None = None
@@ -251,10 +251,12 @@ CURVE_ROWS = 40  # of a loss curve that is stored
 
 def training_record(folder: str | Path  # of a finished run of `training.train`
                     ) -> dict[str, object]:
-    "What is kept of a run: reports, epochs, tokens read, the loss over tokens, what was measured on the validation part, and the loss of one answer to all. For a single-task recipe one such record a field, in `fields`."
+    """What is kept of a run: reports, epochs, tokens read, the loss over tokens, what was measured on the validation part, and the loss of one answer to all.
+    For a single-task recipe one such record a field, in `fields`."""
     folder = Path(folder)
     run = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    kept = {name: run[name] for name in ("reports", "epochs", "steps", "seconds", "tokens_per_second")} | {"tokens_read": run["real_tokens"], "planned_epochs": run["recipe"]["epochs"], "trained_parameters": run["parameters"]["trained"]}
+    kept = {name: run[name] for name in ("reports", "epochs", "steps", "seconds", "tokens_per_second")}
+    kept |= {"tokens_read": run["real_tokens"], "planned_epochs": run["recipe"]["epochs"], "trained_parameters": run["parameters"]["trained"]}
     if not (folder / "history.json").is_file():
         return kept | {"fields": {name: training_record(folder / name) for name in run["recipe"]["fields"]}}
     history = json.loads((folder / "history.json").read_text(encoding="utf-8"))

@@ -187,5 +187,6 @@ def _summary(trainer: _MaskedTrainer, recipe: MaskedRecipe, reports: dict[str, i
     def rows(name: str) -> list[dict[str, float]]:
         return [{"step": row["step"], "epoch": round(row["epoch"], 3), "loss": round(row[name], 4)} for row in state.log_history if name in row]
 
-    return MaskedRun(asdict(recipe), reports, tokens, counter.real, state.global_step, state.epoch or 0.0, round(counter.seconds, 1), sum(weight.numel() for weight in trainer.model.base_model.parameters()),
+    weights = sum(weight.numel() for weight in trainer.model.base_model.parameters())
+    return MaskedRun(asdict(recipe), reports, tokens, counter.real, state.global_step, state.epoch or 0.0, round(counter.seconds, 1), weights,
                      round(math.log(trainer.model.config.vocab_size), 4), rows("loss"), rows("eval_loss"))

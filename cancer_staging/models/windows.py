@@ -30,7 +30,8 @@ SUBJECTS = PatternTable(
     Pattern("stage", r"stages?|staging|ajcc|figo|tnm|[yrc]{0,2}p?t[0-4x][a-d]?|[yrc]{0,2}p?n[0-3x][a-c]?|[yrc]{0,2}p?m[01x]", ("stage", "pt2a", "n0"), ("staged biopsy", "t10")),
     Pattern("spread", r"metasta(?:sis|ses|tic|sized)|distant|satellite", ("metastatic", "distant"), ("metaplastic",)),
     frame=r"\b(?:(?&size)|(?&depth)|(?&nodes)|(?&invasion)|(?&receptors)|(?&grade)|(?&stage)|(?&spread))\b", named=True)
-SPOKEN_OF = ("t", "n", "m", "stage_group", "grade", "er", "pr", "her2", "ki67", "tumor_size_mm", "nodes_positive", "nodes_examined", "lymphovascular_invasion", "perineural_invasion")  # fields whose evidence is kept first
+SPOKEN_OF = ("t", "n", "m", "stage_group", "grade", "er", "pr", "her2", "ki67", "tumor_size_mm", "nodes_positive", "nodes_examined",
+             "lymphovascular_invasion", "perineural_invasion")  # fields whose evidence is kept first
 
 # %% ../../nbs/api/53_models.windows.ipynb #ad5b6938
 _ELSEWHERE = ("gross", "history", "frozen")

@@ -1,7 +1,7 @@
 """Every system on the same held-out rows, each in a process of its own: `python nbs/benchmarks/compare_systems.py TABLE [SYSTEM ...] [--budget MINUTES] [--work FOLDER]`.
 
-Results go to `results/compare_TABLE_SYSTEM.json`; `compare_systems.ipynb` shows them together. A system that is not named is not run again. A neural system that was killed goes on where it stopped when it is named again:
-its checkpoints and vectors are in the folder of `--work`, and are removed (but for the vectors) when its result is stored.
+Results go to `results/compare_TABLE_SYSTEM.json`; `compare_systems.ipynb` shows them together. A system that is not named is not run again.
+A neural system that was killed goes on where it stopped when it is named again: its checkpoints and vectors are in the folder of `--work`, and are removed (but for the vectors) when its result is stored.
 """
 from __future__ import annotations
 
@@ -114,9 +114,10 @@ def run(table: str, name: str, work: Path, minutes: float | None) -> None:
     own_folder(work, table, name).mkdir(parents=True, exist_ok=True)
     system = make(table, name, work, minutes)
     board = compare([system], train, test, fields, among=load_corpus(), stated=table != "breast", progress=partial(print, file=sys.stderr))
+    columns = [column for field in fields for column in (field, f"{field}_confidence")]
     about = {**board.about, "date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU", "table": table, "train_rows": train.height, "test_rows": test.height,
              "read": read_of(name), "training": system.training,
-             "answers": {name: with_every_answer(staged, fields).select("report_id", *(column for field in fields for column in (field, f"{field}_confidence"))).to_dict(as_series=False) for name, staged in board.staged.items()}}
+             "answers": {name: with_every_answer(staged, fields).select("report_id", *columns).to_dict(as_series=False) for name, staged in board.staged.items()}}
     type(board)(board.scores, board.systems, about).save(RESULTS / f"compare_{table}_{name}.json")
     shutil.rmtree(own_folder(work, table, name), ignore_errors=True)
 
@@ -129,15 +130,17 @@ def read_of(name: str) -> str:
 
 
 NEAR = 0.1  # Cohen's κ below which a system is called near the commonest label
+BEFORE = {"minilm": 4, "modernbert-from-configuration": 4, "smollm2-lora": 1, "smollm2-qlora": 1, "smollm2-single-task": 1}  # epochs of runs before windows: they kept no loss and read the first 512 tokens
 
 
 def why(about: Mapping[str, object],  # of a stored result
         field: str,                   # in which it is near the commonest label
+        system: str = "",             # its name
         ) -> str:
     "What the stored run says about why it learnt no more, in words."
-    if "training" not in about:
-        return f"not told: no loss was kept on {about['date']}"
-    if about["training"] is None:
+    if system in BEFORE and "training" not in about:
+        return f"at most {about['train_rows'] * 512 * BEFORE[system] / 1e6:.2f} M tokens, the beginnings of {about['train_rows']:,} reports in {BEFORE[system]} epochs; its loss was not kept"
+    if about.get("training") is None:
         return "nothing is learnt: the model answers as it comes"
     record = about["training"].get("fields", {}).get(field, about["training"])
     curve = [row["losses"][field] for row in record.get("curve", ()) if field in row["losses"]] or [record["losses"][field]]
@@ -145,7 +148,10 @@ def why(about: Mapping[str, object],  # of a stored result
     constant = record["constant_loss"][field]
     told = f"{record['tokens_read'] / 1e6:.2f} M tokens" + (f" in {record['epochs']:.1f} epochs" if "epochs" in record else "")
     told += f", training loss {loss}, one answer to all {constant:.2f}: "
-    told += "hardly anything was learnt" if curve[-1] > 0.95 * constant else "the training reports were learnt" + (f", the validation reports less (macro-F1 {record['best']['macro_f1']:.2f})" if record.get("best") else ", others less")
+    if curve[-1] > 0.95 * constant:
+        told += "hardly anything was learnt"
+    else:
+        told += "the training reports were learnt, " + (f"the validation reports less (macro-F1 {record['best']['macro_f1']:.2f})" if record.get("best") else "others less")
     return told + (f"; its {about['training']['budget_minutes']:.0f} minutes were over" if about["training"].get("stopped_by_budget") else "")
 
 
@@ -160,7 +166,7 @@ def near_commonest(scores: pl.DataFrame,                      # of a leaderboard
         answers = field_answers(staged[row["system"]], test, row["field"])
         commonest, favourite = (Counter(values).most_common(1)[0] for values in (answers.truths, answers.labels))
         found.append({"system": row["system"], "field": row["field"], "κ": row["kappa"], "right": row["accuracy_all"], "commonest label": f"{commonest[0]}, {commonest[1] / len(answers.truths):.3f}",
-                      "most given": f"{favourite[0] or 'none'}, {favourite[1] / len(answers.truths):.3f}", "why": why(about[row["system"]], row["field"])})
+                      "most given": f"{favourite[0] or 'none'}, {favourite[1] / len(answers.truths):.3f}", "why": why(about[row["system"]], row["field"], row["system"])})
     return pl.DataFrame(found)
 
 

@@ -1,7 +1,7 @@
 """Repeated cross-validation and hold-outs on `train`: `python nbs/benchmarks/cross_validate.py [folds] [hospital] [cancer_type] [--seeds 5] [--folds 5] [--since DATE]`.
 
-Every run is added to `results/cross_validation.json` as soon as it is done, and a run that stands there is not made again, unless it was made before the date of `--since`: then the new one takes its place.
-`compare_systems.ipynb` shows them. In full it takes about three hours on one core.
+Every run is added to `results/cross_validation.json` as soon as it is done, and a run that stands there is not made again,
+unless it was made before the date of `--since`: then the new one takes its place. `compare_systems.ipynb` shows them. In full it takes about three hours on one core.
 """
 from __future__ import annotations
 
