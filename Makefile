@@ -1,5 +1,5 @@
 # make demo    stage the bundled examples and show the table
-# make test    run every test: pytest, the notebooks, the site in a browser
+# make test    run every test: pytest, the notebooks, the site in a browser, in PROCESSES=2 at a time
 # make quick   run the tests that need no torch, notebook, browser or build: two minutes
 # make fuzz    stage and read ten thousand damaged and hostile inputs; those that break something are kept in fuzz_found/
 # make gpu     measure this machine's CUDA card, and make the benchmarks' missing results on it: BUDGET=25 minutes, adapters in MODELS=tuned_models
@@ -20,6 +20,7 @@ METADATA := setup.py settings.ini pyproject.toml
 
 BUDGET ?= 25
 MODELS ?= tuned_models
+PROCESSES ?= 2
 INPUTS ?= 10000
 SEED ?= 0
 
@@ -48,10 +49,10 @@ demo: $(VENV)/core.stamp
 	$(BIN)/cancer-staging show demo/staged.parquet
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --numprocesses $(PROCESSES) --dist loadgroup
 
 quick: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests --quick
+	$(BIN)/python -m pytest tests --quick --numprocesses $(PROCESSES) --dist loadgroup
 
 fuzz: $(VENV)/dev.stamp
 	$(BIN)/python tests/fuzz.py --inputs $(INPUTS) --seed $(SEED)

@@ -26,23 +26,14 @@ from transformers import TrainerCallback  # noqa: E402
 
 from cancer_staging.corpora.splits import k_folds, multilabel_split  # noqa: E402
 from cancer_staging.evaluate.leaderboard import Leaderboard  # noqa: E402
-from cancer_staging.evaluate.neural_systems import FrozenFeatures, OnWindows, pretrained_modernbert, WindowNetwork  # noqa: E402
-from cancer_staging.evaluate.systems import constant_loss, System, staged_from_labels, training_record  # noqa: E402
-from cancer_staging.evaluate.zero_shot import ZeroShotLikelihood  # noqa: E402
+from cancer_staging.evaluate.neural_systems import FrozenFeatures, OnWindows, WindowNetwork  # noqa: E402
+from cancer_staging.evaluate.systems import constant_loss, System, staged_from_labels  # noqa: E402
 from cancer_staging.fields import get_field  # noqa: E402
 from cancer_staging.models.backbones import load_backbone, load_tokenizer  # noqa: E402
 from cancer_staging.models.frozen import FrozenEncoder  # noqa: E402
 from cancer_staging.models.pretraining import MaskedRecipe, pretrain_masked, text_blocks, TimeBudget  # noqa: E402
 
 SIZES = {"vocabulary": 300, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

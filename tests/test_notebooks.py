@@ -1,7 +1,5 @@
 "Every notebook runs from top to bottom in a fresh kernel. The stored notebooks are not touched."
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -34,25 +32,15 @@ def execute(
 
 
 @pytest.fixture(scope="module")
-def started(request) -> Iterator[Callable[[Path], Future]]:
-    "The run of a notebook. They are run in the order of the tests, two at a time: most of one's time is the start of its kernel."
-    asked = [item.callspec.params["path"] for item in request.session.items if item.module is request.module and item.originalname == "test_notebook_runs"]
-    with ThreadPoolExecutor(2) as pool:
-        runs = {path: pool.submit(execute, path) for path in asked}
-        yield runs.__getitem__
-        pool.shutdown(cancel_futures=True)  # where the tests were broken off
-
-
-@pytest.fixture(scope="module")
 def before() -> set[str]:
     "What lies in nbs/ before any of them."
     return files()
 
 
 @pytest.mark.parametrize("path", READ_OFTEN, ids=name)
-def test_notebook_runs(path, before, started):
-    started(path).result()
-    assert files() == before, "this notebook, or the one that ran beside it, leaves files behind in nbs/"
+def test_notebook_runs(path, before):
+    execute(path)
+    assert files() == before, "this notebook, or one that runs beside it, writes files in nbs/: give it a temporary folder"
 
 
 @pytest.mark.benchmark

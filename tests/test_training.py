@@ -28,14 +28,6 @@ from cancer_staging.models.training import train, TrainingRun  # noqa: E402
 TINY = {"epochs": 2, "batch": 8, "learning_rate": 1e-3, "validation": 0.3, "fields": "t,n"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def frame():
     return labelled_frame(60)

@@ -32,9 +32,10 @@ from .tasks import build_answer, build_prompt, get_task, Task
 
 # %% auto #0
 __all__ = ['LORA_TARGETS', 'VALIDATION_ROWS', 'END_BIASES', 'row_tasks', 'read_examples', 'Tokenized', 'tokenize_examples',
-           'pack_blocks', 'Perplexity', 'perplexity', 'WritingRun', 'sft_arguments', 'adapter_settings', 'collate',
-           'answer_loss', 'answer_trainer', 'training_part', 'make_dataset', 'validation_part', 'written_score',
-           'load_checkpoint', 'keep_best', 'clock', 'step_report', 'base_name', 'write_run', 'tune']
+           'pack_blocks', 'Perplexity', 'perplexity', 'best_tried', 'WritingRun', 'sft_arguments', 'adapter_settings',
+           'collate', 'answer_loss', 'answer_trainer', 'rows_of_split', 'training_part', 'make_dataset',
+           'validation_part', 'written_score', 'load_checkpoint', 'choose_epoch', 'clock', 'step_report', 'base_name',
+           'write_run', 'tune']
 
 # %% ../../nbs/api/82_writing.tuning.ipynb #644c11a4
 def row_tasks(frame: pl.DataFrame,             # examples
@@ -147,6 +148,12 @@ def perplexity(model, tokenizer,
     return Perplexity(of(losses, counts), bootstrap_interval(of, losses, counts, seed=seed), int(counts.sum()))
 
 # %% ../../nbs/api/82_writing.tuning.ipynb #aff3ae3d
+def best_tried(tried: Sequence[dict]  # with `score`
+               ) -> dict:
+    "The best of what was tried on validation rows; of equals the first."
+    return max(tried, key=lambda one: one["score"])
+
+
 @dataclass(frozen=True)
 class WritingRun:
     "What a run did."
@@ -171,7 +178,7 @@ class WritingRun:
         "A line for the screen."
         lost = f", {sum(self.left_out.values()):,} left out" if self.left_out else ""
         weights = f"{self.parameters['trained']:,} of {self.parameters['all']:,} weights trained"
-        best = max(self.validation, key=lambda tried: tried["score"]) if self.validation else None
+        best = best_tried(self.validation) if self.validation else None
         kept = f"; kept step {best['step']:,}, {self.recipe['keep_best']} {best['score']:.3f} on {best['rows']:,} validation rows" if best else ""
         return f"{self.examples:,} examples ({self.cut:,} cut to fit{lost}), {self.steps:,} steps in {self.seconds:,.0f} s, loss {self.loss:.3f}, {weights}{kept}"
 
@@ -262,10 +269,17 @@ def answer_trainer(**arguments  # of trl's `SFTTrainer`
     return AnswerTrainer(**arguments)
 
 # %% ../../nbs/api/82_writing.tuning.ipynb #a23ada69
+def rows_of_split(frame: pl.DataFrame,  # with a column split
+                  split: str,           # `train`, `validation`
+                  ) -> pl.DataFrame:
+    "The rows of the split, whichever way it is capitalised."
+    return frame.filter(pl.col("split").cast(pl.String).str.to_lowercase() == split)
+
+
 def training_part(frame: pl.DataFrame, where: Sequence[str] = (), limit: int | None = None, seed: int = 0) -> pl.DataFrame:
     "The rows to learn from: of split train where there is that column, then as asked for. Raises ValueError when none is left."
     if "split" in frame.columns:
-        frame = frame.filter(pl.col("split").cast(pl.String).str.to_lowercase() == "train")
+        frame = rows_of_split(frame, "train")
         if frame.is_empty():
             raise ValueError("the table has no rows of split train: drop the column split to train on all rows")
     return select_rows(frame, where, limit, seed)
@@ -289,7 +303,7 @@ VALIDATION_ROWS, END_BIASES = 100, (0.0, -1.0, -2.0, -3.0, -4.0)  # rows that ar
 
 def validation_part(frame: pl.DataFrame, where: Sequence[str] = (), seed: int = 0) -> pl.DataFrame:
     "The rows to choose by: of split validation, `VALIDATION_ROWS` of them at most. Raises ValueError when there is none."
-    rows = frame.filter(pl.col("split").cast(pl.String).str.to_lowercase() == "validation") if "split" in frame.columns else frame.clear()
+    rows = rows_of_split(frame, "validation") if "split" in frame.columns else frame.clear()
     if rows.is_empty():
         raise ValueError("the best epoch is chosen by rows of split validation: give the table some, or set keep_best to None")
     return select_rows(rows, where, VALIDATION_ROWS, seed)
@@ -326,32 +340,28 @@ def load_checkpoint(model, folder: Path  # of a checkpoint
         safetensors.load_model(model, folder / "model.safetensors", strict=False)  # tied weights stand once
 
 
-def keep_best(model, tokenizer,
-              rows: pl.DataFrame,       # of split validation
-              task: str | Task | None,  # as in `row_tasks`
-              score: str,
-              checkpoints: Path,        # the folder that holds one of each epoch
-              examples: ExampleSource | None = None,  # as in `written_score`
-              ) -> list[dict]:
+def choose_epoch(model, tokenizer,
+                 rows: pl.DataFrame,       # of split validation
+                 task: str | Task | None,  # as in `row_tasks`
+                 score: str,
+                 checkpoints: Path,        # the folder that holds one of each epoch
+                 examples: ExampleSource | None = None,  # as in `written_score`
+                 ) -> list[dict]:
     "What was tried: step, end_bias, rows and score. The model is left with the weights of the best epoch; of equals the earlier stays, and the bias that is nearer to 0."
-    engine, folders = TransformersEngine(model.eval(), tokenizer), sorted(checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    tried: list[dict] = []
+    engine, tried = TransformersEngine(model.eval(), tokenizer), []
 
-    def look(folder: Path, bias: float) -> float:
-        found = written_score(engine, rows, task, score, bias, examples)
-        tried.append({"step": int(folder.name.rpartition("-")[2]), "end_bias": bias, "rows": rows.height, "score": found})
-        return found
+    def look(step: int, bias: float) -> None:
+        tried.append({"step": step, "end_bias": bias, "rows": rows.height, "score": written_score(engine, rows, task, score, bias, examples)})
 
-    best = None
-    for folder in folders:
-        load_checkpoint(model, folder)
-        if (found := look(folder, 0.0)) > (best[0] if best else -1.0):
-            best = found, folder
-    load_checkpoint(model, best[1])
+    for step in sorted(int(path.name.rpartition("-")[2]) for path in checkpoints.glob("checkpoint-*")):
+        load_checkpoint(model, checkpoints / f"checkpoint-{step}")
+        look(step, 0.0)
+    step = best_tried(tried)["step"]
+    load_checkpoint(model, checkpoints / f"checkpoint-{step}")
     for bias in END_BIASES[1:]:
-        if look(best[1], bias) <= best[0]:
+        look(step, bias)
+        if best_tried(tried) is not tried[-1]:
             break
-        best = tried[-1]["score"], best[1]
     return tried
 
 # %% ../../nbs/api/82_writing.tuning.ipynb #eaf6cc76
@@ -453,7 +463,7 @@ def tune(recipe: str | WritingRecipe,              # a name, or a recipe of your
     with peak_memory() as peak, offline():  # peft looks at the hub whether the base's vocabulary grew
         trainer.train(resume_from_checkpoint=last_checkpoint(out / "checkpoints") if resume else None)
     seconds = timer.seconds
-    tried = None if chosen_by is None else keep_best(trainer.model, tokenizer, chosen_by, task, recipe.keep_best, out / "checkpoints", examples)
+    tried = None if chosen_by is None else choose_epoch(trainer.model, tokenizer, chosen_by, task, recipe.keep_best, out / "checkpoints", examples)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     weights = list(trainer.model.parameters())
     run = WritingRun(
@@ -462,6 +472,6 @@ def tune(recipe: str | WritingRecipe,              # a name, or a recipe of your
         loss=float(np.mean(losses[-max(1, len(losses) // 10):])),
         parameters={"all": sum(weight.numel() for weight in weights), "trained": sum(weight.numel() for weight in weights if weight.requires_grad)},
         peak_memory_mb=peak.mb, device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu", versions={**versions(), "trl": trl.__version__},
-        validation=tried, end_bias=max(tried, key=lambda one: one["score"])["end_bias"] if tried else 0.0)
+        validation=tried, end_bias=best_tried(tried)["end_bias"] if tried else 0.0)
     write_run(trainer, tokenizer, run, out)
     return run

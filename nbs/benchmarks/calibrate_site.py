@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -30,6 +28,7 @@ from cancer_staging.models.judges import LearnedJudge
 from cancer_staging.models.learned import LEARNED_FIELDS, SHOWN_ACCURACY
 from cancer_staging.models.site_calibration import LEAST_ANSWERS, SiteCalibration
 from cancer_staging.stager import Stager
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results" / "site_calibration.json"
 REVIEWED = 200  # reports
@@ -128,7 +127,7 @@ def main() -> None:
                     field, _ = site_field(of_field["confidence"].to_numpy().astype(np.float64), (of_field["truth"] == of_field["label"]).to_numpy(), (of_field["basis"] == "inferred").to_numpy(), of_field["patient_id"].to_numpy())
                     curves.append({"hospital": hospital, "field": name, "answers": of_field.height, **field.curve._asdict()})
             print(hospital, [(one["field"], round(one["ece_before"][0], 3), round(one["ece_after"][0], 3)) for one in found if one["hospital"] == hospital], flush=True)
-    content = {"version": __version__, "date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU", "draws": asked.draws, "reviewed": REVIEWED, "target": TARGET, "reports": frame.height, "fields": found, "curves": curves}
+    content = {"version": __version__, "date": date.today().isoformat(), "machine": machine_name(), "draws": asked.draws, "reviewed": REVIEWED, "target": TARGET, "reports": frame.height, "fields": found, "curves": curves}
     RESULTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
@@ -26,6 +24,7 @@ from cancer_staging.writing.generate import generate_frame
 from cancer_staging.evaluate.text import generation_intervals, icd_accuracy, INTERVAL_SCORES
 from cancer_staging.writing.retrieval import copy_nearest, open_retriever, Retriever, RETRIEVERS
 from cancer_staging.writing.tasks import get_task, Task
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results"
 HERE = ("random", "bm25", "minilm")  # those whose weights, if any, come by package
@@ -113,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runs.append({"model": asked.model, "retriever": name, "shots": shots, "digest": of_rows, "split": asked.split, "train_rows": train.height, "test_rows": test.height, **settings,
                      "date": date.today().isoformat(), "seconds": round(seconds, 1), "failed": failed, "flags": flagged, "scores": scores,
                      "answers": dict(zip(test["example_id"].to_list(), predictions))})
-        content = {"version": __version__, "machine": f"{platform.machine()}, {os.cpu_count()} cores", "task": task.name, "runs": runs}
+        content = {"version": __version__, "machine": machine_name(), "task": task.name, "runs": runs}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -28,6 +26,7 @@ from cancer_staging.evaluate.registry import field_answers, with_every_answer
 from cancer_staging.evaluate.systems import PublishedAnswers, RulesSystem, System, TfidfLinear, TfidfRulesBoosting
 from cancer_staging.evaluate.zero_shot import ZeroShotJson, ZeroShotLikelihood
 from cancer_staging.models.frozen import FrozenEncoder
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results"
 WORK = Path(tempfile.gettempdir()) / "compare_systems"
@@ -115,7 +114,7 @@ def run(table: str, name: str, work: Path, minutes: float | None) -> None:
     system = make(table, name, work, minutes)
     board = compare([system], train, test, fields, among=load_corpus(), stated=table != "breast", progress=partial(print, file=sys.stderr))
     columns = [column for field in fields for column in (field, f"{field}_confidence")]
-    about = {**board.about, "date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU", "table": table, "train_rows": train.height, "test_rows": test.height,
+    about = {**board.about, "date": date.today().isoformat(), "machine": machine_name(), "table": table, "train_rows": train.height, "test_rows": test.height,
              "read": read_of(name), "training": system.training,
              "answers": {name: with_every_answer(staged, fields).select("report_id", *columns).to_dict(as_series=False) for name, staged in board.staged.items()}}
     type(board)(board.scores, board.systems, about).save(RESULTS / f"compare_{table}_{name}.json")

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -29,6 +27,7 @@ from cancer_staging.stager import Stager
 from cancer_staging.evaluate.neural_systems import FrozenFeatures
 from cancer_staging.evaluate.systems import RulesSystem, System, TfidfLinear, TfidfRulesBoosting
 from compare_systems import FROZEN, frozen_encoder, WORK
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results" / "cross_validation.json"
 FIELDS = ("t", "n", "m")
@@ -116,7 +115,7 @@ def main() -> None:
                         continue
                     of_run |= {**run(made[name](), train, test, seed), "held_out": held}
                     runs = merged(runs, of_run)
-                    content = {"version": __version__, "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU", "train_rows": frame.height, "share_held_out": SHARE, "runs": runs}
+                    content = {"version": __version__, "machine": machine_name(), "train_rows": frame.height, "share_held_out": SHARE, "runs": runs}
                     with replace_file(RESULTS, mode=0o666) as fresh:
                         fresh.write_text(json.dumps(content, indent=1) + "\n")
                     print(f"{part} seed {seed} {fold + 1}/{of_run['folds']} {name}: " + ", ".join(f"{field} {scores['macro_f1']:.3f}" for field, scores in of_run["scores"].items()), flush=True)

@@ -23,6 +23,7 @@ from cancer_staging.export.naaccr import export_naaccr, NAMESPACE, read_naaccr
 from cancer_staging.export.omop import export_omop, read_omop, TABLES
 from cancer_staging.export.values import row_values
 from cancer_staging.fields import FIELDS
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results" / "export_registry.json"
 DICTIONARY = Path(os.environ.get("CANCER_STAGING_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")).parent / "standards" / "naaccr-dictionary-260.xml"
@@ -80,7 +81,7 @@ def main() -> None:
     pairs = [(one, other[5:6]) for one, other in zip(back["behavior"], truth["icdo3_morphology"]) if one and other]
     scores["behaviour"] = share(sum(one == other for one, other in pairs), len(pairs)) | {"of": sum(other is not None for other in truth["icdo3_morphology"])}
     reasons = Counter((one.field, one.why.split(":")[0] if one.field is None else one.why.partition(" (")[0]) for one in exported.left_out)
-    RESULTS.write_text(json.dumps({"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}", "version": __version__, "reports": table.height, "patients": exported.patients, "tumors": exported.tumors, "inferred": exported.inferred,
+    RESULTS.write_text(json.dumps({"date": date.today().isoformat(), "machine": f"{machine_name()}, Python {platform.python_version()}", "version": __version__, "reports": table.height, "patients": exported.patients, "tumors": exported.tumors, "inferred": exported.inferred,
                                    "items": items, "misfits": wrong, "unchanged": sum(kept), "compared": len(kept), "omop": omop, "scores": scores, "left_out": [[field, why, count] for (field, why), count in reasons.most_common()]}, indent=1) + "\n", encoding="utf-8")
 
 

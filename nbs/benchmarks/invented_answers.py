@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -19,6 +17,7 @@ from cancer_staging import __version__
 from cancer_staging.corpora.noise import counterfactual
 from cancer_staging.writing.invented import invented_values
 from cancer_staging.writing.tasks import NOT_RELEVANT
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -67,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     examples = pl.read_parquet(asked.examples)
     used, silent = examples.filter(pl.col("split").is_in(["train", "test"])), pl.col("response") == NOT_RELEVANT
-    content = {"about": {"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores", "version": __version__, "rows": used.height},
+    content = {"about": {"date": date.today().isoformat(), "machine": machine_name(), "version": __version__, "rows": used.height},
                "references": of_references(used.filter(~silent)), "wrong": of_wrong(used.filter(~silent), used.filter(silent)), "models": of_models(examples.filter(pl.col("split") == "test"), asked.results / "answers")}
     (asked.results / "invented_answers.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

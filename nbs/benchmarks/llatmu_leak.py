@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -21,6 +19,7 @@ from cancer_staging.corpora.tcga import data_folder, labels, load_corpus
 from cancer_staging.evaluate.intervals import bootstrap_interval
 from cancer_staging.evaluate.scores import confusion, label_codes, macro_f1
 from cancer_staging.fields import FIELDS
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results"
 CLASSES = FIELDS["t"].trained
@@ -65,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stored in sorted(asked.results.glob("compare_all_*.json")):
         for system, answers in json.loads(stored.read_text(encoding="utf-8"))["about"].get("answers", {}).items():
             runs += sides(pl.DataFrame({"patient_id": answers["report_id"], "t": answers["t"]}, schema_overrides={"t": pl.String}), known, system, asked.samples)
-    about = {"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores", "version": __version__, "samples": asked.samples, "seed": 0}
+    about = {"date": date.today().isoformat(), "machine": machine_name(), "version": __version__, "samples": asked.samples, "seed": 0}
     (asked.results / "llatmu_leak.json").write_text(json.dumps({"about": about, "runs": runs}, indent=1) + "\n", encoding="utf-8")
 
 

@@ -69,7 +69,8 @@ def complete(path: Path,                # a stored result
     entries = entries_of(content)
     if machine is not None and not (entries and head is content and "machine" not in content):  # entries that say it themselves, as in scale.json
         head.setdefault("date", date)
-        head["machine"] = re.sub("no GPU", device, head.get("machine", machine)) if device != "cpu" else head.get("machine", machine)
+        told = head.get("machine", machine)
+        head["machine"] = told if device == "cpu" or device in told else f"{told.removesuffix(', no GPU')}, {device}"
         head["device"] = device
         head |= {"beside": beside} if beside else {}
     for entry in entries:

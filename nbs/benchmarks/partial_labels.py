@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
@@ -18,7 +16,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from cancer_staging import __version__
 from cancer_staging.corpora.labelled import label_numbers, MISSING
@@ -27,6 +24,7 @@ from cancer_staging.corpora.tcga import load_corpus
 from cancer_staging.evaluate.intervals import bootstrap_interval, paired_bootstrap
 from cancer_staging.evaluate.scores import confusion, macro_f1
 from cancer_staging.fields import get_field
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results" / "partial_labels.json"
 FIELDS = ("t", "n", "m")
@@ -133,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bench = Bench(asked.samples) if todo else None
     for seed, share in todo:
         runs.append({"seed": seed, "share": share, "date": date.today().isoformat(), **bench.run(seed, share)})
-        about = {"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores", "version": __version__, "rows": bench.frame.height, "folds": FOLDS, "directions": DIRECTIONS, "penalty": PENALTY, "samples": asked.samples}
+        about = {"date": date.today().isoformat(), "machine": machine_name(), "version": __version__, "rows": bench.frame.height, "folds": FOLDS, "directions": DIRECTIONS, "penalty": PENALTY, "samples": asked.samples}
         waiting = asked.results.with_suffix(".part")
         waiting.write_text(json.dumps({"about": about, "runs": runs}, indent=1) + "\n", encoding="utf-8")
         waiting.replace(asked.results)

@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import platform
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -31,6 +29,7 @@ from cancer_staging.models.features import describe
 from cancer_staging.models.learned import finding_features, TERM_WEIGHT
 from cancer_staging.review.queue import ASKED, spread_order, text_vectors, uncertainty
 from cancer_staging.rules.assembly import GRAMMAR
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results" / "review_queue.json"
 COUNTS = (100, 200, 400, 800, 1600)  # reviewed reports
@@ -122,7 +121,7 @@ def main() -> None:
             of_run = run(queue, matrix, vectors, codes, pool, held, seed)
             runs.append({"queue": queue, "seed": seed, "pool": len(pool), "held_out": int(labelled[held].sum()), "macro_f1": [dict(zip(ASKED, of_count)) for of_count in of_run]})
             print(f"{seed} {queue}: {[round(float(np.mean(of_count)), 3) for of_count in of_run]}", flush=True)
-        content = {"version": __version__, "date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU", "counts": COUNTS, "folds": FOLDS, "reports": frame.height, "features": matrix.shape[1], "runs": runs}
+        content = {"version": __version__, "date": date.today().isoformat(), "machine": machine_name(), "counts": COUNTS, "folds": FOLDS, "reports": frame.height, "features": matrix.shape[1], "runs": runs}
         RESULTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

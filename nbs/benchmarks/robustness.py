@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import sys
 import time
@@ -32,6 +31,7 @@ from cancer_staging.evaluate.text import generation_intervals
 from cancer_staging.corpora.noise import counterfactual, misspell, noisy_copies, ocr_noise
 from cancer_staging.corpora.spelling import SpellingRepair
 from cancer_staging.text.masking import remove_notation
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results"
 RATES = (0.0, 0.02, 0.04, 0.06, 0.08)          # of misspelled words, as in CancerLLM
@@ -70,7 +70,7 @@ class Ledger:
     def add(self, key: tuple, found: dict, about: dict) -> None:
         "Writes down a run."
         self._done.add(key)
-        self.content["about"] = {"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores", "versions": versions(), **about}
+        self.content["about"] = {"date": date.today().isoformat(), "machine": machine_name(), "versions": versions(), **about}
         self.content["runs"].append({**dict(zip(self.keys, key, strict=True)), "date": date.today().isoformat(), **found})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         waiting = self.path.with_suffix(".part")

@@ -35,6 +35,7 @@ from cancer_staging.runs import peak_memory
 from cancer_staging.scale.shards import Folder, id_hashes, note_repeated, open_run, Shard
 from cancer_staging.scale.work import pieces_of, StagingWork
 from cancer_staging.staged import columns_schema
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results" / "scale.json"
 TABLE_ROWS = 25_000  # of one input file: a piece, that one worker reads
@@ -192,7 +193,7 @@ def main(arguments: list[str] | None = None) -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             found = BENCHMARKS[name](Path(folder))
-        kept[name] = {"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}", "version": __version__, **found}
+        kept[name] = {"date": date.today().isoformat(), "machine": f"{machine_name()}, Python {platform.python_version()}", "version": __version__, **found}
         RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         print(f"{name}: done", flush=True)
 

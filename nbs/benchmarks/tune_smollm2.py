@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +33,7 @@ from cancer_staging.writing.ranking import rank_answers
 from cancer_staging.writing.retrieval import open_retriever, Retriever
 from cancer_staging.writing.tasks import get_task, parse_icd10
 from cancer_staging.writing.tuning import perplexity, tune
+from device_rates import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results"
 TEST_ROWS = {"phenotype": 300, "icd10": 200, "section_note": 200, "soap": 40}
@@ -250,7 +249,7 @@ def make(name: str, models: Path, results: Path = RESULTS) -> None:
     if run.backbone in RUNS:
         make(run.backbone, models, results)
         train_run(run.backbone, models)  # where its result is stored and its adapter is not here
-    content = {"about": {"date": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores", "version": __version__, "task": run.task, "recipe": run.recipe, "backbone": run.backbone},
+    content = {"about": {"date": date.today().isoformat(), "machine": machine_name(), "version": __version__, "task": run.task, "recipe": run.recipe, "backbone": run.backbone},
                "training": train_run(name, models)}
     content |= {"perplexity": measure_perplexity(name, models)} if run.task == "reports" else {"test": evaluate_run(name, models)}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
