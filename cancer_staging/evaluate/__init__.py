@@ -19,6 +19,7 @@ _NAMES = {
     "reviewed": "score_reviewed",
     "text": "generation_scores generation_intervals compare_generations answer_set_scores icd_accuracy",
     "systems": "System RulesSystem TfidfLinear TfidfRulesBoosting RecipeSystem StagedTable PublishedAnswers",
+    "neural_systems": "FrozenFeatures WindowNetwork OnWindows",
     "zero_shot": "ZeroShotLikelihood ZeroShotJson",
     "leaderboard": "compare score_systems score_groups open_system Leaderboard plot_leaderboard",
     "errors": "collect_errors error_rates worst_mistakes plot_confusion plot_risk_coverage reliability plot_reliability",
