@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, reduce
+from itertools import chain, repeat
 from typing import NamedTuple
+
+import numpy as np
 
 from ..fields import FIELDS
 from ..reading.tables import packaged_table
 from ..rules.assembly import GRAMMAR
 from ..rules.gate import STAGING
 from ..rules.grammar import Finding
+from ..text.context import blanked
 from ..text.document import fold
 from ..text.masking import remove_notation
 
 # %% auto #0
-__all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'BEFORE', 'AFTER', 'MENTIONS', 'LARGEST_MM', 'SIZE_STEPS', 'NODE_STEPS',
-           'Token', 'tokens', 'terms', 'structure_words', 'StructureExtent', 'extents', 'Measure', 'measures',
-           'SizeLimit', 't_limits', 't_structures', 'expected_t', 'Described', 'describe', 'without']
+__all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'LONGEST_TERM', 'BEFORE', 'AFTER', 'MENTIONS', 'LARGEST_MM', 'SIZE_STEPS',
+           'NODE_STEPS', 'Token', 'tokens', 'Terms', 'terms', 'all_terms', 'Vocabulary', 'structure_words',
+           'StructureExtent', 'extents', 'Measure', 'measures', 'SizeLimit', 't_limits', 't_structures', 'expected_t',
+           'Described', 'describe', 'without']
 
 # %% ../../nbs/api/53_models.features.ipynb #3f51ad20
 NEGATIONS = frozenset("no not without negative free absent uninvolved nor never none denies lack benign".split())
@@ -45,38 +50,98 @@ def tokens(lower: str  # a folded report
     "The report's tokens, in order."
     found, negated = [], 0
     for match in _TOKEN.finditer(lower):
-        word = match["word"]
-        if word:
-            text = word
+        kind = match.lastgroup
+        if kind == "word":  # most are
+            text = match[0]
+            negates = text in NEGATIONS
             if negated:
-                text, negated = "~" + word, negated - 1
-            if word in NEGATIONS:
+                text, negated = "~" + text, negated - 1
+            if negates:
                 negated = MARKED_WORDS
-        elif match["size"]:
+        elif kind == "size":
             largest = max(map(float, _NUMBER.findall(match["size"]))) / (10 if match["unit"] == "mm" else 1)
             text = f"cm{sum(largest > limit for limit in SIZE_CLASSES)}"
-        elif match["first"]:
+        elif kind == "second":
             text = f"of{min(int(match['first']), 4)}" if int(match["first"]) <= int(match["second"]) else "#"
-        elif match["number"]:
-            text = f"#{match['number']}" if len(match["number"]) < 3 else "#"
+        elif kind == "number":
+            text = f"#{match[0]}" if len(match[0]) < 3 else "#"
         else:
             negated = 0 if match[0] != ":" else negated
             continue
-        found.append(Token(text, match.start(), match.end()))
+        found.append(Token(text, *match.span()))
     return found
 
 # %% ../../nbs/api/53_models.features.ipynb #10874e86
-def terms(lower: str  # a folded report
+LONGEST_TERM = 3  # tokens
+
+
+class Terms(NamedTuple):
+    "The terms of a report that count, and how many different ones it has with those that don't."
+    places: Mapping[str, list[tuple[int, int]]]   # term → where it stands, in the order in which they come
+    distinct: int
+
+
+def terms(found: Sequence[Token]  # of a report
           ) -> Iterator[tuple[str, int, int]]:
-    "Every term of the report with its place."
-    found = tokens(lower)
-    words = [token.text for token in found]
-    for number, (word, start, end) in enumerate(found):
-        yield word, start, end
-        if number + 1 < len(words):
-            yield f"{word} {words[number + 1]}", start, found[number + 1].end
-        if number + 2 < len(words):
-            yield f"{word} {words[number + 1]} {words[number + 2]}", start, found[number + 2].end
+    "Every term with its place."
+    for number, (text, start, end) in enumerate(found):
+        yield text, start, end
+        for token in found[number + 1:number + LONGEST_TERM]:
+            text = f"{text} {token.text}"
+            yield text, start, token.end
+
+
+def all_terms(found: Sequence[Token]  # of a report
+              ) -> Terms:
+    "All terms, each of them counts."
+    places: dict[str, list[tuple[int, int]]] = {}
+    for term, start, end in terms(found):
+        places.setdefault(term, []).append((start, end))
+    return Terms(places, len(places))
+
+# %% ../../nbs/api/53_models.features.ipynb #056217f9
+def _codes(numbers: np.ndarray, base: int) -> list[np.ndarray]:
+    "For one, two and three tokens in a row: a number for each place where they begin, equal for equal ones."
+    codes = [numbers]
+    for length in range(1, LONGEST_TERM):
+        codes.append(codes[-1][:-1] * base + numbers[length:])
+    return codes
+
+
+class Vocabulary:
+    "The terms that count, looked up all at once."
+    def __init__(self, terms: Iterable[str]  # of at most three tokens
+                 ):
+        self.terms = tuple(terms)
+        words = [term.split(" ") for term in self.terms]
+        if long := next((term for term, of_term in zip(self.terms, words) if len(of_term) > LONGEST_TERM), None):
+            raise ValueError(f"the term {long!r} has more than {LONGEST_TERM} tokens")
+        self._words = {word: number for number, word in enumerate(dict.fromkeys(chain.from_iterable(words)))}
+        self._base = len(self._words) + 1  # the last number is that of all other words
+        self._tables = []  # for one, two and three tokens: the codes of the terms in order, and the term of each
+        for length in range(1, LONGEST_TERM + 1):
+            of_length = [number for number, of_term in enumerate(words) if len(of_term) == length]
+            codes = np.array([reduce(lambda code, word: code * self._base + self._words[word], words[number], 0) for number in of_length], np.int64)
+            order = np.argsort(codes)
+            self._tables.append((codes[order], np.array(of_length, np.int64)[order]))
+
+    def find(self, found: Sequence[Token]  # of a report
+             ) -> Terms:
+        "The terms of the vocabulary in the report; of the others only how many there are."
+        local: dict[str, int] = {}
+        numbers = np.array([local.setdefault(token.text, len(local)) for token in found], np.int64)
+        distinct = sum(np.unique(codes).size for codes in _codes(numbers, max(len(local), 1)) if codes.size)
+        known = np.array([self._words.get(word, self._base - 1) for word in local], np.int64)[numbers] if local else numbers
+        hits: list[tuple[int, int, int]] = []  # place, tokens, term
+        for length, (codes, (table, of_code)) in enumerate(zip(_codes(known, self._base), self._tables)):
+            if len(table) and len(codes):
+                at = np.minimum(np.searchsorted(table, codes), len(table) - 1)
+                where = np.flatnonzero(table[at] == codes)
+                hits += zip(where.tolist(), repeat(length), of_code[at[where]].tolist())
+        places: dict[str, list[tuple[int, int]]] = {}
+        for place, more, number in sorted(hits):
+            places.setdefault(self.terms[number], []).append((found[place].start, found[place + more].end))
+        return Terms(places, int(distinct))
 
 # %% ../../nbs/api/53_models.features.ipynb #7885bcda
 @cache
@@ -223,15 +288,16 @@ class Described(NamedTuple):
     found: Mapping[str, Finding]                          # what the grammar finds in it
 
 
-def describe(text: str,                                  # a report
-             vocabulary: Container[str] | None = None,   # the terms that count; None: all
+def describe(text: str,                                       # a report
+             vocabulary: Vocabulary | None = None,            # the terms that count; None: all
+             read: Mapping[str, Finding] | None = None,       # what the grammar found in it, where that is known
              ) -> Described:
     "What the report says apart from its TNM and stage notation. Offsets are those of `text`."
-    masked = remove_notation(text).text
-    lower = fold(masked)
+    whole, masked = fold(text), remove_notation(text)
+    lower = blanked(whole, masked.removed)
     values: dict[str, float] = {}
     places: dict[str, list[tuple[int, int]]] = {}
-    found = GRAMMAR.read(masked)
+    found = read if read is not None and not masked.removed else GRAMMAR.read(masked.text)  # two in three reports have no notation, and read the same
     _add_findings(found, values, places)
     all_measures = measures(lower)
     size = _add_sizes(found.get("tumor_size_mm"), all_measures, values, places)
@@ -242,13 +308,8 @@ def describe(text: str,                                  # a report
     for (structure, status), count in counts.items():
         values[f"{structure} {status}"] = min(count, 2) * 0.5
     invaded = {structure: counts[structure, "invaded"] - counts[structure, "spared"] for structure in structure_words()}
-    where: dict[str, list[tuple[int, int]]] = {}
-    distinct = set()
-    for term, start, end in terms(lower):
-        distinct.add(term)
-        if vocabulary is None or term in vocabulary:
-            where.setdefault(term, []).append((start, end))
-    return Described(where, len(distinct), values, places, size, invaded, _MALIGNANT.search(lower) is not None, fold(text), lower, found)
+    said = tokens(lower)
+    return Described(*(all_terms(said) if vocabulary is None else vocabulary.find(said)), values, places, size, invaded, _MALIGNANT.search(lower) is not None, whole, lower, found)
 
 
 def _add_findings(found: Mapping[str, Finding], values: dict[str, float], places: dict[str, list[tuple[int, int]]]) -> None:

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from ..fields import FIELDS
-from .features import describe
+from .features import describe, Described
 from .learned import Judgement, LearnedModel, SHOWN_ACCURACY
 from ..rules.calibration import RuleCalibration
 from ..rules.grammar import Finding
@@ -43,16 +42,21 @@ class LearnedJudge:
     def __init__(self, model: LearnedModel  # fitted
                  ):
         self.model = model
-        self._describe = lru_cache(256)(lambda text: describe(text, model.vocabulary))  # a batch, asked for its evidence after its labels
+        self._described: dict[str, Described] = {}  # of the batch before: it is asked for its evidence after its labels
+
+    def _describe(self, text: str, findings: Mapping[str, Finding]) -> Described:
+        return self._described.get(text) or describe(text, self.model.vocabulary, findings)
 
     def judge(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]]) -> list[dict[str, Judgement]]:
-        return [self.model.judge(self._describe(text), findings) for text, findings in zip(texts, found, strict=True)]
+        told = [self._describe(text, findings) for text, findings in zip(texts, found, strict=True)]
+        self._described = dict(zip(texts, told))
+        return [self.model.judge(described, findings) for described, findings in zip(told, found)]
 
     def evidence(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]], wanted: Sequence[tuple[int, str, str]]) -> list[tuple[Span, ...]]:
         of_row: dict[int, dict[str, str]] = {}
         for row, name, label in wanted:
             of_row.setdefault(row, {})[name] = label
-        shown = {row: self.model.evidence(self._describe(texts[row]), found[row], labels) for row, labels in of_row.items()}
+        shown = {row: self.model.evidence(self._describe(texts[row], found[row]), found[row], labels) for row, labels in of_row.items()}
         return [shown[row][name] for row, name, _ in wanted]
 
     def threshold(self, field: str, target: float) -> float | None:
