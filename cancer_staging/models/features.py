@@ -32,8 +32,8 @@ __all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'LONGEST_TERM', 'BEFORE'
 # %% ../../nbs/api/53_models.features.ipynb #3f51ad20
 NEGATIONS = frozenset("no not without negative free absent uninvolved nor never none denies lack benign".split())
 SIZE_CLASSES = (0.5, 1, 2, 3, 4, 5, 7, 10, 15)  # cm
-_TOKEN = re.compile(r"(?P<size>\d{1,3}(?:\.\d{1,2})?\s{0,2}(?:x\s{0,2}\d{1,3}(?:\.\d{1,2})?\s{0,2}){0,3}(?P<unit>cm|mm)\b)|(?P<first>\d{1,2})\s?(?:/|of|out of)\s?(?P<second>\d{1,3})\b"
-                    r"|(?P<number>\d{1,9}(?:\.\d{1,4})?)|(?P<word>[a-z]{2,40})|[.;:]")
+_TOKEN = re.compile(r"(?P<word>[a-z]{2,40})|(?P<size>\d{1,3}(?:\.\d{1,2})?\s{0,2}(?:x\s{0,2}\d{1,3}(?:\.\d{1,2})?\s{0,2}){0,3}(?P<unit>cm|mm)\b)|(?P<first>\d{1,2})\s?(?:/|of|out of)\s?(?P<second>\d{1,3})\b"
+                    r"|(?P<number>\d{1,9}(?:\.\d{1,4})?)|[.;:]")
 _NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,2})?")
 MARKED_WORDS = 4  # words after a negation that it may mean
 
