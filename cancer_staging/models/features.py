@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, reduce
-from itertools import chain, repeat
+from functools import cache, cached_property, reduce
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +25,9 @@ from ..text.masking import remove_notation
 
 # %% auto #0
 __all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'LONGEST_TERM', 'BEFORE', 'AFTER', 'MENTIONS', 'LARGEST_MM', 'SIZE_STEPS',
-           'NODE_STEPS', 'Token', 'tokens', 'Terms', 'terms', 'all_terms', 'Vocabulary', 'structure_words',
-           'StructureExtent', 'extents', 'Measure', 'measures', 'SizeLimit', 't_limits', 't_structures', 'expected_t',
-           'Described', 'describe', 'without']
+           'NODE_STEPS', 'Tokens', 'tokens', 'Terms', 'all_terms', 'Vocabulary', 'structure_words', 'StructureExtent',
+           'extents', 'Measure', 'measures', 'SizeLimit', 't_limits', 't_structures', 'expected_t', 'Described',
+           'describe', 'without']
 
 # %% ../../nbs/api/53_models.features.ipynb #3f51ad20
 NEGATIONS = frozenset("no not without negative free absent uninvolved nor never none denies lack benign".split())
@@ -38,17 +38,17 @@ _NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,2})?")
 MARKED_WORDS = 4  # words after a negation that it may mean
 
 
-class Token(NamedTuple):
-    "A word, a size or a number of the report, as the model reads it."
-    text: str
-    start: int
-    end: int
+class Tokens(NamedTuple):
+    "The words, sizes and numbers of a report in order, as the model reads them, and where each stands."
+    texts: list[str]
+    starts: list[int]
+    ends: list[int]
 
 
 def tokens(lower: str  # a folded report
-           ) -> list[Token]:
-    "The report's tokens, in order."
-    found, negated = [], 0
+           ) -> Tokens:
+    "The report's tokens."
+    found, negated = Tokens([], [], []), 0
     for match in _TOKEN.finditer(lower):
         kind = match.lastgroup
         if kind == "word":  # most are
@@ -68,36 +68,65 @@ def tokens(lower: str  # a folded report
         else:
             negated = 0 if match[0] != ":" else negated
             continue
-        found.append(Token(text, *match.span()))
+        start, end = match.span()
+        found.texts.append(text)
+        found.starts.append(start)
+        found.ends.append(end)
     return found
 
 # %% ../../nbs/api/53_models.features.ipynb #10874e86
 LONGEST_TERM = 3  # tokens
 
 
-class Terms(NamedTuple):
-    "The terms of a report that count, and how many different ones it has with those that don't."
-    places: Mapping[str, list[tuple[int, int]]]   # term → where it stands, in the order in which they come
-    distinct: int
+class Terms(Mapping):
+    "The terms of a report that count, each with its places. A mapping, and the same as arrays: which of `names` stands where, in order."
+    def __init__(self,
+                 names: Sequence[str],   # terms; those of a vocabulary, or of the report
+                 numbers: np.ndarray,    # (occurrences,) which of them it is
+                 starts: np.ndarray,     # (occurrences,)
+                 ends: np.ndarray,       # (occurrences,)
+                 distinct: int,          # how many different terms the report has, with those that don't count
+                 ):
+        self.names, self.numbers, self.starts, self.ends, self.distinct = names, numbers, starts, ends, distinct
+
+    @cached_property
+    def _places(self) -> dict[str, list[tuple[int, int]]]:
+        places: dict[str, list[tuple[int, int]]] = {}
+        for number, start, end in zip(self.numbers.tolist(), self.starts.tolist(), self.ends.tolist()):
+            places.setdefault(self.names[number], []).append((start, end))
+        return places
+
+    def __getitem__(self, term: str) -> list[tuple[int, int]]:
+        return self._places[term]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        "Which of the names stand in the report, and how often each."
+        return np.unique(self.numbers, return_counts=True)
+
+    def without(self, first: int, end: int  # a piece of the report
+                ) -> Terms:
+        "The terms that begin elsewhere; as many different ones as before."
+        kept = (self.starts < first) | (self.starts >= end)
+        return Terms(self.names, self.numbers[kept], self.starts[kept], self.ends[kept], self.distinct)
 
 
-def terms(found: Sequence[Token]  # of a report
-          ) -> Iterator[tuple[str, int, int]]:
-    "Every term with its place."
-    for number, (text, start, end) in enumerate(found):
-        yield text, start, end
-        for token in found[number + 1:number + LONGEST_TERM]:
-            text = f"{text} {token.text}"
-            yield text, start, token.end
-
-
-def all_terms(found: Sequence[Token]  # of a report
+def all_terms(found: Tokens  # of a report
               ) -> Terms:
-    "All terms, each of them counts."
-    places: dict[str, list[tuple[int, int]]] = {}
-    for term, start, end in terms(found):
-        places.setdefault(term, []).append((start, end))
-    return Terms(places, len(places))
+    "All terms of the report, each of which counts."
+    names: dict[str, int] = {}
+    rows = []
+    for number, (text, start) in enumerate(zip(found.texts, found.starts)):
+        rows.append((names.setdefault(text, len(names)), start, found.ends[number]))
+        for more in range(number + 1, min(number + LONGEST_TERM, len(found.texts))):
+            text = f"{text} {found.texts[more]}"
+            rows.append((names.setdefault(text, len(names)), start, found.ends[more]))
+    return Terms(list(names), *np.array(rows, np.int64).reshape(-1, 3).T, len(names))
 
 # %% ../../nbs/api/53_models.features.ipynb #056217f9
 def _codes(numbers: np.ndarray, base: int) -> list[np.ndarray]:
@@ -125,23 +154,22 @@ class Vocabulary:
             order = np.argsort(codes)
             self._tables.append((codes[order], np.array(of_length, np.int64)[order]))
 
-    def find(self, found: Sequence[Token]  # of a report
+    def find(self, found: Tokens  # of a report
              ) -> Terms:
         "The terms of the vocabulary in the report; of the others only how many there are."
         local: dict[str, int] = {}
-        numbers = np.array([local.setdefault(token.text, len(local)) for token in found], np.int64)
+        numbers = np.array([local.setdefault(text, len(local)) for text in found.texts], np.int64)
         distinct = sum(np.unique(codes).size for codes in _codes(numbers, max(len(local), 1)) if codes.size)
         known = np.array([self._words.get(word, self._base - 1) for word in local], np.int64)[numbers] if local else numbers
-        hits: list[tuple[int, int, int]] = []  # place, tokens, term
-        for length, (codes, (table, of_code)) in enumerate(zip(_codes(known, self._base), self._tables)):
+        firsts, lasts, hits = [numbers[:0]], [numbers[:0]], [numbers[:0]]  # tokens with which each begins and ends, and which term it is
+        for more, (codes, (table, of_code)) in enumerate(zip(_codes(known, self._base), self._tables)):
             if len(table) and len(codes):
                 at = np.minimum(np.searchsorted(table, codes), len(table) - 1)
                 where = np.flatnonzero(table[at] == codes)
-                hits += zip(where.tolist(), repeat(length), of_code[at[where]].tolist())
-        places: dict[str, list[tuple[int, int]]] = {}
-        for place, more, number in sorted(hits):
-            places.setdefault(self.terms[number], []).append((found[place].start, found[place + more].end))
-        return Terms(places, int(distinct))
+                firsts, lasts, hits = [*firsts, where], [*lasts, where + more], [*hits, of_code[at[where]]]
+        first, last, hit = map(np.concatenate, (firsts, lasts, hits))
+        order = np.lexsort((last, first))
+        return Terms(self.terms, hit[order], np.array(found.starts, np.int64)[first[order]], np.array(found.ends, np.int64)[last[order]], int(distinct))
 
 # %% ../../nbs/api/53_models.features.ipynb #7885bcda
 @cache
@@ -276,8 +304,7 @@ _MALIGNANT = re.compile(r"carcinom|cancer|tumou?r|malignan|neoplas|melanom|sarco
 
 class Described(NamedTuple):
     "A report without its notation: its terms, its other features, and where each stands."
-    terms: Mapping[str, list[tuple[int, int]]]            # term → where it stands
-    distinct: int                                         # different terms, those that don't count too
+    terms: Terms                                          # with their places
     values: Mapping[str, float]                           # feature → value
     places: Mapping[str, list[tuple[int, int]]]           # feature → where
     size_mm: float | None                                 # tumour size, for `expected_t`
@@ -309,7 +336,7 @@ def describe(text: str,                                       # a report
         values[f"{structure} {status}"] = min(count, 2) * 0.5
     invaded = {structure: counts[structure, "invaded"] - counts[structure, "spared"] for structure in structure_words()}
     said = tokens(lower)
-    return Described(*(all_terms(said) if vocabulary is None else vocabulary.find(said)), values, places, size, invaded, _MALIGNANT.search(lower) is not None, whole, lower, found)
+    return Described(all_terms(said) if vocabulary is None else vocabulary.find(said), values, places, size, invaded, _MALIGNANT.search(lower) is not None, whole, lower, found)
 
 
 def _add_findings(found: Mapping[str, Finding], values: dict[str, float], places: dict[str, list[tuple[int, int]]]) -> None:
@@ -351,7 +378,6 @@ def without(told: Described,                 # the description
     def left(where: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         return [place for place in where if not first <= place[0] < end]
 
-    terms = {term: rest for term, where in told.terms.items() if (rest := left(where))}
     places = {name: rest for name, where in told.places.items() if (rest := left(where))}
     values = {name: value for name, value in told.values.items() if name in places or not told.places.get(name)}
     for name in values:
@@ -361,4 +387,4 @@ def without(told: Described,                 # the description
     size = told.size_mm if not sized or any(name in values for name in sized) else None
     invaded = {structure: len(places.get(f"{structure} invaded", ())) - len(places.get(f"{structure} spared", ())) for structure in told.invaded}
     kept = {name: finding for name, finding in found.items() if (name in STAGING and finding.basis == "stated") or not finding.evidence or left(finding.evidence)}
-    return told._replace(terms=terms, places=places, values=values, size_mm=size, invaded=invaded), kept
+    return told._replace(terms=told.terms.without(first, end), places=places, values=values, size_mm=size, invaded=invaded), kept

@@ -76,7 +76,7 @@ def _encode_corpus(described: Sequence[Described], least: int = 6) -> _Corpus:
     idf = np.log((1 + len(described)) / (1 + np.array([frequency[name] for name in names]))) + 1
     scaled = counts.copy()
     scaled.data = (1 + np.log(scaled.data)) * idf[scaled.indices]
-    scaled = sparse.diags(np.array([TERM_WEIGHT / math.sqrt(max(told.distinct, 1)) for told in described], np.float32)) @ scaled
+    scaled = sparse.diags(np.array([TERM_WEIGHT / math.sqrt(max(told.terms.distinct, 1)) for told in described], np.float32)) @ scaled
     present = counts.copy()
     present.data = np.ones_like(present.data)
     return _Corpus(scaled.tocsr(), present.tocsr(), values, names, others, idf)

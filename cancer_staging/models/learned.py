@@ -217,10 +217,10 @@ class LearnedModel:
 
     def _encode(self, told: Described) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         "Numbers and values of the report's features, and its place among the topics."
-        known = [(self.position[term], len(where)) for term, where in told.terms.items() if term in self.position]
-        numbers = np.array([number for number, _ in known], np.int64)
-        values = (1 + np.log(np.array([count for _, count in known], np.float64))) * self.idf[numbers] if known else np.zeros(0)
-        values = TERM_WEIGHT * values / math.sqrt(max(told.distinct, 1))
+        if told.terms.names is not self.vocabulary.terms:
+            raise ValueError("the report is described in other terms than the model's: use describe(text, model.vocabulary)")
+        numbers, counts = told.terms.counts()
+        values = TERM_WEIGHT * (1 + np.log(counts)) * self.idf[numbers] / math.sqrt(max(told.terms.distinct, 1))
         topics = values @ self.topics[numbers]
         others = [(self.position[name], value) for name, value in told.values.items() if name in self.position]
         return np.concatenate([numbers, np.array([number for number, _ in others], np.int64)]), np.concatenate([values, np.array([value for _, value in others], np.float64)]), topics
@@ -296,7 +296,7 @@ def judged_fields(told: Described,                          # the description
     "The fields that have an answer in this report: a stated one, or one that the description could tell."
     if not told.malignant and not any(finding.basis == "stated" for name, finding in found.items() if name in LEARNED_FIELDS):
         return []
-    long_enough = told.malignant and told.distinct >= LEAST_TERMS
+    long_enough = told.malignant and told.terms.distinct >= LEAST_TERMS
     return [name for name, of_types in inferable.items() if (name in found and found[name].label is not None) or (long_enough and float(types @ of_types) >= 0.5)]
 
 

@@ -455,7 +455,7 @@ class GradedOrgan(NamedTuple):
         return cls(kidney, (len(hits("prostat")) > 1 or bool(hits("prostat") and hits("gleason") and not kidney)) and len(hits("urothel")) < 2 and not hits(*NOT_PROSTATE_CUES), len(hits(*GLIOMA_CUES)) > 1, len(hits(*UROTHELIAL_CUES)) > 1 and not kidney)
 
 # %% ../../nbs/api/17_rules.grade.ipynb #a57b32f4
-_LEGEND = re.compile(r"\bg(?:rade)?\s?1(?![0-9])[^.\n\[(\u2610-\u2612]{0,40}?[^a-z0-9+]g(?:rade)?\s?2(?![0-9])[^.\n\[(\u2610-\u2612]{0,40}?[^a-z0-9+]g(?:rade)?\s?3(?![0-9])(?:\s?[:=,-]?\s?(?:poor|high|un)\w{0,16}(?:\sdifferentiated)?)?")  # `G1 well, G2 moderate, G3 poor` tells what grades mean
+_LEGEND = re.compile(r"g(?<!\wg)(?:rade)?\s?1(?![0-9])[^.\n\[(\u2610-\u2612]{0,40}?[^a-z0-9+]g(?:rade)?\s?2(?![0-9])[^.\n\[(\u2610-\u2612]{0,40}?[^a-z0-9+]g(?:rade)?\s?3(?![0-9])(?:\s?[:=,-]?\s?(?:poor|high|un)\w{0,16}(?:\sdifferentiated)?)?")  # `G1 well, G2 moderate, G3 poor` tells what grades mean
 _MARK = re.compile(r"(?<![a-z0-9])x(?![a-z0-9])")  # of a choice
 
 

@@ -105,15 +105,21 @@ def without_repeats(group: list[Count]  # the counts of one part of the report
 _AMENDS = re.compile(r"(?:^|\n)\W{0,4}(?:(?:first|second|third|final|surgical|pathology)\s){0,2}(?:addend|amend|supplement|revised\s(?:report|diag|path|count)|correct(?:ed|ion)\s?(?:report|diag|path|:))")
 
 
+_AMENDING = ("addend", "amend", "supplement", "revised", "correct")  # without one of them nothing amends
 _FURTHER = re.compile(r"\b(?:additional|further|more)\b")
 _ADDENDA = 20  # of a report that are looked at, the last
+
+
+def _amendments(lower: str) -> list[int]:
+    "Where the last addenda begin, behind their heading."
+    return [match.end() for match in _AMENDS.finditer(lower)][-_ADDENDA:] if any(word in lower for word in _AMENDING) else []
 
 
 def as_amended(document: Document,  # a prepared report
                counts: list[Count],  # of nodes, in order
                ) -> list[Count]:
     "The counts without those that an addendum makes again."
-    starts = [match.end() for match in _AMENDS.finditer(document.lower)][-_ADDENDA:] if counts else []
+    starts = _amendments(document.lower) if counts else []
     if not starts:
         return counts
     parts: dict[int, list[Count]] = defaultdict(list)
@@ -132,7 +138,7 @@ def last_labels(document: Document,   # a prepared report
                 labels: list[Count],  # labelled counts, in order
                 ) -> list[Count]:
     "The labels without those of nodes for which an addendum prints the same label again."
-    for start in [match.end() for match in _AMENDS.finditer(document.lower)][-_ADDENDA:] if len(labels) > 1 else []:
+    for start in _amendments(document.lower) if len(labels) > 1 else []:
         again = {count.station for count in labels if count.start >= start}
         labels = [count for count in labels if count.start >= start or count.station not in again]
     return labels

@@ -348,7 +348,7 @@ _UNASSESSED = re.compile(r"\(p[tnm]\)\s{0,3}[:;.]?\s{0,3}(?:can\s?not be|not) as
 
 def _unassessed(document: Document, axis: str) -> Iterator[Finding]:
     "TX, NX or MX where a synoptic line says so in words."
-    said = next((found for found in _NOT_ASSIGNED.finditer(document.lower) if found[0][1] == axis), None)
+    said = next((found for found in _NOT_ASSIGNED.finditer(document.lower) if found[0][1] == axis), None) if document.has("assigned") else None
     if said:
         yield Finding(axis, None, f"p{axis.upper()}X", (Span(*said.span()),), "tnm.words")
         return
@@ -379,5 +379,5 @@ def _severity(category: Category) -> tuple[int, int, str]:
     return _ORDER[category.value[1]], len(category.value) > 2, category.value
 
 
-TNM = Rule("tnm", ("t", "n", "m"), (*T_CUES, *N_CUES, *M_CUES, "(pt)", "(pn)", "(pm)", "bladder", "urothel", "transitional", "cystectomy", "cystoprostat"),
+TNM = Rule("tnm", ("t", "n", "m"), (*T_CUES, *N_CUES, *M_CUES, "(pt)", "(pn)", "(pm)", "assigned", "bladder", "urothel", "transitional", "cystectomy", "cystoprostat"),
            read_tnm, tuple(f"tnm.{kind}" for kind in ("clinical", "bare", "pathologic", "amended", "several", "words")))

@@ -17,7 +17,7 @@ __all__ = ['LEAST_WORDS', 'language']
 
 # %% ../../nbs/api/13_text.language.ipynb #a799eb02
 LEAST_WORDS = 5   # of a language; fewer may be a name or a Latin term
-_WORD = re.compile(r"[^\W\d_]{2,12}")
+_WORD, _PLAIN_WORD = re.compile(r"[^\W\d_]{2,12}"), re.compile(r"[a-z]{2,12}")  # the second finds the same in a text of ASCII, sooner
 
 
 @cache
@@ -29,8 +29,9 @@ def _language_of() -> Mapping[str, str]:
 def language(lower: str  # a folded report
              ) -> str | None:
     "`en`, `de`, `fr`, `es` or `nl`; None where too few words tell."
-    of_word = _language_of()
-    counted = Counter(of_word[word] for word in _WORD.findall(lower[:20_000]) if word in of_word)
+    start = lower[:20_000]
+    counted = Counter(map(_language_of().get, (_PLAIN_WORD if start.isascii() else _WORD).findall(start)))
+    del counted[None]
     if not counted:
         return None
     (first, count), *others = counted.most_common(2)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from .beginnings import looking_ahead, PIECE
+
 # %% auto #0
 __all__ = ['LONGEST_ROW', 'Pattern', 'unnamed', 'last_match', 'end_of_last', 'unbounded_repeat', 'PatternTable']
 
@@ -66,7 +68,7 @@ def end_of_last(pattern: re.Pattern | PatternTable,  # such as what ends a sente
     return found.end() if found else start
 
 # %% ../../nbs/api/10_text.phrases.ipynb #09e0a00b
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|(?P<repeat>[*+]|\{\d{0,5},\})|.", re.DOTALL)
+_TOKEN = re.compile(rf"(?P<repeat>[*+]|\{{\d{{0,5}},\}})|{PIECE.pattern}", re.DOTALL)
 
 
 def unbounded_repeat(pattern: str  # a regular expression
@@ -125,7 +127,7 @@ class PatternTable:
         source = _REFERENCE.sub(expand, self.frame)
         if repeat := unbounded_repeat(source):
             raise ValueError(f"{self.name}: the repeat {repeat!r} has no bound")
-        return re.compile(source)
+        return re.compile(looking_ahead(source))
 
     def meanings_in(self,
                     phrase: str,                     # folded text, unless the table is `cased`

@@ -48,7 +48,7 @@ def features(texts: list[str]  # of the corpus
     rarity = {term: math.log((1 + len(texts)) / (1 + frequency[term])) + 1 for term in column}
     rows = []
     for told, findings in zip(described, found):
-        scale = TERM_WEIGHT / math.sqrt(max(told.distinct, 1))
+        scale = TERM_WEIGHT / math.sqrt(max(told.terms.distinct, 1))
         row = {column[term]: scale * (1 + math.log(len(where))) * rarity[term] for term, where in told.terms.items() if term in column}
         rows.append(row | {column.setdefault(name, len(column)): value for name, value in (*((f"value {name}", value) for name, value in told.values.items()), *((f"finding {name}", value) for name, value in findings.items()))})
     ends = np.cumsum([0, *map(len, rows)])
