@@ -4,7 +4,7 @@ import re
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from cancer_staging.text.beginnings import alternatives, beginnings, looking_ahead
+from cancer_staging.text.beginnings import Expression, looking_ahead
 
 
 @pytest.mark.parametrize("pattern, firsts", [
@@ -12,12 +12,12 @@ from cancer_staging.text.beginnings import alternatives, beginnings, looking_ahe
     (r"[ab]c|\dx", ["[ab]", r"\d"]), (r"\s{0,3}\(", [r"\s", r"\("]), (r"(?:a(?:b|c)|(?:d|e)f)", ["a", "d", "e"]), (r"[\]|(]x", [r"[\]|(]"]), (r"\|a", [r"\|"]),
     ("", None), ("a?", None), ("(?:a|)", None), (r"\w", None), ("[^a]", None), (".", None), ("^a", None), (r"\u2610", None), ("(?i:a)", None), ("a|b?", None)])
 def test_first_characters(pattern, firsts):
-    assert beginnings(pattern) == firsts
+    assert Expression(pattern).beginnings() == firsts
 
 
 @pytest.mark.parametrize("pattern, several", [("a|b", ["a", "b"]), ("(a|b)|c", ["(a|b)", "c"]), (r"[|]|\|", ["[|]", r"\|"]), ("(?:a|[)]|b)", ["(?:a|[)]|b)"]), ("", [""])])
 def test_outermost_alternatives(pattern, several):
-    assert alternatives(pattern) == several
+    assert [pattern[start:end] for start, end in Expression(pattern).whole.alternatives()] == several
 
 
 ATOMS = st.sampled_from(["a", "b", " ", r"\.", "[ab]", r"\d", r"\s", r"\b", "(?!a)", "(?<!b)", "."])

@@ -7,98 +7,122 @@ from __future__ import annotations
 
 import re
 from itertools import groupby
+from typing import NamedTuple
 
 # %% auto #0
-__all__ = ['PIECE', 'alternatives', 'opening_group', 'beginnings', 'looking_ahead']
+__all__ = ['Part', 'Expression', 'looking_ahead']
 
-# %% ../../nbs/api/10_text.beginnings.ipynb #74e7ff44
-PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|.", re.DOTALL)
+# %% ../../nbs/api/10_text.beginnings.ipynb #4940248c
+_SIGN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|(?P<sign>[()|])", re.DOTALL)
+_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|.", re.DOTALL)
 _OPENING = re.compile(r"\((?:\?:|\?P<\w{1,60}>|(?P<around>\?<?[=!])|(?!\?))")
 _REPEAT = re.compile(r"(?:(?P<optional>[?*]|\{0?(?:,\d{0,5})?\})|\+|\{\d{1,5}(?:,\d{0,5})?\})\??")
 
 
-def alternatives(pattern: str  # a regular expression
-                 ) -> list[str]:
-    "What stands between its outermost `|`."
-    found, depth, last = [], 0, 0
-    for piece in PIECE.finditer(pattern):
-        depth += {"(": 1, ")": -1}.get(piece[0], 0)
-        if piece[0] == "|" and not depth:
-            found.append(pattern[last:piece.start()])
-            last = piece.end()
-    return [*found, pattern[last:]]
+class Part(NamedTuple):
+    "A piece of an expression: the whole, or what is inside a group."
+    start: int
+    end: int
+    bars: list[int]  # the `|` that part its alternatives
+
+    def alternatives(self) -> list[tuple[int, int]]:
+        "Where each begins and ends."
+        return list(zip([self.start, *(bar + 1 for bar in self.bars)], [*self.bars, self.end]))
 
 
-def opening_group(pattern: str  # a regular expression
-                  ) -> tuple[str, str] | None:
-    "What is inside the group with which the pattern begins, and what follows the group; None where it begins with none, or with one that sets flags."
-    opening, depth = _OPENING.match(pattern), 0
-    if opening is None:
-        return None
-    for piece in PIECE.finditer(pattern):
-        depth += {"(": 1, ")": -1}.get(piece[0], 0)
-        if not depth:
-            return pattern[opening.end():piece.start()], pattern[piece.end():]
-    raise ValueError(f"the group that begins {pattern[:20]!r} does not end")
+class Expression:
+    "A regular expression, and where its groups and alternatives are."
+    def __init__(self, pattern: str  # a regular expression
+                 ):
+        self.pattern = pattern
+        self.groups: dict[int, Part] = {}  # where a group opens → what is inside
+        bars: list[int] = []
+        above: list[tuple[int, list[int]]] = []
+        for match in _SIGN.finditer(pattern):
+            sign, at = match["sign"], match.start()
+            if sign == "|":
+                bars.append(at)
+            elif sign == "(":
+                above.append((at, bars))
+                bars = []
+            elif sign == ")":
+                opened, outer = above.pop()
+                opening = _OPENING.match(pattern, opened)
+                self.groups[opened] = Part(opening.end() if opening else opened, at, bars)
+                bars = outer
+        self.whole = Part(0, len(pattern), bars)
 
-# %% ../../nbs/api/10_text.beginnings.ipynb #acdb8ac4
-def beginnings(pattern: str  # a regular expression
-               ) -> list[str] | None:
-    "The characters and classes of which one must stand where a match begins; None where that can't be told, or a match may be empty."
-    if len(several := alternatives(pattern)) > 1:
-        of_each = [beginnings(one) for one in several]
-        return None if None in of_each else list(dict.fromkeys(first for firsts in of_each for first in firsts))
-    found: list[str] = []
-    while pattern:
-        if pattern.startswith(r"\b"):
-            pattern = pattern[2:]
-            continue
-        if pattern[0] == "(":
-            if (group := opening_group(pattern)) is None:
+    def group_at(self, at: int) -> Part | None:
+        "What is inside the group that opens there; None where none does, or one that only looks around."
+        opening = _OPENING.match(self.pattern, at)
+        return None if opening is None or opening["around"] else self.groups[at]
+
+    def beginnings(self, part: Part | None = None  # of it; None: the whole
+                   ) -> list[str] | None:
+        "The characters and classes of which one must stand where a match begins; None where that can't be told, or a match may be empty."
+        found: list[str] = []
+        for start, end in (part or self.whole).alternatives():
+            of_one = self._of_one(start, end)
+            if of_one is None:
                 return None
-            inside, rest = group
-            if _OPENING.match(pattern)["around"]:  # it looks, and takes nothing
-                pattern = rest
+            found += of_one
+        return list(dict.fromkeys(found))
+
+    def _of_one(self, at: int, end: int) -> list[str] | None:
+        pattern, found = self.pattern, []
+        while at < end:
+            if pattern.startswith(r"\b", at):
+                at += 2
                 continue
-            firsts = beginnings(inside)
-        else:
-            piece = PIECE.match(pattern)[0]
-            rest = pattern[len(piece):]
-            unknown = piece in (".", "^", "$") or piece.startswith("[^") or (piece[0] == "\\" and piece[1].isalnum() and piece[1] not in "dsnt")
-            firsts = None if unknown else [piece]
-        if firsts is None:
-            return None
-        found += firsts
-        repeat = _REPEAT.match(rest)
-        if repeat is None or repeat["optional"] is None:
-            return list(dict.fromkeys(found))
-        pattern = rest[repeat.end():]
-    return None
+            if pattern[at] == "(":
+                if (opening := _OPENING.match(pattern, at)) is None:  # it sets flags
+                    return None
+                rest = self.groups[at].end + 1
+                if opening["around"]:  # it looks, and takes nothing
+                    at = rest
+                    continue
+                firsts = self.beginnings(self.groups[at])
+            else:
+                piece = _PIECE.match(pattern, at)[0]
+                rest = at + len(piece)
+                unknown = piece in (".", "^", "$") or piece.startswith("[^") or (piece[0] == "\\" and piece[1].isalnum() and piece[1] not in "dsnt")
+                firsts = None if unknown else [piece]
+            if firsts is None:
+                return None
+            found += firsts
+            repeat = _REPEAT.match(pattern, rest)
+            if repeat is None or repeat["optional"] is None:
+                return found
+            at = repeat.end()
+        return None
 
-# %% ../../nbs/api/10_text.beginnings.ipynb #216608d8
-def _is_plain(several: list[str]) -> bool:
+# %% ../../nbs/api/10_text.beginnings.ipynb #7a92ba04
+def _is_plain(expression: Expression, part: Part) -> bool:
     "Whether `re` finds by itself with which letters the alternatives begin."
-    if len(several) == 1 and (group := opening_group(several[0])) and not _OPENING.match(several[0])["around"]:
-        return _is_plain(alternatives(group[0]))
-    return all(one and one[0] not in "(\\[.^$" and not _REPEAT.match(one, 1) for one in several)
+    pattern = expression.pattern
+    if not part.bars and (group := expression.group_at(part.start)):
+        return _is_plain(expression, group)
+    return all(start < end and pattern[start] not in "(\\[.^$" and not _REPEAT.match(pattern, start + 1) for start, end in part.alternatives())
 
 
-def _at_edge(pattern: str) -> bool:
-    "Whether a match begins at the edge of a word."
-    group = opening_group(pattern) if pattern.startswith("(") else None
-    return pattern.startswith(r"\b") or (group is not None and not _OPENING.match(pattern)["around"] and not _REPEAT.match(group[1]) and all(map(_at_edge, alternatives(group[0]))))
+def _at_edge(expression: Expression, start: int) -> bool:
+    "Whether the alternative that starts there begins at the edge of a word."
+    if expression.pattern.startswith(r"\b", start):
+        return True
+    group = expression.group_at(start)
+    return group is not None and not _REPEAT.match(expression.pattern, group.end + 1) and all(_at_edge(expression, first) for first, _ in group.alternatives())
 
 
 def looking_ahead(pattern: str  # a regular expression
                   ) -> str:
     "An expression that reads the same, and gives up sooner."
-    several = alternatives(pattern)
-    if _is_plain(several):
+    expression = Expression(pattern)
+    if _is_plain(expression, expression.whole):
         return pattern
     runs = []
-    for at_edge, same in groupby(several, key=_at_edge):
-        run = "|".join(same)
-        if (firsts := beginnings(run)) is not None:
-            run = (r"\b" if at_edge else "") + f"(?={'|'.join(firsts)})(?:{run})"
-        runs.append(run)
+    for at_edge, same in groupby(expression.whole.alternatives(), key=lambda alternative: _at_edge(expression, alternative[0])):
+        several = list(same)
+        run = pattern[several[0][0]:several[-1][1]]
+        firsts = expression.beginnings(Part(several[0][0], several[-1][1], [end for _, end in several[:-1]]))
+        runs.append(run if firsts is None else (r"\b" if at_edge else "") + f"(?={'|'.join(firsts)})(?:{run})")
     return "|".join(runs)
