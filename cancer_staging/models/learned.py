@@ -84,8 +84,8 @@ class Arbiter:
 
     def scores(self, values: Mapping[str, float]) -> np.ndarray:
         "Scores of the labels for one report."
-        known = [(self.position[name], value) for name, value in values.items() if name in self.position]
-        return self.bias + sum((value * self.weights[number] for number, value in known), np.zeros(len(self.bias)))
+        known = {self.position[name]: value for name, value in values.items() if name in self.position}
+        return self.bias + np.array(list(known.values())) @ self.weights[list(known)] if known else self.bias
 
 # %% ../../nbs/api/54_models.learned.ipynb #73163d4a
 def softmax(scores: np.ndarray  # (..., labels)
@@ -193,6 +193,12 @@ class LearnedModel:
         return {name: number for number, name in enumerate(self.tree_features)}
 
     @cached_property
+    def _tree_topics(self) -> tuple[np.ndarray, np.ndarray]:
+        "Which of the topics the trees see, and where."
+        seen = [(number, self._tree_position[f"topic {number}"]) for number in range(self.topics.shape[1]) if f"topic {number}" in self._tree_position]
+        return tuple(np.array(seen, np.int64).reshape(-1, 2).T)
+
+    @cached_property
     def _not_given(self) -> np.ndarray:
         return not_given(self.tree_features)
 
@@ -239,7 +245,9 @@ class LearnedModel:
         blocks = block_scales(types[None], self.cancer_types)[0]
         logs = {name: log_probability(softmax(self._logits(name, numbers, values, blocks, types))) for name in self.descriptions}
         by_trees = self._not_given.copy()
-        for name, value in seen_by_trees(told, found, types, self.cancer_types, topics, expected).items():
+        seen, where = self._tree_topics
+        by_trees[where] = topics[seen]
+        for name, value in seen_by_trees(told, found, types, self.cancer_types, topics[:0], expected).items():
             if name in self._tree_position:
                 by_trees[self._tree_position[name]] = value
         return _Report(numbers, values, types, blocks, finding_features(found), logs, by_trees)

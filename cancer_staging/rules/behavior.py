@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from .grammar import Finding, Rule
 from .neoplasms import ASKED, ASKED_AFTER, DENIED_AFTER, DENIES, ELSEWHERE_BEFORE, NAME_AFTER, NEOPLASMS, PAST, TALKED
+from ..text.beginnings import looking_ahead
 from ..text.document import Document, Span
 from ..text.phrases import end_of_last, last_match
 
@@ -39,7 +40,7 @@ class Growth(NamedTuple):
     metastatic: bool   # whether it is called metastatic, or is said to lie where something else began
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #2166c9f1
-SENTENCE_BREAK = re.compile(r"[.;]\s|\n\s{0,3}\n|\n(?=\s{0,3}(?:[-*•]|\(?[a-z0-9]{1,2}[.)]\s))|\n(?=[a-z /]{3,40}:)|\bbut\b|\bhowever\b|\bexcept\b")
+SENTENCE_BREAK = re.compile(looking_ahead(r"[.;]\s|\n\s{0,3}\n|\n(?=\s{0,3}(?:[-*•]|\(?[a-z0-9]{1,2}[.)]\s))|\n(?=[a-z /]{3,40}:)|\bbut\b|\bhowever\b|\bexcept\b"))
 REACH = 160  # characters before a word that its sentence may hold
 SHORT_LINE = 45  # a shorter line is an entry of its own; a longer one may go on
 

@@ -21,7 +21,7 @@ DENIED_BEFORE = PatternTable(
     Pattern("plain", r"\bnon[\s-]{1,2}$", ("this is a non-",), ("non-invasive papillary ", "noninvasive "), "only right before the name: an adjective denies nothing"),
     Pattern("finding", r"\bneg(?:ative)?\sfor|\b(?:free|clear|devoid|absence|lack)\sof|\babsent\b|\blacks\b|\bfail(?:s|ed)\sto|\buninvolved", ("negative for small cell carcinoma", "absence of ", "fails to show "), ("negative margins", "free margin")),
     Pattern("excluded", r"\br(?:ule|uled|ules|uling)\sout|\br/o\b|\bexclud(?:e|es|ed|ing)\b|\bargu(?:es?|ing)\sagainst|\brather\sthan", ("rule out melanoma", "r/o lymphoma", "to exclude ", "excluding metastatic ", "argues against ", "rather than "), ("excludable", "ruler ")),
-    Pattern("asked", r"\bquery\b|\?\s{0,2}$|\bevaluat(?:e|ion)\sfor|\bconcern(?:ed|ing)?\s(?:for|about)|\bassess\sfor|\bscreen(?:ing)?\sfor", ("query lymphoma", "? ", "evaluate for ", "concern for "), ("concerning the left breast",)),
+    Pattern("asked", r"\bquery\b|\bevaluat(?:e|ion)\sfor|\bconcern(?:ed|ing)?\s(?:for|about)|\bassess\sfor|\bscreen(?:ing)?\sfor|\?\s{0,2}$", ("query lymphoma", "? ", "evaluate for ", "concern for "), ("concerning the left breast",)),
     named=False)
 DIFFERENTIAL = PatternTable(
     "denial.differential",
@@ -80,10 +80,12 @@ def denied_in_list(lead: str,    # what stands before the name in its sentence
     return False
 
 # %% ../../nbs/api/23_rules.denial.ipynb #36937375
-def is_considered(lead: str  # what stands before a name in its sentence
+def is_considered(lower: str,  # the folded report
+                  start: int,  # where a name begins
                   ) -> bool:
     "Whether the name belongs to a differential diagnosis."
-    return ("differential" in lead or "dx" in lead or "consideration" in lead) and DIFFERENTIAL.search(lead) is not None
+    before = lower[max(0, start - LIST_WIDTH):start]  # seldom holds one of the words, so its sentence is seldom looked for
+    return ("differential" in before or "dx" in before or "consideration" in before) and DIFFERENTIAL.search(sentence_lead(lower, start)) is not None
 
 # %% ../../nbs/api/23_rules.denial.ipynb #2ac5be1e
 def is_denied(lower: str,  # the folded report
@@ -92,7 +94,7 @@ def is_denied(lower: str,  # the folded report
               ) -> bool:
     "Whether the report names the type only to deny it, to exclude it, or to ask for it."
     lead = sentence_lead(lower, start)
-    if is_considered(lead) or DENIED_AFTER.match(lower, end, end + 60):
+    if is_considered(lower, start) or DENIED_AFTER.match(lower, end, end + 60):
         return True
     near = lead[-NEAR_WIDTH:]
     if DENIED_LABEL.search(lead):

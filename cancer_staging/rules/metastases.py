@@ -94,7 +94,7 @@ def tells_origin(lower: str,  # the folded report
                  ) -> bool | None:
     "Whether the words around an organ say that a metastasis comes from it: yes; no, where that is denied or only asked; None where they speak of no origin."
     around = lower[max(0, start - 90):end + 40]
-    if not any(word in around for word in ORIGIN_WORDS):
+    if not any(map(around.__contains__, ORIGIN_WORDS)):
         return None
     before = lower[max(0, start - 90):start]
     before = before[max(before.rfind(". "), before.rfind(";"), before.rfind(".\n")) + 1:]

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
-from .denial import is_considered, is_denied, sentence_lead
+from .denial import is_considered, is_denied
 from .metastases import metastatic_parts, MetastaticPart, tells_origin
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
@@ -155,7 +155,7 @@ def site_group(code: str  # ICD-O-3 topography
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #e8293421
 SECTION_WEIGHTS = {"diagnosis": 1.5, "synoptic": 1.3, "": 1.2, "microscopic": 0.8, "addendum": 0.7, "frozen": 0.6, "comment": 0.5, "gross": 0.5, "history": 0.5}
 
-SKIN_BEFORE = re.compile(r"\bskin(?:\s?[,:(-]|\s(?:of|from|on))?\s(?:the\s)?(?:(?:left|right|upper|lower|lateral|mid)[\s,]{1,2}){0,2}$")
+SKIN_BEFORE = re.compile(r"skin(?<!\wskin)(?:\s?[,:(-]|\s(?:of|from|on))?\s(?:the\s)?(?:(?:left|right|upper|lower|lateral|mid)[\s,]{1,2}){0,2}$")
 NOT_PRIMARY_BEFORE = PatternTable(
     "vocabulary.not_primary_before",
     Pattern("spread", r"metasta|implant|recurren", ("metastasis to the ", "tumor implant on ", "recurrent in the "), ("carcinoma of the ",)),
@@ -283,7 +283,7 @@ def place_weight(document: Document,  # the report
         return weight * 0.1
     if (told := tells_origin(lower, start, end)) is not None:
         return weight * (ORIGIN_WEIGHT if told else 0.1)
-    if section != "history" and is_considered(sentence_lead(lower, start)):
+    if section != "history" and is_considered(lower, start):
         return weight * 0.1
     before = lower[max(0, start - 28):start]
     if "mucosa" not in lower[start:end + 8] and SKIN_BEFORE.search(before):   # the skin of the cheek is skin
