@@ -49,10 +49,10 @@ demo: $(VENV)/core.stamp
 	$(BIN)/cancer-staging show demo/staged.parquet
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests --numprocesses $(PROCESSES) --dist loadgroup
+	$(BIN)/python -m pytest tests --numprocesses $(PROCESSES) --dist loadfile
 
 quick: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests --quick --numprocesses $(PROCESSES) --dist loadgroup
+	$(BIN)/python -m pytest tests --quick --numprocesses $(PROCESSES) --dist loadfile
 
 fuzz: $(VENV)/dev.stamp
 	$(BIN)/python tests/fuzz.py --inputs $(INPUTS) --seed $(SEED)

@@ -27,10 +27,7 @@ def pytest_ignore_collect(collection_path, config):
     return None
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    for item in items:  # two processes share the tests: what a module makes once is made in one of them; each notebook starts its own kernel
-        item.add_marker(pytest.mark.xdist_group(item.nodeid if item.originalname == "test_notebook_runs" else item.module.__name__))
     if not config.getoption("--benchmarks"):
         for item in items:
             if "benchmark" in item.keywords:

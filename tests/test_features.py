@@ -2,7 +2,7 @@
 import pytest
 
 from cancer_staging.corpora.synthetic import synthetic_reports
-from cancer_staging.models.features import describe, expected_t, extents, measures, tokens, Vocabulary
+from cancer_staging.models.features import describe, expected_t, extents, measures, tokens, TermVocabulary
 from cancer_staging.text.document import SENTENCE, sentence_at, sentences
 
 COLON = "Colon, resection: adenocarcinoma, 4.2 cm, extending through the muscularis propria into pericolic fat. Metastasis in 2 of 14 lymph nodes. No vascular invasion."
@@ -66,7 +66,7 @@ def test_values_and_where_they_stand():
     (start, end), = told.places["muscularis propria invaded"]
     assert COLON[start:end] == "muscularis propria"
     assert all(COLON[start:end].lower() == "pericolic fat" for start, end in told.terms["pericolic fat"])
-    assert set(describe(COLON, Vocabulary(["pericolic fat"])).terms) == {"pericolic fat"} and describe(COLON, Vocabulary(())).terms.distinct == told.terms.distinct
+    assert set(describe(COLON, TermVocabulary(["pericolic fat"])).terms) == {"pericolic fat"} and describe(COLON, TermVocabulary(())).terms.distinct == told.terms.distinct
 
 
 def test_sentences_are_the_whole_text():

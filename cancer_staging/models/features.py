@@ -25,9 +25,9 @@ from ..text.masking import remove_notation
 
 # %% auto #0
 __all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'LONGEST_TERM', 'BEFORE', 'AFTER', 'MENTIONS', 'LARGEST_MM', 'SIZE_STEPS',
-           'NODE_STEPS', 'Tokens', 'tokens', 'Terms', 'all_terms', 'Vocabulary', 'structure_words', 'StructureExtent',
-           'extents', 'Measure', 'measures', 'SizeLimit', 't_limits', 't_structures', 'expected_t', 'Described',
-           'describe', 'without']
+           'NODE_STEPS', 'Tokens', 'tokens', 'Terms', 'all_terms', 'TermVocabulary', 'structure_words',
+           'StructureExtent', 'extents', 'Measure', 'measures', 'SizeLimit', 't_limits', 't_structures', 'expected_t',
+           'Described', 'describe', 'without']
 
 # %% ../../nbs/api/53_models.features.ipynb #3f51ad20
 NEGATIONS = frozenset("no not without negative free absent uninvolved nor never none denies lack benign".split())
@@ -137,7 +137,7 @@ def _codes(numbers: np.ndarray, base: int) -> list[np.ndarray]:
     return codes
 
 
-class Vocabulary:
+class TermVocabulary:
     "The terms that count, looked up all at once."
     def __init__(self, terms: Iterable[str]  # of at most three tokens
                  ):
@@ -316,7 +316,7 @@ class Described(NamedTuple):
 
 
 def describe(text: str,                                       # a report
-             vocabulary: Vocabulary | None = None,            # the terms that count; None: all
+             vocabulary: TermVocabulary | None = None,            # the terms that count; None: all
              read: Mapping[str, Finding] | None = None,       # what the grammar found in it, where that is known
              ) -> Described:
     "What the report says apart from its TNM and stage notation. Offsets are those of `text`."

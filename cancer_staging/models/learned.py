@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..fields import FIELDS
-from .features import Described, expected_t, Vocabulary, without
+from .features import Described, expected_t, TermVocabulary, without
 from .trees import not_given, seen_by_trees, Trees
 from ..rules.grammar import Finding
 from ..text.document import sentence_at, sentences, Span
@@ -175,9 +175,9 @@ class LearnedModel:
         return {name: number for number, name in enumerate(self.features)}
 
     @cached_property
-    def vocabulary(self) -> Vocabulary:
+    def vocabulary(self) -> TermVocabulary:
         "The terms that count."
-        return Vocabulary(self.features[:len(self.idf)])
+        return TermVocabulary(self.features[:len(self.idf)])
 
     @cached_property
     def _rows(self) -> dict[str, np.ndarray]:
