@@ -21,6 +21,7 @@ METADATA := setup.py settings.ini pyproject.toml
 BUDGET ?= 25
 MODELS ?= tuned_models
 PROCESSES ?= 2
+PYTEST = $(BIN)/python -m pytest tests --numprocesses $(PROCESSES) --dist loadfile
 INPUTS ?= 10000
 SEED ?= 0
 
@@ -49,10 +50,10 @@ demo: $(VENV)/core.stamp
 	$(BIN)/cancer-staging show demo/staged.parquet
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests --numprocesses $(PROCESSES) --dist loadfile
+	$(PYTEST)
 
 quick: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests --quick --numprocesses $(PROCESSES) --dist loadfile
+	$(PYTEST) --quick
 
 fuzz: $(VENV)/dev.stamp
 	$(BIN)/python tests/fuzz.py --inputs $(INPUTS) --seed $(SEED)

@@ -316,7 +316,7 @@ class Described(NamedTuple):
 
 
 def describe(text: str,                                       # a report
-             vocabulary: TermVocabulary | None = None,            # the terms that count; None: all
+             vocabulary: TermVocabulary | None = None,        # the terms that count; None: all
              read: Mapping[str, Finding] | None = None,       # what the grammar found in it, where that is known
              ) -> Described:
     "What the report says apart from its TNM and stage notation. Offsets are those of `text`."
@@ -324,7 +324,7 @@ def describe(text: str,                                       # a report
     lower = blanked(whole, masked.removed)
     values: dict[str, float] = {}
     places: dict[str, list[tuple[int, int]]] = {}
-    found = read if read is not None and not masked.removed else GRAMMAR.read(masked.text)  # two in three reports have no notation, and read the same
+    found = read if read is not None and not masked.removed else GRAMMAR.read(masked.text)  # without notation to remove it reads the same
     _add_findings(found, values, places)
     all_measures = measures(lower)
     size = _add_sizes(found.get("tumor_size_mm"), all_measures, values, places)

@@ -19,7 +19,7 @@ from .features import describe, Described
 from .learned import (
     Arbiter, ARBITER_PENALTY, block_scales, cut_types, Description, expected_t_of_types, finding_features, judged_fields, judgement_of, LEARNED_FIELDS, LearnedModel, LEAST_LABELLED,
     LEAST_TYPE_REPORTS, log_probability, MASKED_WEIGHT, PENALTY, pooled_features, RARE, softmax, TERM_WEIGHT, TERMS, TOPIC_TERMS, TOPICS, TYPE_PENALTY, TYPE_TERMS, WEAK)
-from .trees import LEAVES, not_given, seen_by_trees, Trees, trees_of_text
+from .trees import LEAVES, not_given, seen_by_trees, topic_names, Trees, trees_of_text
 from ..rules.assembly import GRAMMAR
 from ..rules.calibration import RuleCalibration
 from ..rules.grammar import Finding
@@ -269,7 +269,8 @@ class _Growing:
 
     @classmethod
     def of(cls, fit: _Fit, found: Sequence[Mapping[str, Finding]], types: np.ndarray, topics: np.ndarray) -> _Growing:
-        seen = [[seen_by_trees(told, findings, types[row], fit.cancer_types, topics[row], expected_t_of_types(told, types[row], fit.cancer_types)) for row, (told, findings) in enumerate(zip(fit.described, those))]
+        named = topic_names(topics.shape[1])
+        seen = [[seen_by_trees(told, findings, types[row], fit.cancer_types, expected_t_of_types(told, types[row], fit.cancer_types)) | dict(zip(named, topics[row].tolist())) for row, (told, findings) in enumerate(zip(fit.described, those))]
                 for those in (found, [told.found for told in fit.described])]
         counted = Counter(name for values in seen[0] for name in values)
         names = tuple(sorted(name for name, count in counted.items() if count >= 8))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..fields import FIELDS
 from .features import Described, expected_t, TermVocabulary, without
-from .trees import not_given, seen_by_trees, Trees
+from .trees import not_given, seen_by_trees, topic_names, Trees
 from ..rules.grammar import Finding
 from ..text.document import sentence_at, sentences, Span
 
@@ -195,7 +195,7 @@ class LearnedModel:
     @cached_property
     def _tree_topics(self) -> tuple[np.ndarray, np.ndarray]:
         "Which of the topics the trees see, and where."
-        seen = [(number, self._tree_position[f"topic {number}"]) for number in range(self.topics.shape[1]) if f"topic {number}" in self._tree_position]
+        seen = [(number, self._tree_position[name]) for number, name in enumerate(topic_names(self.topics.shape[1])) if name in self._tree_position]
         return tuple(np.array(seen, np.int64).reshape(-1, 2).T)
 
     @cached_property
@@ -247,7 +247,7 @@ class LearnedModel:
         by_trees = self._not_given.copy()
         seen, where = self._tree_topics
         by_trees[where] = topics[seen]
-        for name, value in seen_by_trees(told, found, types, self.cancer_types, topics[:0], expected).items():
+        for name, value in seen_by_trees(told, found, types, self.cancer_types, expected).items():
             if name in self._tree_position:
                 by_trees[self._tree_position[name]] = value
         return _Report(numbers, values, types, blocks, finding_features(found), logs, by_trees)

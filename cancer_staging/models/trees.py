@@ -15,7 +15,7 @@ from .features import Described
 from ..rules.grammar import Finding
 
 # %% auto #0
-__all__ = ['LEAVES', 'Trees', 'trees_of_text', 'finding_values', 'rules_of_values', 'seen_by_trees', 'not_given']
+__all__ = ['LEAVES', 'Trees', 'trees_of_text', 'finding_values', 'rules_of_values', 'topic_names', 'seen_by_trees', 'not_given']
 
 # %% ../../nbs/api/53_models.trees.ipynb #e933add3
 LEAVES = 8  # of a tree: their bits fill a byte
@@ -94,21 +94,25 @@ def rules_of_values(names: Sequence[str]  # features
     return {name.partition(" by ")[2] for name in names if " by " in name and name.partition(" by ")[0] in FIELDS}
 
 
+def topic_names(count: int  # topics
+                ) -> list[str]:
+    "How the trees' features name the topics."
+    return [f"topic {number}" for number in range(count)]
+
+
 def seen_by_trees(told: Described,                 # the description
                   found: Mapping[str, Finding],    # what the grammar found
                   types: np.ndarray,               # (types,) probabilities of the cancer types
                   cancer_types: Sequence[str],     # their names
-                  topics: np.ndarray,              # (topics,) the report's place among them
                   expected: int | None,            # from `expected_t`
                   ) -> dict[str, float]:
-    "All that the trees see of one report, by name."
+    "What the trees see of one report beside its topics, by name."
     values = {**told.values, **finding_values(found)}
     if told.size_mm is not None:
         values["size_mm"] = told.size_mm
     if expected is not None:
         values["expected T"] = float(expected)
     values.update((f"type {name}", float(share)) for name, share in zip(cancer_types, types) if share)
-    values.update((f"topic {number}", float(value)) for number, value in enumerate(topics))
     return values
 
 

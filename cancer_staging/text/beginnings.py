@@ -10,11 +10,12 @@ from itertools import groupby
 from typing import NamedTuple
 
 # %% auto #0
-__all__ = ['Part', 'Expression', 'looking_ahead']
+__all__ = ['ESCAPE_OR_CLASS', 'Part', 'Expression', 'looking_ahead']
 
 # %% ../../nbs/api/10_text.beginnings.ipynb #4940248c
-_SIGN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|(?P<sign>[()|])", re.DOTALL)
-_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|.", re.DOTALL)
+ESCAPE_OR_CLASS = r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]"  # in which no sign means what it means elsewhere
+_SIGN = re.compile(rf"{ESCAPE_OR_CLASS}|(?P<sign>[()|])", re.DOTALL)
+_PIECE = re.compile(rf"{ESCAPE_OR_CLASS}|.", re.DOTALL)
 _OPENING = re.compile(r"\((?:\?:|\?P<\w{1,60}>|(?P<around>\?<?[=!])|(?!\?))")
 _REPEAT = re.compile(r"(?:(?P<optional>[?*]|\{0?(?:,\d{0,5})?\})|\+|\{\d{1,5}(?:,\d{0,5})?\})\??")
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from .beginnings import looking_ahead
+from .beginnings import ESCAPE_OR_CLASS, looking_ahead
 
 # %% auto #0
 __all__ = ['LONGEST_ROW', 'Pattern', 'unnamed', 'last_match', 'end_of_last', 'unbounded_repeat', 'PatternTable']
@@ -68,7 +68,7 @@ def end_of_last(pattern: re.Pattern | PatternTable,  # such as what ends a sente
     return found.end() if found else start
 
 # %% ../../nbs/api/10_text.phrases.ipynb #09e0a00b
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\]){0,400}\]|(?P<repeat>[*+]|\{\d{0,5},\})", re.DOTALL)  # what is no repeat, though it has the sign of one, first
+_TOKEN = re.compile(ESCAPE_OR_CLASS + r"|(?P<repeat>[*+]|\{\d{0,5},\})", re.DOTALL)
 
 
 def unbounded_repeat(pattern: str  # a regular expression
