@@ -32,7 +32,7 @@ LETTER = ("Dear colleague, thank you for sending us this pleasant patient, who w
 
 
 def judge(model: LearnedModel, text: str):
-    return model.judge(describe(text, model.vocabulary), GRAMMAR.read(text))
+    return model.judge([describe(text, model.vocabulary)], [GRAMMAR.read(text)])[0]
 
 
 def evidence_of(model: LearnedModel, text: str, label: str):

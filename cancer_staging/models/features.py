@@ -107,7 +107,9 @@ class Terms(Mapping):
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         "Which of the names stand in the report, and how often each."
-        return np.unique(self.numbers, return_counts=True)
+        often = np.bincount(self.numbers)
+        numbers = np.flatnonzero(often)
+        return numbers, often[numbers]
 
     def without(self, first: int, end: int  # a piece of the report
                 ) -> Terms:
@@ -137,6 +139,12 @@ def _codes(numbers: np.ndarray, base: int) -> list[np.ndarray]:
     return codes
 
 
+def _distinct(codes: np.ndarray) -> int:
+    "How many different numbers there are."
+    ordered = np.sort(codes)
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + (codes.size > 0)
+
+
 class TermVocabulary:
     "The terms that count, looked up all at once."
     def __init__(self, terms: Iterable[str]  # of at most three tokens
@@ -159,7 +167,7 @@ class TermVocabulary:
         "The terms of the vocabulary in the report; of the others only how many there are."
         local: dict[str, int] = {}
         numbers = np.array([local.setdefault(text, len(local)) for text in found.texts], np.int64)
-        distinct = sum(np.unique(codes).size for codes in _codes(numbers, max(len(local), 1)) if codes.size)
+        distinct = len(local) + sum(_distinct(codes) for codes in _codes(numbers, max(len(local), 1))[1:])
         known = np.array([self._words.get(word, self._base - 1) for word in local], np.int64)[numbers] if local else numbers
         firsts, lasts, hits = [numbers[:0]], [numbers[:0]], [numbers[:0]]  # tokens with which each begins and ends, and which term it is
         for more, (codes, (table, of_code)) in enumerate(zip(_codes(known, self._base), self._tables)):
@@ -169,7 +177,7 @@ class TermVocabulary:
                 firsts, lasts, hits = [*firsts, where], [*lasts, where + more], [*hits, of_code[at[where]]]
         first, last, hit = map(np.concatenate, (firsts, lasts, hits))
         order = np.lexsort((last, first))
-        return Terms(self.terms, hit[order], np.array(found.starts, np.int64)[first[order]], np.array(found.ends, np.int64)[last[order]], int(distinct))
+        return Terms(self.terms, hit[order], np.array(found.starts, np.int64)[first[order]], np.array(found.ends, np.int64)[last[order]], distinct)
 
 # %% ../../nbs/api/53_models.features.ipynb #7885bcda
 @cache

@@ -50,7 +50,7 @@ class LearnedJudge:
     def judge(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]]) -> list[dict[str, Judgement]]:
         told = [self._describe(text, findings) for text, findings in zip(texts, found, strict=True)]
         self._described = dict(zip(texts, told))
-        return [self.model.judge(described, findings) for described, findings in zip(told, found)]
+        return self.model.judge(told, found)
 
     def evidence(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]], wanted: Sequence[tuple[int, str, str]]) -> list[tuple[Span, ...]]:
         of_row: dict[int, dict[str, str]] = {}

@@ -62,13 +62,12 @@ class Description:
 
     def logits(self, features: np.ndarray, values: np.ndarray, blocks: np.ndarray, types: np.ndarray) -> np.ndarray:
         "Scores of the labels for one report: `features` are positions in `columns`."
-        used = np.flatnonzero(blocks)
-        per_feature = np.tensordot(blocks[used], self.weights[np.ix_(used, features)], 1) if len(features) else np.zeros((0, len(self.bias)))
-        return values @ per_feature + types @ self.types + self.bias
+        return self.effects(features, values, blocks).sum(0) + types @ self.types + self.bias
 
     def effects(self, features: np.ndarray, values: np.ndarray, blocks: np.ndarray) -> np.ndarray:
         "What each feature adds to each label's score, (features, labels)."
-        return values[:, None] * np.tensordot(blocks, self.weights[:, features], 1)
+        used = np.flatnonzero(blocks)
+        return values[:, None] * np.tensordot(blocks[used], self.weights[np.ix_(used, features)], 1)
 
 
 @dataclass(frozen=True)
@@ -180,13 +179,28 @@ class LearnedModel:
         return TermVocabulary(self.features[:len(self.idf)])
 
     @cached_property
-    def _rows(self) -> dict[str, np.ndarray]:
-        "Field → row in its weights for every feature, -1 where it has none."
-        rows = {}
-        for name, model in (*self.descriptions.items(), ("", self.type_model)):
-            rows[name] = np.full(len(self.features), -1, np.int32)
-            rows[name][model.columns] = np.arange(len(model.columns))
-        return rows
+    def _together(self) -> Description:
+        "The description models of all fields as one, whose labels are theirs in order."
+        models = list(self.descriptions.values())
+        columns = np.unique(np.concatenate([model.columns for model in models]))
+        weights = np.zeros((len(models[0].weights), len(columns), sum(len(model.bias) for model in models)), models[0].weights.dtype)
+        for name, model in self.descriptions.items():
+            weights[:, np.searchsorted(columns, model.columns), self._labels[name]] = model.weights
+        return Description(columns, weights, np.hstack([model.types for model in models]), np.concatenate([model.bias for model in models]))
+
+    @cached_property
+    def _labels(self) -> dict[str, slice]:
+        "Field → where its labels stand among those of all fields."
+        ends = np.cumsum([len(model.bias) for model in self.descriptions.values()]).tolist()
+        return {name: slice(first, end) for name, first, end in zip(self.descriptions, [0, *ends], ends)}
+
+    @cached_property
+    def _rows(self) -> tuple[np.ndarray, np.ndarray]:
+        "The row of every feature in the weights of the fields and in those of the type, -1 where it has none."
+        rows = np.full((2, len(self.features)), -1, np.int32)
+        for of_model, model in zip(rows, (self._together, self.type_model)):
+            of_model[model.columns] = np.arange(len(model.columns))
+        return tuple(rows)
 
     @cached_property
     def _tree_position(self) -> dict[str, int]:
@@ -225,25 +239,29 @@ class LearnedModel:
         "Numbers and values of the report's features, and its place among the topics."
         if told.terms.names is not self.vocabulary.terms:
             raise ValueError("the report is described in other terms than the model's: use describe(text, model.vocabulary)")
-        numbers, counts = told.terms.counts()
+        position, (numbers, counts) = self.position, told.terms.counts()
         values = TERM_WEIGHT * (1 + np.log(counts)) * self.idf[numbers] / math.sqrt(max(told.terms.distinct, 1))
         topics = values @ self.topics[numbers]
-        others = [(self.position[name], value) for name, value in told.values.items() if name in self.position]
-        return np.concatenate([numbers, np.array([number for number, _ in others], np.int64)]), np.concatenate([values, np.array([value for _, value in others], np.float64)]), topics
+        others = {position[name]: value for name, value in told.values.items() if name in position}
+        return np.concatenate([numbers, np.array(list(others), np.int64)]), np.concatenate([values, np.array(list(others.values()), np.float64)]), topics
 
-    def _logits(self, name: str, numbers: np.ndarray, values: np.ndarray, blocks: np.ndarray, types: np.ndarray) -> np.ndarray:
-        rows = self._rows[name][numbers]
-        model = self.descriptions[name] if name else self.type_model
-        return model.logits(rows[rows >= 0], values[rows >= 0], blocks, types)
+    def _type_logits(self, numbers: np.ndarray, values: np.ndarray) -> np.ndarray:
+        rows = self._rows[1][numbers]
+        return self.type_model.logits(rows[rows >= 0], values[rows >= 0], np.ones(1), np.zeros(0))
+
+    def _logs(self, numbers: np.ndarray, values: np.ndarray, blocks: np.ndarray, types: np.ndarray) -> dict[str, np.ndarray]:
+        rows = self._rows[0][numbers]
+        scores = self._together.logits(rows[rows >= 0], values[rows >= 0], blocks, types)
+        return {name: log_probability(softmax(scores[labels])) for name, labels in self._labels.items()}
 
     def _read(self, told: Described, found: Mapping[str, Finding]) -> _Report:
         numbers, values, topics = self._encode(told)
-        types = cut_types(softmax(self._logits("", numbers, values, np.ones(1), np.zeros(0))))
+        types = cut_types(softmax(self._type_logits(numbers, values)))
         expected = expected_t_of_types(told, types, self.cancer_types)
         if (number := self.position.get(f"expected T{expected}")) is not None:
             numbers, values = np.append(numbers, number), np.append(values, 1.0)
         blocks = block_scales(types[None], self.cancer_types)[0]
-        logs = {name: log_probability(softmax(self._logits(name, numbers, values, blocks, types))) for name in self.descriptions}
+        logs = self._logs(numbers, values, blocks, types)
         by_trees = self._not_given.copy()
         seen, where = self._tree_topics
         by_trees[where] = topics[seen]
@@ -252,17 +270,25 @@ class LearnedModel:
                 by_trees[self._tree_position[name]] = value
         return _Report(numbers, values, types, blocks, finding_features(found), logs, by_trees)
 
-    def _probabilities(self, name: str, report: _Report) -> np.ndarray:
+    def _probabilities(self, name: str, reports: Sequence[_Report]) -> np.ndarray:
+        "(reports, labels)"
         by_arbiter, by_trees = self.pools[name]
-        return softmax(by_arbiter * self.arbiters[name].scores(pooled_features(name, report.logs, report.found)) + by_trees * self.trees[name].scores(report.by_trees[None])[0])
+        pooled = [self.arbiters[name].scores(pooled_features(name, report.logs, report.found)) for report in reports]
+        return softmax(by_arbiter * np.array(pooled) + by_trees * self.trees[name].scores(np.array([report.by_trees for report in reports])))
 
     def judge(self,
-              told: Described,                       # from `describe(text, model.vocabulary)`
-              found: Mapping[str, Finding],          # what the grammar found in the report as it is
-              ) -> dict[str, Judgement]:
-        "The judgement of each learned field; a field that this report should not have is absent."
-        report = self._read(told, found)
-        return {name: judgement_of(name, self._probabilities(name, report)) for name in judged_fields(told, found, report.types, self.inferable)}
+              told: Sequence[Described],                # of each report, from `describe(text, model.vocabulary)`
+              found: Sequence[Mapping[str, Finding]],   # what the grammar found in the report as it is
+              ) -> list[dict[str, Judgement]]:
+        "The judgements of each report's learned fields; a field that a report should not have is absent."
+        reports = [self._read(*one) for one in zip(told, found, strict=True)]
+        asked = [judged_fields(described, findings, report.types, self.inferable) for described, findings, report in zip(told, found, reports)]
+        judged: list[dict[str, Judgement]] = [{} for _ in reports]
+        for name in self.inferable:
+            if rows := [row for row, names in enumerate(asked) if name in names]:
+                for row, probabilities in zip(rows, self._probabilities(name, [reports[row] for row in rows])):
+                    judged[row][name] = judgement_of(name, probabilities)
+        return judged
 
     def evidence(self,
                  told: Described,                       # as for `judge`
@@ -275,16 +301,17 @@ class LearnedModel:
         shown = {}
         for name, label in labels.items():
             number = FIELDS[name].trained.index(label)
-            whole = _log_odds(self._probabilities(name, report)[number])
-            drops = sorted(((whole - _log_odds(self._probabilities(name, left_out(sentence))[number]), sentence) for sentence in self._candidates(name, number, told, report, where)), reverse=True)
+            candidates = self._candidates(name, number, told, report, where)
+            whole, *rest = map(_log_odds, self._probabilities(name, [report, *map(left_out, candidates)])[:, number].tolist())
+            drops = sorted(((whole - odds, sentence) for odds, sentence in zip(rest, candidates)), reverse=True)
             shown[name] = tuple(_trimmed(told.lower, *where[sentence]) for drop, sentence in drops[:SHOWN] if drop >= max(LEAST_EVIDENCE, drops[0][0] / 3))  # what adds little is no evidence
         return shown
 
     def _candidates(self, name: str, label: int, told: Described, report: _Report, where: list[tuple[int, int]]) -> list[int]:
         "The sentences whose features raise the label most above the mean of the others."
-        rows = self._rows[name][report.numbers]
+        rows = self._rows[0][report.numbers]
         kept = rows >= 0
-        effects = self.descriptions[name].effects(rows[kept], report.values[kept], report.blocks)
+        effects = self._together.effects(rows[kept], report.values[kept], report.blocks)[:, self._labels[name]]
         gains = effects[:, label] - np.delete(effects, label, 1).mean(1)
         score = np.zeros(len(where))
         for number, gain in zip(report.numbers[kept].tolist(), gains.tolist()):

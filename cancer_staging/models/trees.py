@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,12 +32,17 @@ class Trees:
     leaves: np.ndarray       # (trees, 8) what each leaf adds to the tree's label
     labels: int              # how many labels: tree number i speaks for label i % labels
 
+    @cached_property
+    def _by_node(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        "(7, trees) features, thresholds and the bits of the leaves that are lost: so the trees lie beside each other."
+        return tuple(np.ascontiguousarray(part.T) for part in (self.features, self.thresholds, ~self.kept))
+
     def scores(self, values: np.ndarray  # (reports, features)
                ) -> np.ndarray:
         "What the trees add up to for each label, (reports, labels)."
-        failed = values[:, self.features] > self.thresholds
-        left = np.bitwise_and.reduce(np.where(failed, self.kept, np.uint8(255)), axis=2)
-        added = self.leaves[np.arange(len(self.leaves)), _LOWEST[left]]
+        features, thresholds, removed = self._by_node
+        lost = np.bitwise_or.reduce(removed * (values[:, features] > thresholds), axis=1)
+        added = self.leaves[np.arange(len(self.leaves)), _LOWEST[~lost]]
         return added.reshape(len(values), -1, self.labels).sum(1)
 
 # %% ../../nbs/api/53_models.trees.ipynb #bcaedf12

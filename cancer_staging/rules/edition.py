@@ -5,6 +5,9 @@
 # %% ../../nbs/api/28_rules.edition.ipynb #5b879692
 from __future__ import annotations
 
+import re
+from itertools import chain
+
 from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
@@ -23,16 +26,30 @@ NAMED = PatternTable(
 _WORDS = {"sixth": "6", "seventh": "7", "eighth": "8", "ninth": "9"}
 _YEARS = {"2002": "6", "2003": "6", "2009": "7", "2010": "7", "2016": "8", "2017": "8", "2018": "8"}
 _OTHER = ("who", "cap protocol", "world health")
+_PUBLISHERS = ("ajcc", "uicc", "tnm", "cancer staging")  # one of them is in every match
+_PUBLISHER = re.compile("|".join(_PUBLISHERS))
+_BEFORE, _AFTER = 40, 110  # characters beside the name, more than a match can take
+
+
+def _near_publishers(lower: str) -> list[tuple[int, int]]:
+    "The stretches in which an edition may be named, in order and apart."
+    stretches: list[tuple[int, int]] = []
+    for match in _PUBLISHER.finditer(lower):
+        start, end = max(0, match.start() - _BEFORE), match.end() + _AFTER
+        if stretches and start <= stretches[-1][1]:
+            start, _ = stretches.pop()
+        stretches.append((start, end))
+    return stretches
 
 
 def read_edition(document: Document  # the report
                  ) -> str | None:
     "The edition that the report names, `3` to `9`; None when it names none, or several."
     lower = document.lower
-    if not any(word in lower for word in ("ajcc", "uicc", "tnm", "cancer staging")):
+    if not any(map(lower.__contains__, _PUBLISHERS)):
         return None
     found = set()
-    for match in NAMED.finditer(lower):
+    for match in chain.from_iterable(NAMED.finditer(lower, *stretch) for stretch in _near_publishers(lower)):
         if any(word in match[0] for word in _OTHER):
             continue  # "AJCC; tumour type by WHO, 4th edition"
         number = match["after"] or match["before"] or match["plain"]

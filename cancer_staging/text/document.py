@@ -29,6 +29,7 @@ class Span(NamedTuple):
 _PLAIN = {"\t": " ", "\r": " ", "\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u00ad": "-", "\u2010": "-", "\u2011": "-", "\u2012": "-",
           "\u2013": "-", "\u2014": "-", "\u2212": "-", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00d7": "x", "\u2215": "/",
           "\u2264": "<", "\u2265": ">", "\x0b": " ", "\x0c": " ", "\x1c": " ", "\x1d": " ", "\x1e": " ", "\x1f": " "}
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")  # few and soon found; what in it is foreign is not
 _FOREIGN = re.compile(r"[^\S\n ]|[^\D0-9]|[\uff01-\uff5e\u066a\u066b]")  # blanks and digits beyond ASCII, signs of full width, Arabic percent and decimal point
 _SIGNS = {"\x85": "\n", "\u2028": "\n", "\u2029": "\n", "\u066a": "%", "\u066b": "."}
 
@@ -50,7 +51,7 @@ def fold(text: str  # a report
         folded = "".join(low if len(low := char.lower()) == 1 else char for char in text)
     for char, plain in _PLAIN.items():  # replace is quick where there is nothing to replace; translate is not
         folded = folded.replace(char, plain)
-    return folded if folded.isascii() else _FOREIGN.sub(_plain, folded)
+    return folded if folded.isascii() else _BEYOND_ASCII.sub(lambda run: _FOREIGN.sub(_plain, run[0]), folded)
 
 # %% ../../nbs/api/12_text.document.ipynb #7423eba0
 SECTIONS: dict[str, str] = {
@@ -105,7 +106,7 @@ class Document:
     def hits(self, *cues: str  # cues that the rule declared
              ) -> list[int]:
         "Start offsets of the cues, in order."
-        found = [self._hits[cue] for cue in cues if cue in self._hits]
+        found = list(filter(None, map(self._hits.get, cues)))
         if len(found) > 1:
             return sorted(chain.from_iterable(found))
         return found[0] if found else []
