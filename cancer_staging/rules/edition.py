@@ -5,14 +5,13 @@
 # %% ../../nbs/api/28_rules.edition.ipynb #5b879692
 from __future__ import annotations
 
-import re
 from itertools import chain
 
 from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['EDITIONS', 'NAMED', 'read_edition']
+__all__ = ['EDITIONS', 'NAMED', 'EDITION_CUES', 'read_edition']
 
 # %% ../../nbs/api/28_rules.edition.ipynb #5827e774
 EDITIONS = ("6", "7", "8", "9")  # those that there are tables of; 9 is AJCC's version 9
@@ -26,30 +25,26 @@ NAMED = PatternTable(
 _WORDS = {"sixth": "6", "seventh": "7", "eighth": "8", "ninth": "9"}
 _YEARS = {"2002": "6", "2003": "6", "2009": "7", "2010": "7", "2016": "8", "2017": "8", "2018": "8"}
 _OTHER = ("who", "cap protocol", "world health")
-_PUBLISHERS = ("ajcc", "uicc", "tnm", "cancer staging")  # one of them is in every match
-_PUBLISHER = re.compile("|".join(_PUBLISHERS))
-_BEFORE, _AFTER = 40, 110  # characters beside the name, more than a match can take
+EDITION_CUES = ("ajcc", "uicc", "tnm", "cancer staging")  # one of them is in every match
+_BEFORE, _AFTER = 40, 120  # characters beside a cue, more than a match can take
 
 
-def _near_publishers(lower: str) -> list[tuple[int, int]]:
+def _near_cues(document: Document) -> list[tuple[int, int]]:
     "The stretches in which an edition may be named, in order and apart."
     stretches: list[tuple[int, int]] = []
-    for match in _PUBLISHER.finditer(lower):
-        start, end = max(0, match.start() - _BEFORE), match.end() + _AFTER
+    for cue in document.hits(*EDITION_CUES):
+        start, end = max(0, cue - _BEFORE), cue + _AFTER
         if stretches and start <= stretches[-1][1]:
             start, _ = stretches.pop()
         stretches.append((start, end))
     return stretches
 
 
-def read_edition(document: Document  # the report
+def read_edition(document: Document  # the report; a rule must have the cues
                  ) -> str | None:
     "The edition that the report names, `3` to `9`; None when it names none, or several."
-    lower = document.lower
-    if not any(map(lower.__contains__, _PUBLISHERS)):
-        return None
     found = set()
-    for match in chain.from_iterable(NAMED.finditer(lower, *stretch) for stretch in _near_publishers(lower)):
+    for match in chain.from_iterable(NAMED.finditer(document.lower, *stretch) for stretch in _near_cues(document)):
         if any(word in match[0] for word in _OTHER):
             continue  # "AJCC; tumour type by WHO, 4th edition"
         number = match["after"] or match["before"] or match["plain"]

@@ -5,6 +5,7 @@
 # %% ../../nbs/api/15_rules.grammar.ipynb #25ea978d
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -87,15 +88,11 @@ class Grammar:
 
     def _find(self, lower: str) -> dict[str, list[int]]:
         "Where each cue stands in a folded report."
-        hits: dict[str, list[int]] = {}
+        hits: defaultdict[str, list[int]] = defaultdict(list)
         cues = self._cues
         for index, start, _ in self._automaton.find_matches_as_indexes(lower, overlapping=True):
-            cue = cues[index]
-            if cue in hits:
-                hits[cue].append(start)
-            else:
-                hits[cue] = [start]
-        return hits
+            hits[cues[index]].append(start)
+        return dict(hits)
 
     def read(self, text: str  # a report
              ) -> dict[str, Finding]:

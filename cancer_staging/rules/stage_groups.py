@@ -12,7 +12,7 @@ from os.path import commonprefix
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
-from .edition import EDITIONS, read_edition
+from .edition import EDITION_CUES, EDITIONS, read_edition
 from .grammar import Basis, Finding, Rule
 from .stage_factors import read_factor, with_ulceration
 from ..text.context import ANY_BOX, NEGATION, TICK
@@ -476,5 +476,5 @@ def read_stage_group_finding(document: Document,             # the report
         yield Finding("stage_group", None, "X", (stated.span,), stated.rule)
 
 
-STAGE_GROUPS = Rule("stage_groups", ("stage_group",), ("stage", "staging", "figo", "ajcc", "version 9"), read_stage_group_finding,
+STAGE_GROUPS = Rule("stage_groups", ("stage_group",), ("stage", "staging", "figo", "version 9", *EDITION_CUES), read_stage_group_finding,
                     tuple(f"stage_group.{how}" for how in ("named", "plain", "clinical", "derived", "derived_nx")))

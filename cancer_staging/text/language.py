@@ -5,7 +5,6 @@
 # %% ../../nbs/api/13_text.language.ipynb #9a9329e3
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 
@@ -28,8 +27,8 @@ def _language_of() -> Mapping[str, str]:
 def language(lower: str  # a folded report
              ) -> str | None:
     "`en`, `de`, `fr`, `es` or `nl`; None where too few words tell."
-    counted = Counter(filter(None, map(_language_of().get, lower[:SPOKEN].split())))  # a word beside a comma is one of the few
-    if not counted:
+    told = list(filter(None, map(_language_of().get, lower[:SPOKEN].split())))  # a word beside a comma is one of the few
+    counts = sorted(((told.count(name), name) for name in set(told)), reverse=True)
+    if not counts or counts[0][0] < max(LEAST_WORDS, 2 * sum(count for count, _ in counts[1:2])):
         return None
-    (first, count), *others = counted.most_common(2)
-    return first if count >= LEAST_WORDS and count >= 2 * sum(other for _, other in others) else None
+    return counts[0][1]
