@@ -29,7 +29,7 @@ class Span(NamedTuple):
 _PLAIN = {"\t": " ", "\r": " ", "\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u00ad": "-", "\u2010": "-", "\u2011": "-", "\u2012": "-",
           "\u2013": "-", "\u2014": "-", "\u2212": "-", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00d7": "x", "\u2215": "/",
           "\u2264": "<", "\u2265": ">", "\x0b": " ", "\x0c": " ", "\x1c": " ", "\x1d": " ", "\x1e": " ", "\x1f": " "}
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")  # few and soon found; what in it is foreign is not
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]{1,200}")  # few and soon found; what in it is foreign is not
 _FOREIGN = re.compile(r"[^\S\n ]|[^\D0-9]|[\uff01-\uff5e\u066a\u066b]")  # blanks and digits beyond ASCII, signs of full width, Arabic percent and decimal point
 _SIGNS = {"\x85": "\n", "\u2028": "\n", "\u2029": "\n", "\u066a": "%", "\u066b": "."}
 
