@@ -5,17 +5,19 @@
 # %% ../../nbs/api/13_text.language.ipynb #9a9329e3
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 
 from ..reading.tables import packaged_table
 
 # %% auto #0
-__all__ = ['LEAST_WORDS', 'SPOKEN', 'language']
+__all__ = ['LEAST_WORDS', 'language']
 
 # %% ../../nbs/api/13_text.language.ipynb #a799eb02
 LEAST_WORDS = 5   # of a language; fewer may be a name or a Latin term
-SPOKEN = 20_000   # characters from the beginning, which tell
+_WORD, _PLAIN_WORD = re.compile(r"[^\W\d_]{2,12}"), re.compile(r"[a-z]{2,12}")  # the second finds the same in a text of ASCII, sooner
 
 
 @cache
@@ -27,8 +29,10 @@ def _language_of() -> Mapping[str, str]:
 def language(lower: str  # a folded report
              ) -> str | None:
     "`en`, `de`, `fr`, `es` or `nl`; None where too few words tell."
-    told = list(filter(None, map(_language_of().get, lower[:SPOKEN].split())))  # a word beside a comma is one of the few
-    counts = sorted(((told.count(name), name) for name in set(told)), reverse=True)
-    if not counts or counts[0][0] < max(LEAST_WORDS, 2 * sum(count for count, _ in counts[1:2])):
+    start = lower[:20_000]
+    counted = Counter(map(_language_of().get, (_PLAIN_WORD if start.isascii() else _WORD).findall(start)))
+    del counted[None]
+    if not counted:
         return None
-    return counts[0][1]
+    (first, count), *others = counted.most_common(2)
+    return first if count >= LEAST_WORDS and count >= 2 * sum(other for _, other in others) else None
