@@ -21,7 +21,7 @@ METADATA := setup.py settings.ini pyproject.toml
 BUDGET ?= 25
 MODELS ?= tuned_models
 PROCESSES ?= 2
-PYTEST = $(BIN)/python -m pytest tests --numprocesses $(PROCESSES) --dist loadfile
+PYTEST = $(BIN)/python -m pytest tests --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 INPUTS ?= 10000
 SEED ?= 0
 

@@ -1,7 +1,14 @@
-"Runs a notebook from top to bottom in a fresh kernel. The stored notebook is not touched."
+"Runs a notebook from top to bottom. The stored notebook is not touched."
+import atexit
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+from execnb.nbio import dict2nb
+from execnb.shell import CaptureShell
+from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 
 NBS = Path(__file__).resolve().parent.parent / "nbs"
@@ -21,11 +28,35 @@ def files() -> set[str]:
     return {name(path) for path in NBS.rglob("*") if "__pycache__" not in path.parts}
 
 
+def in_a_kernel(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    "As JupyterLab runs it: a process of its own."
+    NotebookClient(notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+
+
+def in_this_process(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    "In a shell of its own beside the tests, where what it imports is mostly loaded already."
+    environment, path, before = dict(os.environ), list(sys.path), Path.cwd()
+    shell = CaptureShell()
+    atexit.unregister(shell.atexit_operations)  # each would collect the garbage of all tests when they end
+    os.chdir(folder)
+    try:
+        shell.run_all(dict2nb(notebook), exc_stop=True)
+    finally:
+        shell.user_ns.clear()
+        shell.history_manager.end_session()
+        InteractiveShell.clear_instance()
+        os.chdir(before)
+        sys.path[:] = path
+        os.environ.clear()
+        os.environ.update(environment)
+
+
 def execute(
     path: Path,  # the notebook
+    run: Callable[[nbformat.NotebookNode, Path], None] = in_a_kernel,
 ) -> None:
     "Run the notebook in its own folder, without the cells that say `eval: false`; raises when a cell fails, or files are left in nbs/."
     notebook, before = nbformat.read(path, as_version=4), files()
     notebook.cells = [cell for cell in notebook.cells if not (cell.cell_type == "code" and "#| eval: false" in cell.source)]
-    NotebookClient(notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    run(notebook, path.parent)
     assert files() == before, "this notebook, or one that runs beside it, writes files in nbs/: give it a temporary folder"

@@ -2,12 +2,12 @@
 import os
 
 import pytest
-from executed import execute, name, notebooks
+from executed import execute, in_this_process, name, notebooks
 
 
 @pytest.mark.parametrize("path", notebooks("index.ipynb", "api/*.ipynb"), ids=name)
 def test_notebook_runs(path):
-    execute(path)
+    execute(path, in_this_process)
 
 
 # Benchmarks stage the whole corpus several times and measure speed, which takes many minutes and says nothing on a busy machine. So they

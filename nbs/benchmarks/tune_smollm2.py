@@ -72,7 +72,7 @@ PHENOTYPE = {**ALL_LAYERS, "limit": 2400, "epochs": 2, "micro_batch": 8, "keep_b
 SMALL = {"limit": 300, "micro_batch": 8}  # questions to learn from where settings are compared
 NOTE_SETS = {"": "aci_test1", "-test2": "aci_test2"}  # how a run's name ends → the test set of ACI-Bench
 RUNS: dict[str, Run] = {
-    "pretrain": Run("reports", "smollm2-continue", settings={"limit": 60}),
+    "pretrain": Run("reports", "smollm2-continue", settings={"limit": 1000}),
     "phenotype-zero-shot": Run("phenotype"),
     "phenotype": Run("phenotype", "smollm2-instruct", settings=PHENOTYPE),
     "phenotype-four-bit": Run("phenotype", "smollm2-instruct", settings={**PHENOTYPE, "tuning": "qlora"}),
