@@ -27,11 +27,11 @@ def pytest_ignore_collect(collection_path, config):
     return None
 
 
-LONGEST_FIRST = ("test_guides", "test_scale", "test_notebooks", "test_site", "test_runs")  # minutes each: none of them is left to one process at the end
+LONG = {"test_guides", "test_notebooks", "test_runs", "test_scale", "test_site"}  # minutes each; they come first, so that none is left to one process at the end
 
 
 def pytest_collection_modifyitems(config, items):
-    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.stem) if item.path.stem in LONGEST_FIRST else len(LONGEST_FIRST))
+    items.sort(key=lambda item: item.path.stem not in LONG)
     if not config.getoption("--benchmarks"):
         for item in items:
             if "benchmark" in item.keywords:

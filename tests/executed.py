@@ -4,8 +4,10 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import nbformat
+import pytest
 from execnb.nbio import dict2nb
 from execnb.shell import CaptureShell
 from IPython.core.interactiveshell import InteractiveShell
@@ -35,20 +37,16 @@ def in_a_kernel(notebook: nbformat.NotebookNode, folder: Path) -> None:
 
 def in_this_process(notebook: nbformat.NotebookNode, folder: Path) -> None:
     "In a shell of its own beside the tests, where what it imports is mostly loaded already."
-    environment, path, before = dict(os.environ), list(sys.path), Path.cwd()
     shell = CaptureShell()
     atexit.unregister(shell.atexit_operations)  # each would collect the garbage of all tests when they end
-    os.chdir(folder)
-    try:
-        shell.run_all(dict2nb(notebook), exc_stop=True)
-    finally:
-        shell.user_ns.clear()
-        shell.history_manager.end_session()
-        InteractiveShell.clear_instance()
-        os.chdir(before)
-        sys.path[:] = path
-        os.environ.clear()
-        os.environ.update(environment)
+    with patch.dict(os.environ), patch.object(sys, "path", list(sys.path)), pytest.MonkeyPatch.context() as place:
+        place.chdir(folder)
+        try:
+            shell.run_all(dict2nb(notebook), exc_stop=True)
+        finally:
+            shell.restore_sys_module_state()
+            shell.history_manager.end_session()
+            InteractiveShell.clear_instance()
 
 
 def execute(
