@@ -107,3 +107,9 @@ def test_abbreviated_cancers_count_in_capitals(text, label):
 def test_nothing_is_inferred_where_no_organ_is_known(text):
     report = Stager.from_pretrained().stage(text)
     assert report["behavior"].label == "3" and not any(name in report for name in STAGING)
+
+
+@pytest.mark.parametrize("text, label", [("Breast: phyllodes tumor, benign.", "0"), ("Breast: benign phyllodes tumor, 3 cm.", "0"), ("Breast: phyllodes tumor, malignant, 5 cm.", "3"), ("Breast: malignant phyllodes tumor.", "3"), ("Breast: phyllodes tumor.", "1"), ("Breast: borderline phyllodes tumor.", "1"),
+                                         ("Ovary: mature cystic teratoma.", "0"), ("Ovary: immature teratoma, grade 2.", "3")])
+def test_phyllodes_and_teratomas_go_by_their_adjective(text, label):
+    assert GRAMMAR.read(text)["behavior"].label == label  # ICD-O-3 9020/0, /1, /3; 9080/0, /3

@@ -208,3 +208,8 @@ def test_what_grades_mean_is_no_grade():
     for text, grade in (("Prostate carcinoma. Grading: G1 well, G2 moderate, G3 poor.", None), ("Carcinoma, G2. G1 = well differentiated, G2 = moderately differentiated, G3 = poorly differentiated.", "G2")):
         found = Stager.from_pretrained("rules").stage(text).values.get("grade")
         assert (found and found.detail) == grade
+
+
+def test_poorly_differentiated_clusters_are_no_grade():
+    found = Stager.from_pretrained("rules").stage("Colon: adenocarcinoma with poorly differentiated clusters; well differentiated overall.")
+    assert found["grade"].label == "G1"

@@ -171,3 +171,11 @@ SEEMING = [
 @pytest.mark.parametrize("report, vessels, nerves", [*SHORT, *CODES, *SCOPE, *SEEMING])
 def test_invasion_is_what_is_printed(report, vessels, nerves):
     assert labels(report) == (vessels, nerves)
+
+
+@pytest.mark.parametrize("told, vessels", [
+    ("No lymphovascular invasion other than in one focus.", "present"), ("No LVI except for a single small vessel.", "present"), ("LVI: not identified, apart from rare dermal lymphatics.", "present"),
+    ("No lymphovascular invasion except as noted.", "absent"), ("No lymphovascular invasion; margins free except one focus.", "absent"),
+])
+def test_an_exception_is_found_after_all(told, vessels):
+    assert labels(f"Colon, resection: adenocarcinoma. {told}")[0] == vessels

@@ -295,3 +295,12 @@ def test_a_heading_says_nothing_where_its_answer_is_a_code(heading, answer, righ
 def test_tumour_at_a_margin_is_still_tumour_at_a_margin():
     for told in ("Tumor at resection margin, anterior.", "Carcinoma at margin.", "Tumor present at the deep margin: right lateral"):
         assert label(f"Colon, resection: adenocarcinoma.\n{told}\n") == "positive"
+
+
+@pytest.mark.parametrize("told, right", [
+    ("Tumor 0 mm from the deep margin.", "positive"), ("Carcinoma is 0.0 cm from the inked posterior margin.", "positive"), ("Tumor 0.5 mm from the deep margin.", "negative"),
+    ("Margins: limited (< 3 mm) positivity at apex.", "positive"), ("Margins: focal positivity, apex.", "positive"), ("Margins: limited to the mucosa, free.", "negative"),
+    ("Margin status: involved by adenoma, not by carcinoma.", SILENT), ("Margin involved by carcinoma, not by adenoma.", "positive"),
+])
+def test_no_distance_limited_positivity_and_adenoma(told, right):
+    assert label(f"Colon, resection: adenocarcinoma.\n{told}\n") == right

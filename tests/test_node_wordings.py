@@ -602,3 +602,14 @@ def test_more_positive_than_examined_is_flagged_with_both(text, positive, examin
     staged = Stager.from_pretrained("rules").stage(text)
     (check,) = [check for check in staged.checks if check.check == "nodes_order"]
     assert check.fields == ("nodes_positive", "nodes_examined") and (staged["nodes_positive"].label, staged["nodes_examined"].label) == (positive, examined)
+
+
+@pytest.mark.parametrize("text, positive, examined", [
+    ("Sentinel nodes: 0/2; axillary: 1/12.", "1", "14"), ("Lymph nodes: 0/12 (pericolic), 1/4 (apical).", "1", "16"), ("Sentinel lymph nodes: 1/2, and non-sentinel: 0/9.", "1", "11"),
+    ("Lymph nodes: 3/14, sentinel 1/2.", "3", "14"), ("Lymph nodes: 3/14 (level I 1/6, level II 2/8).", "3", "14"),
+    ("Axillary LN 4/12, extranodal extension 2/4.", "4", "12"), ("Lymph nodes 4/12 positive. Extracapsular extension: 3/4.", "4", "12"), ("Metastatic carcinoma with extracapsular extension in lymph nodes (3/14).", "3", "14"),
+    ("Lymph nodes: 2 macrometastases, 1 micrometastasis, of 15 nodes.", None, None), ("Metastasis in one of 15 nodes.", "1", "15"),
+])
+def test_stations_extension_and_what_was_examined(text, positive, examined):
+    found = GRAMMAR.read(f"Breast, left: invasive ductal carcinoma. {text}")
+    assert tuple(found[name].label if name in found else None for name in ("nodes_positive", "nodes_examined")) == (positive, examined)

@@ -150,3 +150,8 @@ def test_what_was_not_assessed_has_no_label(text):
     for name, finding in READER.read(text).items():
         assert finding.label is None if finding.detail.endswith("X") else finding.label == finding.detail.lstrip("p")[:2], name
     assert any(finding.detail.endswith("X") for finding in READER.read(text).values())
+
+
+@pytest.mark.parametrize("text, expected", [("Features of pT4 are not seen; pT3.", "pT3"), ("Criteria for pT4a are not met. pT3 pN0", "pT3"), ("pT3 is present.", "pT3")])
+def test_a_denied_category_is_none(text, expected):
+    assert READER.read(text)["t"].detail == expected

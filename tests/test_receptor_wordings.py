@@ -435,3 +435,24 @@ def test_more_wordings(line):
     report, values = line.rsplit("|", 1)
     found = labels(report.replace("\\n", "\n").replace("\\t", "\t"))
     assert {marker: label for marker, label in found.items() if marker != "ki67"} == of(*values.replace("_", " "))
+
+
+@pytest.mark.parametrize("report, expected", [
+    ("Progesterone receptor: Less than 1% positive cells.", "_-"), ("PR shows only rare (under 1 %) positive nuclei.", "_-"), ("ER: 0% positive", "-"), ("ER: 60% positive nuclei", "+"),
+    ("ER, PR and HER2: 90%, 0%, 1+.", "+--"), ("ER, PR, HER2: 95%, 60%, 3+", "+++"), ("ER and HER2: 80%, 2+", "+_="),
+    ("HER2 is not 3+.", ""), ("HER2 amplification was not performed.", ""), ("HER2 amplification was not detected.", "__-"), ("HER2 IHC 0.", "__-"), ("HER2 by IHC: 0", "__-"),
+    ("Lymph node metastasis: HER2 3+. Primary: HER2 1+.", "__-"), ("Oncotype ER score 9.8 positive; IHC ER negative.", "-"),
+])
+def test_numbers_lists_and_other_assays(report, expected):
+    assert labels(report) == of(*expected.replace("_", " "))
+
+
+@pytest.mark.parametrize("report, label, detail", [
+    ("ER positive in the prior core biopsy; repeated on the resection: negative.", NEGATIVE, "Negative"), ("ER was negative on core; repeat on this specimen shows 20% positivity.", POSITIVE, "20%"), ("ER positive, now negative.", NEGATIVE, "Negative"),
+    ("ER was reported negative; on review ER is positive (15%).", POSITIVE, "15%"), ("History of breast cancer, ER positive in 2018. Today: ER negative.", NEGATIVE, "Negative"), ("ER positive in 2018.", POSITIVE, "Positive"),
+    ("ER positive (90%). On review, the margins are negative.", POSITIVE, "90%"), ("ER: negative. Repeat HER2: positive.", NEGATIVE, "Negative"),
+])
+def test_a_repeated_test_takes_the_place_of_the_first(report, label, detail):
+    found = GRAMMAR.read(report)["er"]
+    assert (found.label, found.detail) == (label, detail)
+    assert report[found.evidence[-1].start:found.evidence[-1].end].lower().rstrip(").").endswith(detail.lower())

@@ -141,3 +141,12 @@ def test_units_in_labels(report, expected):
 ])
 def test_lists_sections_names_and_distances(report, expected):
     assert millimetres(report) == expected
+
+
+@pytest.mark.parametrize("report, expected", [
+    ("Adenocarcinoma, FIGO grade 1, invading 3 mm of a 15 mm thick myometrium", None), ("Tumor invades 1.3 cm into the myometrium", None), ("Endometrium: carcinoma 3.5 cm, invading 4 mm", 35), ("Carcinoma invading the muscularis, 3 cm", 30),
+    ("Papillary microcarcinoma, 4 mm. Goiter nodule 3.5 cm", 4), ("Hepatocellular carcinoma 2.2 cm; regenerative nodule 3 cm", 22), ("Malignant nodule 3 cm", 30),
+    ("Bladder: urothelial carcinoma, 3 fragments aggregate 2.5 cm", None), ("Tumor in pieces, in aggregate 4 cm", None), ("Adenocarcinoma, 1 1/2 cm", None),
+])
+def test_depths_benign_nodules_and_sums_of_pieces_are_no_sizes(report, expected):
+    assert millimetres(report) == expected

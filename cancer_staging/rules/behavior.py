@@ -86,10 +86,10 @@ def what_is_said(document: Document,  # a prepared report
 CUES = ("carcino", "idc", "ilc", "rcc", "hcc", "sclc", "pdac", "karzinom", "sarcoma", "melanoma", "lymphoma", "mesotheli", "leukemia", "leukaemia", "myeloma", "plasmacytoma", "hodgkin", "mycosis f", "carclno", "carc1no", "gleason", "positive for", "glioma", "gliosarc", "cytoma", "astrocitoma", "oligodend", "ependymoma",
         "blastoma", "glioblast", "gbm", "seminoma", "germinoma", "yolk sac", "germ cell", "teratoma", "wilms", "neuroendocrine", "gist", "gastrointestinal s", "thymoma", "paraganglioma", "chromocytoma", "chordoma", "hypernephroma",
         "adamantinoma", "llerian", "malignan", "pseudomyxoma", "paget", "cancer", " ca ", " ca.", " ca,", "in situ", "in-situ", "dcis", "lcis", " cis", "intraductal", "intraepithelial", "noninvasive", "non-invasive", "cin ", "cin3", "cin-3", "vin ",
-        "vain ", "ain ", "hsil", "high grade squamous", "high-grade squamous", "tis", "lentigo", "bowen", "queyrat", "borderline", "malignant potential", "uncertain", "atypical", "punlmp", "phyllodes", "desmoid", "granulosa cell", "giant cell t",
+        "vain ", "ain ", "hsil", "high grade squamous", "high-grade squamous", "tis", "lentigo", "bowen", "queyrat", "borderline", "malignant potential", "uncertain", "atypical", "punlmp", "phyllodes", "immature terat", "desmoid", "granulosa cell", "giant cell t",
         "hemangiopericytoma", "solitary fibrous")
 BENIGN_CUES = ("adenoma", "leiomyoma", "fibroid", "lipoma", "mangioma", "papilloma", "osteoma", "chondroma", "schwannoma", "neurofibroma", "meningioma", "nevus", "nevi", "naev", "keratos", "dermatofibroma", "hamartoma", "dermoid", "oncocytoma",
-               "cystadenofib", "pilomat", "angiomyolip", "ganglioneur", "hyperplas", "polyp", "cyst", "inflammation", "itis", "metaplasia", "fibros", "benign", "reactive", "endometriosis", "adenomyosis", "gangrene", "necrosis", "normal", "unremarkable", "atroph", "cirrhosis")
+               "cystadenofib", "pilomat", "angiomyolip", "ganglioneur", "hyperplas", "polyp", "cyst", "inflammation", "itis", "metaplasia", "fibros", "benign", "reactive", "endometriosis", "adenomyosis", "gangrene", "necrosis", "normal", "unremarkable", "atroph", "cirrhosis", "phyllodes", "mature cyst", "mature terat")
 TUMOUR_CUES = ("tumor", "tumour", "neoplas", "metasta", "invasi")   # without a name they are no diagnosis, yet no benign report has them undenied
 CAPITALS = ("idc", "ilc", "rcc", "hcc", "nsclc", "sclc", "pdac")  # names of cancers that are junk of OCR in other letters
 MOST_GROWTHS = 400  # more than any report names
@@ -166,7 +166,7 @@ def read_behavior(document: Document,             # a prepared report
             growths.append(growth)
             if is_primary(growth):
                 break
-    decided = decide(growths, stated and stated.label, lambda: list(find_growths(document, BENIGN_CUES)),
+    decided = decide(growths, stated and stated.label, lambda: [growth for growth in find_growths(document, BENIGN_CUES) if growth.kind in ("benign", "ordinary")],
                      lambda: any(what_is_said(document, start, start + 5) is Said.ASSERTED for start in document.hits(*TUMOUR_CUES)[:40]))
     if decided:
         label, proof, rule = decided

@@ -209,6 +209,7 @@ KIND_BEFORE = PatternTable(
 NOT_TUMOR_AFTER = PatternTable(
     "grade.not_tumor_after",
     Pattern("tissue", r"[\s,]{1,2}(?:hepatocyt|lymphocyt|stroma|gastric\sglands|epidermis|adipocyt)", (" hepatocytes", " adipocytes", " stroma"), (" hepatocellular carcinoma",)),
+    Pattern("tissue", r"[\s,]{1,2}(?:tumou?r\s)?clusters?\b", (" clusters",), (" cells in clusters",), "a feature of its own in the bowel"),
     Pattern("tissue", r"[\s,]{1,2}liposarcoma", (" liposarcoma",), (" sarcoma",), "a well differentiated liposarcoma is a tumour's name"),
     anchored=True)
 

@@ -20,7 +20,7 @@ from ..text.phrases import Pattern, PatternTable
 __all__ = ['HEAD', 'ROOT', 'STRUCTURE_WORD', 'OTHER_VESSEL', 'BETWEEN', 'NEXT_FINDING', 'CAPTION', 'AFFIRMED', 'ITEM_BEFORE',
            'OTHER_ITEMS', 'NEW_CLAUSE', 'DENIED_LIST', 'ASIDE', 'HEAD_CUES', 'INSIDE', 'OTHER_NAME', 'VESSEL_CUES',
            'LISTED', 'SHORT_CUES', 'SHORT_NAME', 'WITHIN_CUES', 'TUMOR_WITHIN', 'SPREAD_CUES', 'VESSEL_SPREAD',
-           'INVASION', 'NamedStructure', 'find_structure', 'belongs', 'answer_named', 'read_invasion']
+           'EXCEPTION', 'INVASION', 'NamedStructure', 'find_structure', 'belongs', 'answer_named', 'read_invasion']
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #21a0c001
 HEAD = PatternTable(
@@ -398,6 +398,18 @@ def _pictured(document: Document) -> Iterator[tuple[str, InvasionMention]]:
                 yield "lymphovascular_invasion", InvasionMention(match.start(), match.end(), value, "prose")
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #6df539c3
+EXCEPTION = PatternTable(
+    "invasion.exception",
+    Pattern("found", r"(?:an?|one|two|three|single|rare|focal|few|several|some|scattered)\s(?:\w{2,12}\s){0,2}?(?:focus|foci|areas?|vessels?|spaces?|lymphatics?|veins?|nerves?|slides?|sections?)", (" other than in one focus", " except a single small vessel", " (apart from rare dermal lymphatics"), (" other than in a polyp", " except as noted")),
+    frame=r"[\s,(]{1,3}(?:other\sthan|except(?:ing)?|apart\sfrom|save|with\sthe\sexception\sof)\s(?:(?:for|in|at|within)\s){0,2}(?&found)", anchored=True)
+
+
+def _excepted(lower: str, mention: InvasionMention) -> InvasionMention:
+    "The mention, with what it denies found after all where it names an exception: `No lymphovascular invasion other than in one focus`."
+    exception = EXCEPTION.match(lower, mention.end) if mention.value == "no" else None
+    return mention._replace(end=exception.end(), value="yes") if exception else mention
+
+
 _RANK: dict[AnswerValue, int] = {"no": 0, "perhaps": 1, "yes": 2}
 _LABEL: dict[AnswerValue, str | None] = {"no": "absent", "perhaps": None, "yes": "present"}
 
@@ -412,6 +424,7 @@ def read_invasion(document: Document,            # a prepared report
         for field, mention in mentions(document):
             if document.has_diagnosis and document.is_prior(mention.start):
                 continue  # of an earlier tumour
+            mention = _excepted(document.lower, mention)
             rank = (document.section(mention.start) not in EARLY_SECTIONS, _RANK[mention.value])
             if field not in best or rank > ranks[field]:
                 best[field], ranks[field] = mention, rank

@@ -77,7 +77,7 @@ INVASIVE = PatternTable(
 INVASIVE
 
 # %% ../../nbs/api/22_rules.margin.ipynb #c2be6def
-DENIED_INVASIVE = re.compile(r"\b(?:negative\sfor|free\sof|no|without)\s(?:(?:evidence\sof|invasive|residual)\s){0,2}(?:adeno)?(?:carcinoma|tumou?r|malignan\w{2,3}|cancer)\b")
+DENIED_INVASIVE = re.compile(r"\b(?:negative\sfor|free\sof|no|without|not\s(?:by|with))\s(?:(?:evidence\sof|invasive|residual)\s){0,2}(?:adeno)?(?:carcinoma|tumou?r|malignan\w{2,3}|cancer)\b")
 
 
 def is_in_situ(words: str,              # what is said of a margin, folded

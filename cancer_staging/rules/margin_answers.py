@@ -52,7 +52,7 @@ MARGIN_ANSWER = PatternTable(
     *PLAIN_NO,
     Pattern("no", r"adequate|unaffected|normal\b", ("adequate", "unaffected"), ("inadequate", "abnormal", "affected")),
     *PLAIN_YES,
-    Pattern("yes", r"pos\b", ("pos", "pos."), ("post", "posterior")),
+    Pattern("yes", r"pos\b|(?:limited|focal|multifocal|extensive|minimal)\s(?:\([^()\n]{1,20}\)\s)?positivity", ("pos", "pos.", "limited (< 3 mm) positivity"), ("post", "posterior", "limited to the")),
     Pattern("yes", r"involved|involves|involvement by\b|affected|infiltrated|invaded", ("involved by carcinoma", "involvement by lymphatic emboli"), ("not involved", "uninvolved", "no involvement by tumor")),
     Pattern("yes", r"present\b|transect\w{1,3}|tumou?r\sat\b", ("present", "transected", "tumor at"), ("not present", "presents", "not transected")),
     Pattern("yes", r"(?:shows?|contains?)\s(?:\w{2,14}\s){0,2}(?&tumor)", ("shows invasive carcinoma", "contains tumor"), ("shows no tumor", "contains ink")),
@@ -270,6 +270,8 @@ def answer_before(lower: str,  # a folded report
             begins = _reached_from(lower, left, match, start)
             if begins is None:
                 continue
+        elif kind == "distance" and NO_DISTANCE.match(lower, begins):
+            kind = "yes"  # '0 mm from the deep'
         if not denied:
             first = first if value == kind and (kind == "distance" or match[0] in PLACED) else begins
         value, last = "no" if denied and kind == "yes" else kind, match.end()

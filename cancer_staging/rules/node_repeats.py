@@ -15,7 +15,8 @@ from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['RETOLD', 'EXTENSION_BEHIND', 'without_retold', 'without_extension', 'without_repeats', 'as_amended', 'last_labels']
+__all__ = ['RETOLD', 'EXTENSION_BEHIND', 'EXTENSION_BEFORE', 'without_retold', 'without_extension', 'without_repeats',
+           'as_amended', 'last_labels']
 
 # %% ../../nbs/api/19_rules.node_repeats.ipynb #eaf1e512
 RETOLD = PatternTable(
@@ -65,6 +66,10 @@ EXTENSION_BEHIND = PatternTable(
     "nodes.extension_behind",
     Pattern("extension", r"[\s,(]{1,3}(?:show\w{0,3}|with|have|has|had|demonstrat\w{1,3})\s(?:(?!metasta|tumou?r)\w{3,12}\s){0,2}(?:extra-?capsular|extra-?nodal|peri-?nodal)", (" show extracapsular extension", ", with focal extranodal extension"), (" show metastases with extranodal extension",)),
     anchored=True)
+EXTENSION_BEFORE = PatternTable(
+    "nodes.extension_before",
+    Pattern("extension", r"(?:extra-?capsular|extra-?nodal|peri-?nodal)\s(?:tumou?r\s)?(?:extension|spread|growth|invasion)", ("extranodal extension ", "extracapsular spread: ", "perinodal growth in "), ("with extranodal extension, ", "extranodal tissue ")),
+    frame=r"(?&extension)\s?(?::\s?|\((?=$))?\s?(?:(?:is|present|seen|identified|in)\s){0,3}$")
 EXTENSION_BEHIND
 
 # %% ../../nbs/api/19_rules.node_repeats.ipynb #18d39ef0
@@ -76,7 +81,9 @@ def without_extension(document: Document,  # a prepared report
     for count in group:
         positives[count.examined].append(count.positive or 0)
     second = {examined: nlargest(2, numbers)[-1] if len(numbers) > 1 else -1 for examined, numbers in positives.items()}  # a count with no more has another beside it
-    return [count for count in group if not (EXTENSION_BEHIND.match(document.lower, count.end) and (count.positive or 0) <= second[count.examined])]
+    kept = [count for count in group if not (EXTENSION_BEHIND.match(document.lower, count.end) and (count.positive or 0) <= second[count.examined])]
+    of_diseased = {after for before, after in zip(kept, kept[1:]) if after.examined == before.positive and EXTENSION_BEFORE.search(document.lower, max(0, after.start - 60), after.start)}
+    return [count for count in kept if count not in of_diseased]  # `4/12, extranodal extension 2/4`
 
 # %% ../../nbs/api/19_rules.node_repeats.ipynb #d6e56216
 _LEAST_TOLD_AGAIN = 8  # nodes examined from which two equal counts are the same nodes

@@ -279,6 +279,8 @@ def _judge_walk(document: Document,  # a prepared report
                 return Count(start, among.end("examined"), examined, total, How.WORDS)
             return Count(start, end, examined, None, How.WORDS)  # 'six lymph node metastases' does not say how many were looked at
     diseased = is_diseased(document, start, end)
+    if positive is None and diseased and lower.endswith(", of ", 0, start):
+        return Count(start, end, None, examined, How.WORDS)  # 'one micrometastasis, of 15 nodes' does not say that all are diseased
     if positive is None and diseased is not None:
         positive = examined if diseased else 0
     elif positive == examined and diseased is False:

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
-from .node_counts import Count, find_labelled, find_ratios, find_roman, How, N_CODE_CUES, NODE_CUES, ONE_SPECIMEN, Side
+from .node_counts import Count, find_labelled, find_ratios, find_roman, How, N_CODE_CUES, NODE_CUES, NODE_STATION, ONE_SPECIMEN, Side
 from .node_repeats import as_amended, last_labels, without_extension, without_repeats, without_retold
 from .node_words import BEFORE_DIAGNOSIS, find_uncounted, find_worded
 from ..text.document import Document, Span
@@ -306,11 +306,27 @@ AMENDED = PatternTable(
     Pattern("amended", r"follow-?\s?up|amend|addend|supplement|revised|corrected", ("follow-up report", "addendum", "the final stage is revised to"), ("final report",)))
 
 
+_STATION_BEHIND = re.compile(r"\s?\((?P<named>[^()\d]{3,40})\)")  # `0/12 (pericolic)`
+_NEXT_STATION = re.compile(r"\s?[,;]\s(?:and\s)?(?:[a-z -]{3,40}[\s:(]{1,3})?")
+
+
+def _heads_stations(lower: str, counts: list[Count], index: int) -> bool:
+    "Whether a line is of one station and the next count goes on with another: `Sentinel nodes: 0/2; axillary: 1/12`."
+    first, behind = counts[index], _STATION_BEHIND.match(lower, counts[index].end)
+    if first.how is not How.STATUS or index + 1 == len(counts) or counts[index + 1].how is not How.RATIO or not (first.station or behind and NODE_STATION.search(behind["named"])):
+        return False
+    start, second = behind.end() if behind else first.end, counts[index + 1]
+    named = _STATION_BEHIND.match(lower, second.end) or NODE_STATION.search(lower, start, second.start)
+    return named is not None and _NEXT_STATION.fullmatch(lower, start, second.start) is not None
+
+
 def settle_codes(document: Document,   # a prepared report
                  counts: list[Count],  # joined counts
                  ) -> list[Count]:
     "The one count that stands for the whole report, as beside the N category: the last after an amendment; none when several tell of different nodes."
     codes = [count for count in counts if count.how is How.CODE] or [count for count in counts if count.how is How.STATUS]
+    if len(codes) == 1 and _heads_stations(document.lower, counts, counts.index(codes[0])):
+        return []
     if len(codes) > 1 and len({count.station for count in codes} | {""}) > len(codes):
         return []  # every line names another station
     if not codes or len({count.pair for count in codes}) == 1 or AMENDED.search(document.lower, codes[-2].end, codes[-1].start):

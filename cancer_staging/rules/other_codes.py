@@ -111,11 +111,12 @@ SUPERSEDED_AFTER = PatternTable(
     Pattern("arrow", r"\u2192", (" \u2192",), ()),
     Pattern("wrong", r"(?:is|was|were|are)\s(?:an?\s)?(?:incorrect|wrong|erroneous|mistake|typo|error|withdrawn|retracted)", (" is incorrect", " was an error"), (" is correct",)),
     Pattern("wrong", r"(?:(?:was|were|is)\s)?(?:\w{2,10}\s)?in\serror", (" was entered in error", " in error"), (" in situ",)),
-    Pattern("void", r"(?:is|was|are)\s(?:not|n't)\s(?:applicable|used|assigned|given|valid)|does\snot\sapply", (" is not applicable", " does not apply"), (" is not seen",)),
+    Pattern("void", r"(?:is|was|are)\s(?:not|n't)\s(?:applicable|used|assigned|given|valid)|does\snot\sapply", (" is not applicable", " does not apply"), (" is not small",)),
+    Pattern("denied", r"(?:is|are|was|were)\snot\s(?:seen|identified|met|fulfilled|reached|present|supported)\b", (" are not seen", " is not met"), (" is not only",)),
     Pattern("first", r"(?:of|in)\s(?:the\s)?(?:first|original|previous|earlier|initial|preliminary)\s(?:report|version|diagnosis)", (" of the first report", " in the original report"), (" in the first node",)),
     Pattern("first", r"(?:given|stated|reported|issued|listed)\s(?:previously|earlier|originally|initially|before)", (" given previously", " stated originally"), (" given here",)),
     Pattern("first", r"as\s(?:previously|originally|initially|first)\s(?:reported|stated|given|staged)", (" as previously reported",), (" as reported",)),
-    frame=r"[\s,:;)\"']{0,4}(?:(?&changed)|(?&should)|(?&arrow)|(?&wrong)|(?&void)|(?&first))", anchored=True, named=False)
+    frame=r"[\s,:;)\"']{0,4}(?:(?&changed)|(?&should)|(?&arrow)|(?&wrong)|(?&void)|(?&denied)|(?&first))", anchored=True, named=False)
 
 
 def is_superseded(lower: str,   # a folded report

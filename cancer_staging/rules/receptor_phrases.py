@@ -14,8 +14,8 @@ __all__ = ['PERCENTAGE', 'AMOUNT', 'OPEN_BOUND', 'UPPER_BOUND', 'LOWER_BOUND', '
            'HER2_RESULT', 'SLIPPED_RESULT', 'HYBRIDISATION', 'IMMUNOSTAIN', 'METHOD_AFTER', 'HER2_CATEGORY',
            'CATEGORY_IN_GENERAL', 'BOTH_CHOICES', 'ALL_CATEGORIES', 'RESULT_ENDS', 'OTHER_SUBJECT', 'KI67_STOPS',
            'OTHER_GENE', 'MANY_TUMORS', 'RESULT_BEFORE', 'EXPRESSION_AFTER', 'EXPRESSED_AFTER', 'GAP_BREAKS',
-           'KI67_RESULT', 'KI67_BEFORE', 'EARLIER_SPECIMEN', 'EXPRESSION_ASSAY', 'COMPONENT', 'COMPONENT_AFTER',
-           'FOCUS', 'TEST_CUES', 'TEST_BRACKET', 'TRIPLE']
+           'KI67_RESULT', 'KI67_BEFORE', 'EARLIER_SPECIMEN', 'SUPERSEDED', 'REVIEWED', 'EXPRESSION_ASSAY', 'COMPONENT',
+           'COMPONENT_AFTER', 'FOCUS', 'TEST_CUES', 'TEST_BRACKET', 'TRIPLE']
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #995bcdad
 PERCENTAGE = {
@@ -112,7 +112,7 @@ HER2_RESULT = PatternTable(
     Pattern("unamplified", r"(?:not|no|non|without|lack\sof)[\s-](?:evidence\sof\s)?(?:\w{2,10}\s){0,3}(?:over-?)?amplif\w{0,7}", ("not amplified", "non-amplified", "no evidence of gene amplification"), ("amplified", "noted. amplified")),
     Pattern("unamplified", r"\b(?:non|un)amplified", ("nonamplified by fish", "unamplified"), ("amplified",)),
     Pattern("unamplified", r"\b[fcsd]?ish\s?[(:]?\s?-(?=[).,;/]|\s?$)", ("2+/ish-", "fish (-)"), ("fish - amplified", "ish-probe")),
-    Pattern("unamplified", r"amplification\s(?:is\s|was\s)?(?:not|absent|neg\w{0,5})(?:\s\w{3,10})?", ("amplification is not detected", "amplification negative"), ("amplification is detected",)),
+    Pattern("unamplified", r"amplification\s(?:is\s|was\s)?(?:not(?!\s(?:been\s)?(?:perf|done|test|assess|eval|exam|request|order|stud|avail|determ))|absent|neg\w{0,5})(?:\s\w{3,10})?", ("amplification is not detected", "amplification negative"), ("amplification is detected", "amplification was not performed")),
     Pattern("amplified", r"\b[fcsd]?ish\s?[(:]?\s?\+", ("2+/ish+", "fish (+)"), ("fish 2+",)),
     Pattern("amplified", r"\bamplified(?!\scontrol)|amplification\s(?:is\s|was\s)?(?:found|present|detected|identified|seen|pos\w{0,5})", ("amplified", "amplification is present"), ("not amplified", "amplified control", "unamplified", "amplification is not present")),
     *_NEGATIVE_ROWS, *_DOUBTFUL_ROWS, *_POSITIVE_ROWS,
@@ -258,7 +258,18 @@ KI67_BEFORE = PatternTable(
 EARLIER_SPECIMEN = PatternTable(
     "receptors.earlier_specimen",
     Pattern("earlier", r"previous|prior|outside|another specimen|earlier|history", ("previous study", "outside slides"), ("prostate",)),
-    Pattern("earlier", r"core\s(?:needle\s)?biops|biopsy\sresult", ("on the core needle biopsy", "biopsy results"), ("biopsy",)))
+    Pattern("earlier", r"core\s(?:needle\s)?biops|biopsy\sresult", ("on the core needle biopsy", "biopsy results"), ("biopsy",)),
+    Pattern("earlier", r"\b(?:in|from|of)\s(?:19|20)\d\d\b(?!\s(?:nuclei|cells))", ("positive in 2018", "from 1999"), ("positive in 2018 nuclei of", "in 20 of 30"), "a year, which a result of today needs not"))
+_AGAIN = r"[^.;,:\n]{0,30}[.;,]\s(?:but\s|and\s|it\s(?:is|was)\s){0,2}(?:(?:on|upon|after)\s)?(?:repeat(?:ed)?|re-?test(?:ed|ing)?|re-?stain(?:ed|ing)?|review|re-?review|now|currently|today)\b"
+SUPERSEDED = PatternTable(
+    "receptors.superseded",
+    Pattern("again", r"(?&once_more)(?:\s(?&place)){0,4}[\s:=,-]{1,3}(?:(?:is|was|shows?|showed)\s)?(?:(?P<positive>positive|pos)\b|(?P<negative>negative|neg)\b|(?P<percent>\d{1,3}\s?%)(?!\sof\s(?:tumou?rs|cases)))",
+            (" in the prior core biopsy; repeated on the resection: negative", ", now negative", "; repeat on this specimen shows 20%", "; on repeat testing positive", ". on review: negative"), (" in the core biopsy; the margins are now negative", ", repeated", "; repeat pr: negative")),
+    parts={"once_more": _AGAIN, "place": r"(?:on|in|of|the|this|our|current|resection|excision|specimen|mastectomy|lumpectomy|tumou?r|stain\w{0,4}|testing|block|section)"}, anchored=True)
+REVIEWED = PatternTable(
+    "receptors.reviewed",
+    Pattern("again", r"(?&once_more)", ("; on review pr is", ". today: er", ", but now"), (" on review", "; the review")),
+    parts={"once_more": _AGAIN}, anchored=True)
 
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #5fbfdfe4
 EXPRESSION_ASSAY = PatternTable(

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from .receptor_mentions import MarkerGroup
 from .receptor_phrases import (ALL_CATEGORIES, AMOUNT, BOTH_CHOICES, COMPONENT, EXPRESSED_AFTER, EXPRESSION_AFTER, GAP_BREAKS, HER2_RESULT, HORMONE_RESULT, HYBRIDISATION, IMMUNOSTAIN, KI67_BEFORE, KI67_RESULT, KI67_STOPS, LOWER_BOUND, OPEN_BOUND,
-                                                   METHOD_AFTER, OTHER_GENE, RESULT_BEFORE, RESULT_ENDS, UPPER_BOUND)
+                                                   METHOD_AFTER, OTHER_GENE, RESULT_BEFORE, RESULT_ENDS, REVIEWED, SUPERSEDED, UPPER_BOUND)
 from ..text.phrases import last_match
 
 # %% auto #0
 __all__ = ['CUT_POINTS', 'HER2_SCORES', 'CutPoint', 'Percentage', 'read_percent', 'label_percent', 'ResultKind', 'MarkerReading',
-           'read_sign', 'read_after', 'read_before', 'label_score', 'label_counts', 'read_her2_after',
+           'read_sign', 'read_after', 'read_again', 'read_before', 'label_score', 'label_counts', 'read_her2_after',
            'read_hybridisation', 'ki67_label', 'read_ki67']
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #804eaca3
@@ -202,11 +202,11 @@ def read_after(lower: str,          # the folded report
             if reading.label is None:
                 return None
             break
-        if reading is not _UNREAD and (match.start() - reading.stop > 60 or kind and COMPONENT.search(lower, reading.stop, match.start())):
+        if reading is not _UNREAD and (match.start() - reading.stop > 60 or kind and (COMPONENT.search(lower, reading.stop, match.start()) or REVIEWED.match(lower, reading.stop, match.start()))):
             break  # what follows is another result, or that of another component: `90% (DCIS), 0% (invasive)`
         if name in _WORDS:
-            if kind is ResultKind.WORD or kind is ResultKind.PERCENT and match[0].startswith("immuno"):
-                break
+            if kind is ResultKind.WORD or kind is ResultKind.PERCENT and (match[0].startswith("immuno") or name == "positive" and reading.label == "negative"):
+                break  # `fewer than 1% positive nuclei`
             if BOTH_CHOICES.match(lower, match.end()) or lower.startswith(".", group.end) and not RESULT_ENDS.match(lower, match.end()):
                 return None
             more = _with_word(reading, name)
@@ -229,6 +229,21 @@ def read_after(lower: str,          # the folded report
         if more:
             reading = more._replace(start=match.start() if reading is _UNREAD else reading.start, stop=match.end())
     return reading._replace(stop=_close(lower, group.end, reading.stop)) if reading.kind else None
+
+# %% ../../nbs/api/18_rules.receptor_readings.ipynb #271e2435
+def read_again(lower: str,  # the folded report
+               at: int,     # where a result ends
+               end: int,    # where its window ends
+               ) -> MarkerReading | None:
+    "The result of a repeated test behind another result of the marker; None without one."
+    again = SUPERSEDED.match(lower, at, end)
+    if not again:
+        return None
+    if again["percent"]:
+        percent = read_percent(again["percent"])
+        return MarkerReading(label_percent(percent), percent.detail, ResultKind.PERCENT, again.start("percent"), again.end())
+    label = "positive" if again["positive"] else "negative"
+    return MarkerReading(label, label.title(), ResultKind.WORD, again.start(label), again.end())
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #d1b34aca
 _NEEDED_AFTER = {"lacking": EXPRESSION_AFTER, "strength": EXPRESSION_AFTER, "neither": EXPRESSED_AFTER}  # what must stand behind the names
@@ -355,7 +370,7 @@ def _named_by_ish(lower: str, group: MarkerGroup) -> bool:
     return bool(HYBRIDISATION.search(lower, max(0, group.start - 30), group.end)) and not _NEW_SENTENCE.search(lower[max(0, group.start - 12):group.start])
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #970ef5f7
-_BARE_ZERO = re.compile(r"\s?[:=(]?\s?(?:0|zero)\b(?!\s?[/%+-]|\.\d|\s?\d|\s(?:or|to|of|out)\s)")  # `HER2 0`
+_BARE_ZERO = re.compile(r"\s?[:=(]?\s?(?:(?:by\s)?ihc\)?\s?[:=(]?\s?)?(?:0|zero)\b(?!\s?[/%+-]|\.\d|\s?\d|\s(?:or|to|of|out)\s)")  # `HER2 0`
 
 
 def _her2_sign(lower: str, group: MarkerGroup, end: int) -> MarkerReading | None:
@@ -412,7 +427,7 @@ def read_her2_after(lower: str,          # the folded report
             ish_named = True
         elif IMMUNOSTAIN.search(between):
             ish_named = False
-        if match.lastgroup == "control":
+        if match.lastgroup == "control" or match.lastgroup in _HER2_SCALES and lower.endswith("not ", 0, match.start()):
             continue
         if match.lastgroup == "pending":
             if ish_named or not known:

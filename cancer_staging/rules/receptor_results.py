@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from .grammar import Finding
 from .receptor_mentions import MarkerGroup
-from .receptor_phrases import COMPONENT, COMPONENT_AFTER, EARLIER_SPECIMEN, EXPRESSION_ASSAY, FOCUS, HORMONE_RESULT, IMMUNOSTAIN
+from .receptor_phrases import COMPONENT, COMPONENT_AFTER, EARLIER_SPECIMEN, EXPRESSION_ASSAY, FOCUS, HORMONE_RESULT, IMMUNOSTAIN, REVIEWED
 from .receptor_readings import label_counts, MarkerReading, ResultKind
 from ..text.document import Document, Span
 from ..text.phrases import last_match
 
 # %% auto #0
-__all__ = ['TOGETHER', 'RULE_IDS', 'EARLIER_ID', 'EXPRESSION_ID', 'MarkerResult', 'marker_evidence', 'is_in_situ',
+__all__ = ['TOGETHER', 'SUPERSEDES', 'RULE_IDS', 'EARLIER_ID', 'EXPRESSION_ID', 'MarkerResult', 'marker_evidence', 'is_in_situ',
            'rank_statement', 'rule_id', 'best_result', 'of_largest_focus', 'untested_markers', 'decide_her2']
 
 # %% ../../nbs/api/18_rules.receptor_results.ipynb #6084eb2c
@@ -52,6 +52,7 @@ def marker_evidence(group: MarkerGroup, start: int, end: int) -> tuple[Span, ...
 _SECTION_WEIGHTS = {"addendum": 6, "history": -8, "frozen": -4, "gross": -4}
 _EARLIER, _EXPRESSION, _OTHER_COMPONENT, _FAR, _WORD = -2, -20, -6, -3, 1  # what else lessens or lifts a statement
 _IS_EXPRESSION, _IS_EARLIER = -15, -5                                      # ranks up to which a statement is of a gene-expression assay, of an earlier specimen
+SUPERSEDES = 4      # what a repeated test counts more than what it repeats
 _LONG_HISTORY = 500  # characters: forms print "clinical diagnosis" on top and no heading after it
 
 # %% ../../nbs/api/18_rules.receptor_results.ipynb #336241f7
@@ -95,6 +96,15 @@ def _addenda_before(document: Document, at: int) -> int:
 _CURRENT = re.compile(r"\b(?:current|present|this|now|today)\b[^.;]{0,25}$")
 
 
+_OF_METASTASIS = re.compile(r"\bmetasta(?:sis|ses|tic\s\w{3,14})\s?(?:\([^()\n]{0,20}\)\s?)?[:-]\s?$")  # `Lymph node metastasis: HER2 3+`, beside the primary's own
+
+
+def _is_of_oncotype(lower: str, at: int) -> bool:
+    "Whether Oncotype is spoken of before `at`, and no immunostain since."
+    named = lower.rfind("oncotype", max(0, at - 400), at)
+    return named >= 0 and IMMUNOSTAIN.search(lower, named, at) is None
+
+
 def rank_statement(document: Document,      # a prepared report
                    group: MarkerGroup,      # the marker
                    reading: MarkerReading,  # its result
@@ -105,12 +115,14 @@ def rank_statement(document: Document,      # a prepared report
     if section == "history" and _CURRENT.search(lower, max(0, low - 40), low):
         section = ""  # a history that goes on with this specimen
     rank = _SECTION_WEIGHTS.get(section, 0) + (_LATER * _addenda_before(document, low) if section == "addendum" else 0)
-    if section != "history" and EARLIER_SPECIMEN.search(document.before(low, 80) + lower[low:high + 30]):
+    if section != "history" and (EARLIER_SPECIMEN.search(document.before(low, 80) + lower[low:high + 30]) or REVIEWED.match(lower, high)):
         rank += _EARLIER
-    if EXPRESSION_ASSAY.search(lower, group.end, group.end + 16) or "oncotype" in lower[max(0, low - 400):low]:
+    if EXPRESSION_ASSAY.search(lower, group.end, group.end + 16) or _is_of_oncotype(lower, low):
         rank += _EXPRESSION
     if is_in_situ(lower, group, reading):
         rank += _OTHER_COMPONENT
+    if _OF_METASTASIS.search(lower, max(0, low - 50), low):
+        rank += _EARLIER
     if reading.start - group.end > 60:
         rank += _FAR
     return rank + (_WORD if reading.kind is ResultKind.WORD else 0)

@@ -79,10 +79,10 @@ class ValueSeries(NamedTuple):
     slashed: bool           # separated by slashes only
     end: int
 
-    @property
-    def is_alike(self) -> bool:
-        "Whether all are percents, or all words and signs."
-        return len({"percent" if value["percent"] else "word" for value in self.values}) == 1
+    def is_alike(self, markers: tuple[str, ...]  # as many
+                 ) -> bool:
+        "Whether all are percents, or all words and signs, but for the score of HER2: `90%, 0%, 1+`."
+        return len({"percent" if value["percent"] else "word" for marker, value in zip(markers, self.values) if marker != "her2" or not value["score"]}) == 1
 
 
 def _series_at(lower: str, at: int, end: int) -> ValueSeries:
@@ -120,7 +120,7 @@ def read_series(lower: str,          # the folded report
         return _series_before(lower, group) if told or _RESPECTIVELY.search(lower, max(0, group.start - 110), group.start) else None
     if len(series.values) != len(markers):
         return {} if series.slashed or told else None
-    if not (series.slashed or told or series.is_alike):
+    if not (series.slashed or told or series.is_alike(markers)):
         return None
     return _assigned(markers, series.values)
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from .grammar import Finding, Rule
 from .receptor_mentions import find_marker_mentions, group_mentions, is_legend, LEGEND_RANGES, MARKER_CUES, MarkerGroup, SHARE_OF_TUMORS
 from .receptor_phrases import CATEGORY_IN_GENERAL, COMPONENT_AFTER, HER2_CATEGORY, HYBRIDISATION, MANY_TUMORS, OTHER_SUBJECT, SLIPPED_RESULT, TEST_BRACKET, TEST_CUES, TRIPLE
-from .receptor_readings import label_score, MarkerReading, read_after, read_before, read_her2_after, read_hybridisation, read_ki67, ResultKind
-from .receptor_results import best_result, decide_her2, EARLIER_ID, EXPRESSION_ID, is_in_situ, marker_evidence, MarkerResult, of_largest_focus, rank_statement, rule_id, RULE_IDS, TOGETHER, untested_markers
+from .receptor_readings import label_score, MarkerReading, read_after, read_again, read_before, read_her2_after, read_hybridisation, read_ki67, ResultKind
+from .receptor_results import best_result, decide_her2, EARLIER_ID, EXPRESSION_ID, is_in_situ, marker_evidence, MarkerResult, of_largest_focus, rank_statement, rule_id, RULE_IDS, SUPERSEDES, TOGETHER, untested_markers
 from .receptor_series import find_tables, MarkerTable, read_series
 from ..text.context import blanked
 from ..text.document import Document, Span
@@ -179,6 +179,9 @@ def find_results(document: Document,         # a prepared report
             for reading in _of_each_component(lower, group, after, end):
                 yield from _after_results(document, group, reading, _paired(groups, index))
                 passed = reading.stop
+            if again := read_again(lower, passed, end):
+                yield from (result._replace(rank=result.rank + SUPERSEDES) for result in _after_results(document, group, again, _paired(groups, index)))
+                passed = again.stop
         elif group.markers == ("her2",):
             for reading in read_her2_after(lower, group, _window_end(lower, group, min(following, group.end + 240))):
                 yield _result(document, group, "her2", reading)

@@ -25,7 +25,7 @@ __all__ = ['SIZE_SIDE', 'NOT_TUMOR', 'AWAY', 'OTHER_LESION', 'TUMOR_WORDS', 'TUM
 # %% ../../nbs/api/20_rules.size.ipynb #4a9a5579
 SIZE_SIDE = r"(?:\d{1,2}[.,\u00b7]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma
 _NUMBER = re.compile(SIZE_SIDE)
-_SIZE = re.compile(rf"(?<![\w.,])(?P<sides>{SIZE_SIDE}(?:\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIZE_SIDE}){{0,2}})[\s.|-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
+_SIZE = re.compile(rf"(?<![\w.,])(?<!\d/)(?P<sides>{SIZE_SIDE}(?:\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIZE_SIDE}){{0,2}})[\s.|-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
 
 
 def read_millimetres(sides: str,  # `3.5 x 2 x 1`, `2,5`
@@ -50,7 +50,7 @@ NOT_TUMOR = PatternTable(
     Pattern("other", r"clearance|(?:clear|free)\s(?:of|by)\b[^.\n]{0,20}$", ("clearance of ", "clear by ", "free of tumor by "), ("clear cell ",), "a distance"),
     Pattern("other", r"margin|distance|from\W|away|within|nearest|closest|approach", ("margin: ", "distance to ", "from the ", "approaches to "), ("formed by ",), "a distance"),
     Pattern("other", r"breslow|\bdoi\b", ("breslow ", "doi: "), ("doing",), "a depth"),
-    Pattern("other", r"thick|depth|deep|invasion|area of|up to|visual|\bthan\b|equal", ("thickness ", "to a depth of ", "invasion ", "less than "), ("diameter ",), "a depth, an area or a limit"),
+    Pattern("other", r"thick|depth|deep|invasion|\binvad(?:ing|es)\s(?:to\s|for\s)?$|area of|up to|visual|\bthan\b|equal", ("thickness ", "to a depth of ", "invasion ", "invading ", "less than "), ("diameter ", "invading the wall, "), "a depth, an area or a limit"),
     Pattern("other", r"node|implant|metasta\w{2,4}s?\b|deposit|extran|focus of met|satellite", ("lymph node ", "metastatic ", "tumor deposit ", "satellite nodule "), ("meta",), "tumour elsewhere"),
     Pattern("other", r"polyps?\b|adenoma\b|dcis|in[\s-]situ|lipoma|fibroid|leiomyo|cyst", ("polyp ", "tubular adenoma ", "dcis ", "cyst "), ("polypoid ", "adenocarcinoma ", "adenomatous "), "another lesion"),
     Pattern("other", r"\blcis|papillomas?\b|[.;]\s{1,2}(?:micro)?calcifications?\s[^.;]{0,20}$|inked\ssurface|\blvi\sfoc|ki-?67|hot\s?spot|angioma", ("lcis ", "papilloma ", "; calcifications ", "lvi focus ", "hot spot ", "inked surface "), ("papillary ", "with calcifications "), "another lesion"),
@@ -58,6 +58,7 @@ NOT_TUMOR = PatternTable(
     Pattern("other", r"scar|ha?ematoma|seroma|biopsy site|cavity|incision|wire|clip|hemorrh|ulcer\b", ("scar ", "biopsy site ", "ulcer "), ("ulcerated ",), "what an operation left"),
     Pattern("other", r"\bbed\b|\bwhole\b|(?:overall|total)\sextent|(?:incl\w{0,6}\.?|plus|and|with|\+)[\s.]{1,2}(?:the\s)?(?:extensive\s)?(?:dcis|in[\s-]situ|cis)\b", ("bed ", "whole ", "including dcis ", "(invasive + dcis) "), ("bedside ",), "with the tumour bed or the carcinoma in situ around it"),
     Pattern("other", r"marge|resektion|schnitt|\brand\b|abstand|snijvlak|margen|tiefe|dicke|profond|\u00e9paiss|espesor|ganglio|lymphkno|lymfekl|pr\u00e4parat|pi\u00e8ce|pieza", ("abstand zum rand ", "marge ", "ganglion ", "tiefe "), ("brand ",), "the same in German, French, Spanish and Dutch"),
+    Pattern("other", r"\b(?:fragments|pieces|chips)\b[^.;\n\d]{0,25}\baggregat", ("in 3 fragments aggregating to ", "pieces in aggregate "), ("fragments of tumor ",), "of all pieces together"),
     Pattern("other", r"\bcores?\b|cassette|block|submitted|previous|prior|mitos|hpf|grade [123]:", ("cassette a1 ", "two cores ", "previous ", "10 hpf "), ("grade 3, ",), "blocks, the past, counts"))
 
 # %% ../../nbs/api/20_rules.size.ipynb #16893099
@@ -79,6 +80,7 @@ OTHER_LESION = PatternTable(
     Pattern("other", r"nodes?\s(?:is\s|are\s)?(?:positive|involved|with|contain\w{1,3}|show\w{1,3})\b[^.;,]{0,20}", ("node positive for carcinoma", "nodes with metastatic spread of carcinoma"), ("node negative. carcinoma",)),
     Pattern("other", r"\b(?:whole|entire)(?=\stum)", ("whole tumor",), ("the tumor",), "with the carcinoma in situ around it"),
     Pattern("other", r"(?:free|clear)\sof|axillary(?=\smass)", ("free of tumor", "axillary mass"), ("axillary tail tumor",)),
+    Pattern("other", r"\b(?:goit(?:er|re)|goitrous|hyperplastic|regenerative|benign|colloid|adenomatoid)\s(?=(?:thyroid\s)?(?:nodule|mass|lesion))", ("goiter nodule", "regenerative nodule"), ("malignant nodule", "colloid carcinoma")),
     frame=r"(?&other)[^.]{0,12}$")
 
 # %% ../../nbs/api/20_rules.size.ipynb #d1a2faaf
