@@ -388,3 +388,8 @@ def test_a_type_moves_the_site_to_no_organ_that_nobody_names():
 
     staged = Stager.from_pretrained("rules").stage("Endometrium: mucinous adenocarcinoma.")
     assert staged.status == "ok" and staged["site"].detail == "C54.1"
+
+
+@pytest.mark.parametrize("report, side", [("Left arm swelling. Right breast, mastectomy: invasive ductal carcinoma.", "right"), ("Contralateral (left) breast: benign. Right breast: invasive ductal carcinoma.", "right")])
+def test_a_side_of_another_sentence_is_not_the_organs(report, side):
+    assert GRAMMAR.read(report)["laterality"].label == side

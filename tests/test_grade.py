@@ -213,3 +213,8 @@ def test_what_grades_mean_is_no_grade():
 def test_poorly_differentiated_clusters_are_no_grade():
     found = Stager.from_pretrained("rules").stage("Colon: adenocarcinoma with poorly differentiated clusters; well differentiated overall.")
     assert found["grade"].label == "G1"
+
+
+@pytest.mark.parametrize("report, label", [("Breast: IDC, intermediate grade.", "G2"), ("Breast: IDC, high grade", "G3"), ("Cervix: SCC, G2.", "G2"), ("Pancreas: PDAC, poorly differentiated.", "G3")])
+def test_abbreviated_cancers_have_grades(report, label):
+    assert Stager.from_pretrained("rules").stage(report)["grade"].label == label

@@ -109,7 +109,7 @@ def about_other(clause: str,      # what stands before a grade in its clause, fo
 MALIGNANT = PatternTable(
     "grade.malignant",
     Pattern("malignant", r"[ck]ar[cz]in|cancer|malig|neoplasm|tumou?r", ("adenocarcinoma", "karzinom", "malignant", "tumour"), ("benign",)),
-    Pattern("malignant", r"sarcoma|leiomyo", ("liposarcoma", "leiomyosarcoma"), ("sarcoid",)),
+    Pattern("malignant", r"sarcoma|leiomyo|\b(?:idc|ilc|hcc|scc|nsclc|(?:cc)?rcc|tcc|pdac)\b", ("liposarcoma", "leiomyosarcoma", "idc, ", "ccrcc"), ("sarcoid", "sccs")),
     Pattern("malignant", r"urothel|transitional|serous|mullerian|papillary|mucoepiderm|squamous|epitheli", ("urothelial", "papillary serous", "mucoepidermoid"), ("mucosa",)))
 
 # %% ../../nbs/api/14_rules.grade_phrases.ipynb #f582d9f7

@@ -96,7 +96,7 @@ def organs_beside(lower: str,                      # the folded report
     for first, last in organs:
         if 0 <= first - end <= 28:
             between = lower[end:first - 1]
-            if ";" not in between and "\n" not in between:
+            if ";" not in between and "\n" not in between and not (". " in between and any(side in between for side in ("left", "right"))):
                 near.append((first, last))
         elif 0 <= start - last <= 16 and ";" not in lower[last:start]:
             near.append((first, last))

@@ -161,7 +161,7 @@ NOT_PRIMARY_BEFORE = PatternTable(
     Pattern("spread", r"metasta|implant|recurren", ("metastasis to the ", "tumor implant on ", "recurrent in the "), ("carcinoma of the ",)),
     Pattern("growth", r"involv(?:ing|es|ement)|inva[ds]|exten[ds]|infiltrat\w{1,5}\s(?:of|into|the)|adher", ("involving the ", "invades ", "extends into the ", "infiltration of the ", "adherent to "),
             ("infiltrating ductal carcinoma of ", "margins involved: "), "infiltrating alone is a kind of carcinoma"),
-    Pattern("denied", r"uninvolved|[\s(](?:no|not|without|negative|benign|normal|free)\b", ("uninvolved ", "with no ", "(benign) ", " normal "), ("nodular ", "notable ")), named=False)
+    Pattern("denied", r"uninvolved|[\s(](?:no|not|without|(?:negative|benign|normal|free)(?!\.\s))\b", ("uninvolved ", "with no ", "(benign) ", " normal "), ("nodular ", "notable ", " benign. right ")), named=False)
 NOT_PRIMARY_AFTER = PatternTable(
     "vocabulary.not_primary_after",
     Pattern("sampled", r"(?:biopsy|excision|resection|wedge|nodule)[\s,.:;-]{1,3}(?:resection[\s,.:;-]{1,3})?(?:metasta|negative|no\s|benign)", (", biopsy: metastatic", " wedge resection: no tumor"), (", resection: carcinoma",),
