@@ -393,3 +393,12 @@ def test_a_type_moves_the_site_to_no_organ_that_nobody_names():
 @pytest.mark.parametrize("report, side", [("Left arm swelling. Right breast, mastectomy: invasive ductal carcinoma.", "right"), ("Contralateral (left) breast: benign. Right breast: invasive ductal carcinoma.", "right")])
 def test_a_side_of_another_sentence_is_not_the_organs(report, side):
     assert GRAMMAR.read(report)["laterality"].label == side
+
+
+@pytest.mark.parametrize("report, code", [
+    ("Cervix: SCC, G2.", "8070/3"), ("Breast, left: IDC, grade 2.", "8500/3"), ("Breast: ILC.", "8520/3"), ("Kidney: RCC.", "8312/3"), ("Kidney: ccRCC.", "8310/3"), ("Liver: HCC.", "8170/3"), ("Lung: NSCLC.", "8046/3"), ("Pancreas: PDAC.", "8500/3"), ("Bladder: TCC, high grade.", "8120/3"), ("Colon: adenoca, G2.", "8140/3"),
+    ("History: NSCLC. Lung, right upper lobe, lobectomy: squamous cell carcinoma.", "8070/3"), ("Colon: adenocarcinoma. iLc 'vr", "8140/3"),
+])
+def test_abbreviated_types_count_where_none_is_spelled_out(report, code):
+    found = GRAMMAR.read(report)
+    assert found["histology"].detail == code and found["behavior"].label == "3"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
+from functools import partial
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
@@ -18,8 +19,9 @@ from ..text.phrases import end_of_last, last_match
 
 # %% auto #0
 __all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'CAPITALS',
-           'MOST_GROWTHS', 'LABELS', 'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before', 'is_denied',
-           'what_is_said', 'word_start', 'find_growths', 'is_primary', 'decide', 'read_behavior', 'is_reportable']
+           'ABBREVIATED', 'MOST_GROWTHS', 'LABELS', 'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before',
+           'is_denied', 'what_is_said', 'word_start', 'find_growths', 'is_abbreviated', 'is_primary', 'decide',
+           'read_behavior', 'is_reportable']
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #86b4d887
 class Said(str, Enum):
@@ -83,7 +85,7 @@ def what_is_said(document: Document,  # a prepared report
     return Said.ASKED if ASKED.search(before) or ASKED_AFTER.match(lower, end, end + 40) else Said.ASSERTED
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #e85d918a
-CUES = ("carcino", "idc", "ilc", "rcc", "hcc", "sclc", "pdac", "karzinom", "sarcoma", "melanoma", "lymphoma", "mesotheli", "leukemia", "leukaemia", "myeloma", "plasmacytoma", "hodgkin", "mycosis f", "carclno", "carc1no", "gleason", "positive for", "glioma", "gliosarc", "cytoma", "astrocitoma", "oligodend", "ependymoma",
+CUES = ("carcino", "adenoca", "scc", "tcc", "idc", "ilc", "rcc", "hcc", "sclc", "pdac", "karzinom", "sarcoma", "melanoma", "lymphoma", "mesotheli", "leukemia", "leukaemia", "myeloma", "plasmacytoma", "hodgkin", "mycosis f", "carclno", "carc1no", "gleason", "positive for", "glioma", "gliosarc", "cytoma", "astrocitoma", "oligodend", "ependymoma",
         "blastoma", "glioblast", "gbm", "seminoma", "germinoma", "yolk sac", "germ cell", "teratoma", "wilms", "neuroendocrine", "gist", "gastrointestinal s", "thymoma", "paraganglioma", "chromocytoma", "chordoma", "hypernephroma",
         "adamantinoma", "llerian", "malignan", "pseudomyxoma", "paget", "cancer", " ca ", " ca.", " ca,", "in situ", "in-situ", "dcis", "lcis", " cis", "intraductal", "intraepithelial", "noninvasive", "non-invasive", "cin ", "cin3", "cin-3", "vin ",
         "vain ", "ain ", "hsil", "high grade squamous", "high-grade squamous", "tis", "lentigo", "bowen", "queyrat", "borderline", "malignant potential", "uncertain", "atypical", "punlmp", "phyllodes", "immature terat", "desmoid", "granulosa cell", "giant cell t",
@@ -91,7 +93,8 @@ CUES = ("carcino", "idc", "ilc", "rcc", "hcc", "sclc", "pdac", "karzinom", "sarc
 BENIGN_CUES = ("adenoma", "leiomyoma", "fibroid", "lipoma", "mangioma", "papilloma", "osteoma", "chondroma", "schwannoma", "neurofibroma", "meningioma", "nevus", "nevi", "naev", "keratos", "dermatofibroma", "hamartoma", "dermoid", "oncocytoma",
                "cystadenofib", "pilomat", "angiomyolip", "ganglioneur", "hyperplas", "polyp", "cyst", "inflammation", "itis", "metaplasia", "fibros", "benign", "reactive", "endometriosis", "adenomyosis", "gangrene", "necrosis", "normal", "unremarkable", "atroph", "cirrhosis", "phyllodes", "mature cyst", "mature terat")
 TUMOUR_CUES = ("tumor", "tumour", "neoplas", "metasta", "invasi")   # without a name they are no diagnosis, yet no benign report has them undenied
-CAPITALS = ("idc", "ilc", "rcc", "hcc", "nsclc", "sclc", "pdac")  # names of cancers that are junk of OCR in other letters
+CAPITALS = ("idc", "ilc", "rcc", "hcc", "scc", "tcc", "nsclc", "sclc", "pdac")  # names of cancers that are junk of OCR in other letters
+ABBREVIATED = frozenset({*CAPITALS, "ccrcc", "adenoca"})
 MOST_GROWTHS = 400  # more than any report names
 
 
@@ -124,6 +127,11 @@ def find_growths(document: Document,     # a prepared report
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #f416061e
 LABELS = {"malignant": "3", "in_situ": "2", "intraepithelial": "2", "uncertain": "1", "benign": "0"}
+
+
+def is_abbreviated(lower: str, growth: Growth) -> bool:
+    "Whether the growth is named by an abbreviation."
+    return lower[growth.start:growth.end] in ABBREVIATED
 
 
 def is_primary(growth: Growth) -> bool:
@@ -164,8 +172,9 @@ def read_behavior(document: Document,             # a prepared report
     for growth in find_growths(document, CUES):
         if growth.kind not in ("benign", "ordinary"):
             growths.append(growth)
-            if is_primary(growth):
+            if is_primary(growth) and not is_abbreviated(document.lower, growth):
                 break
+    growths.sort(key=partial(is_abbreviated, document.lower))  # a name that is spelled out is the better proof
     decided = decide(growths, stated and stated.label, lambda: [growth for growth in find_growths(document, BENIGN_CUES) if growth.kind in ("benign", "ordinary")],
                      lambda: any(what_is_said(document, start, start + 5) is Said.ASSERTED for start in document.hits(*TUMOUR_CUES)[:40]))
     if decided:

@@ -34,7 +34,7 @@ NEOPLASMS = PatternTable(
     Pattern("malignant", r"phyllodes(?:\stumou?r)?[\s,:(-]{1,3}malignant", ("phyllodes tumor, malignant",), ("phyllodes tumor, benign",)),
     Pattern("malignant", r"m[uü]llerian\s(?:mixed\s)?tumou?r|mixed\sm[uü]llerian|malignant\s(?:mixed|peripheral|fibrous|phyllodes|spindle|epithelial|melanocytic|neoplasm|tumou?r|glial|thymoma|mesothelioma)|pseudomyxoma|paget'?s?\sdisease", ("malignant mixed mullerian tumor", "malignant neoplasm"), ("malignant cells",)),
     Pattern("malignant", r"gleason'?s?\s{0,2}(?:score|grade|sum|pattern)?\W{0,4}(?:is\s|of\s)?[2-9]|positive\sfor\s(?:\w{4,12}\s)?malignan\w{1,3}", ("gleason score 3+4", "gleason 7", "positive for malignancy"), ("gleason score cannot",)),
-    Pattern("malignant", r"(?:idc|ilc|rcc|ccrcc|hcc|nsclc|sclc|pdac)\b", ("idc", "rcc", "nsclc"), ("idcs",)),
+    Pattern("malignant", r"(?:idc|ilc|rcc|ccrcc|hcc|scc|tcc|nsclc|sclc|pdac|adenoca)\b", ("idc", "rcc", "scc", "adenoca"), ("idcs",)),
     Pattern("generic", r"malignan(?:t|cy|cies)\b|cancers?\b|\bca\b", ("malignancy", "cancer", "ca"), ("cancerous",)),
     Pattern("benign", r"\w{0,14}adenom(?:a|as|atous)\b|fibroadenoma\w{0,5}|leiomyom(?:a|as|ata)\b|fibroids?\b|lipomas?\b|h[ae]{1,2}mangiomas?\b|papillomas?\b|osteoma|chondroma|enchondroma|schwannomas?\b|neurofibromas?\b|meningiomas?\b", ("adenoma", "leiomyomata", "fibroadenoma"), ("adenoid",)),
     Pattern("benign", r"benign\sphyllodes|phyllodes(?:\stumou?r)?[\s,:(-]{1,3}benign", ("benign phyllodes", "phyllodes tumor, benign"), ("phyllodes tumor",)),
