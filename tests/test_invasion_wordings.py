@@ -179,3 +179,10 @@ def test_invasion_is_what_is_printed(report, vessels, nerves):
 ])
 def test_an_exception_is_found_after_all(told, vessels):
     assert labels(f"Colon, resection: adenocarcinoma. {told}")[0] == vessels
+
+
+@pytest.mark.parametrize("told, vessels, nerves", [
+    ("Absent: LVI. Present: PNI.", "absent", "present"), ("Positive for: LVI. Negative for: PNI.", "present", "absent"), ("Not identified: lymphovascular invasion, perineural invasion.", "absent", "absent"), ("Negative for: LVI, PNI.", "absent", "absent"),
+])
+def test_a_status_heads_a_list(told, vessels, nerves):
+    assert labels(f"Colon, resection: adenocarcinoma. {told}") == (vessels, nerves)

@@ -304,3 +304,11 @@ def test_tumour_at_a_margin_is_still_tumour_at_a_margin():
 ])
 def test_no_distance_limited_positivity_and_adenoma(told, right):
     assert label(f"Colon, resection: adenocarcinoma.\n{told}\n") == right
+
+
+@pytest.mark.parametrize("told, right", [
+    ("Margins: proximal (negative), distal (negative), radial (positive).", "positive"), ("Margins: superior (free), inferior (free), deep (free).", "negative"), ("Resection margins: anterior (involved); posterior (clear).", "positive"),
+    ("Positive margin on biopsy; the mastectomy margins are free.", "negative"), ("The margin is positive on this biopsy.", "positive"), ("Tumour reaches margins of the biopsies.", "positive"),
+])
+def test_lists_in_brackets_and_margins_of_a_biopsy(told, right):
+    assert label(f"Breast: invasive ductal carcinoma.\n{told}\n") == right

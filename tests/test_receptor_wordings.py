@@ -456,3 +456,8 @@ def test_a_repeated_test_takes_the_place_of_the_first(report, label, detail):
     found = GRAMMAR.read(report)["er"]
     assert (found.label, found.detail) == (label, detail)
     assert report[found.evidence[-1].start:found.evidence[-1].end].lower().rstrip(").").endswith(detail.lower())
+
+
+@pytest.mark.parametrize("report", ["ER +, PR +, HER2 -\npT2 pN0", "ER +, PR +, HER2 -~pT2 pN0", "| ER + | PR + | HER2 - |"])
+def test_a_minus_at_the_end_of_a_line_is_a_result(report):
+    assert labels(report) == of("+", "+", "-")

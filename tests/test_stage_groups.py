@@ -43,7 +43,7 @@ def test_stated(text, detail, label):
     "Chronic hepatitis, grade 2, stage 3", "End-stage renal disease IV", "Dukes stage B", "Masaoka stage II", "stage I-IV disease", "stages II to IV",
     "for women with stage II, node-positive breast cancer", "Clinical history of stage III disease", "CLINICAL HISTORY: stage IIIB lung cancer",
     "FIGO grade II", "FIGO II endometrioid carcinoma", "Stage I a small nodule was seen", "Decubitus ulcer stage IV", "H. PATHOLOGIC STAGE (see comment): I. RECEPTORS",
-    "Slides were reviewed for staging. I have seen them.",
+    "Slides were reviewed for staging. I have seen them.", "Hodgkin stage IIA in remission", "Breast carcinoma stage IIA in 1998", "Stage II, diagnosed in 2011",
 ])
 def test_no_stage_group(text):
     assert "stage_group" not in grammar.read(text)

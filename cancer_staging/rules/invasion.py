@@ -18,7 +18,7 @@ from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['HEAD', 'ROOT', 'STRUCTURE_WORD', 'OTHER_VESSEL', 'BETWEEN', 'NEXT_FINDING', 'CAPTION', 'AFFIRMED', 'ITEM_BEFORE',
-           'OTHER_ITEMS', 'NEW_CLAUSE', 'DENIED_LIST', 'ASIDE', 'HEAD_CUES', 'INSIDE', 'OTHER_NAME', 'VESSEL_CUES',
+           'OTHER_ITEMS', 'NEW_CLAUSE', 'STATUS_LIST', 'ASIDE', 'HEAD_CUES', 'INSIDE', 'OTHER_NAME', 'VESSEL_CUES',
            'LISTED', 'SHORT_CUES', 'SHORT_NAME', 'WITHIN_CUES', 'TUMOR_WITHIN', 'SPREAD_CUES', 'VESSEL_SPREAD',
            'EXCEPTION', 'INVASION', 'NamedStructure', 'find_structure', 'belongs', 'answer_named', 'read_invasion']
 
@@ -184,7 +184,7 @@ def _denied_or_doubted(lower: str, structure: NamedStructure, before: str, answe
     return InvasionMention(structure.start, structure.end, "perhaps", "prose") if DOUBTED_BEFORE.search(before) else None
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #fb7d70f7
-DENIED_LIST = re.compile(r"(?:\bnot\s(?:identified|seen|present|detected)|\babsent|\bnegative(?:\sfor)?)\s?:[^.;:\n]{0,90}$")  # 'not identified: necrosis, …'
+STATUS_LIST = re.compile(r"(?:(?P<denied>\bnot\s(?:identified|seen|present|detected)|\babsent|\bnegative(?:\sfor)?)|\b(?:identified|seen|present|positive(?:\sfor)?))\s?:[^.;:\n]{0,90}$")  # 'not identified: necrosis, …'
 ASIDE = re.compile(r"\s?,\s(?:although|though|while|if|whether|which|as|when|where|despite|however|is|was|are|were)\b")  # the sentence goes on behind the comma
 
 
@@ -197,8 +197,10 @@ def _affirmed(lower: str, structure: NamedStructure, before: str) -> InvasionMen
     if affirmed and after != ":":
         return InvasionMention(structure.start - len(before) + affirmed.start(), structure.end, "yes", "prose")
     if after in (".", ",", ";") and not ASIDE.match(lower, structure.end) and before.removesuffix("tumor ").removesuffix("tumour ").strip(" -\n")[-1:] in ("", ".", ",", ";", ")"):
-        denied = DENIED_LIST.search(lower, max(0, structure.start - 110), structure.start)
-        return InvasionMention(denied.start() if denied else structure.start, structure.end, "no" if denied else "yes", "bare")
+        listed = STATUS_LIST.search(lower, max(0, structure.start - 110), structure.start)
+        if listed:
+            return InvasionMention(listed.start(), structure.end, "no" if listed["denied"] else "yes", "prose")
+        return InvasionMention(structure.start, structure.end, "yes", "bare")
     return None
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #1a71f004

@@ -161,6 +161,7 @@ PAST = PatternTable(
     "margin.past",
     Pattern("before", r"(?:history\sof|previous|prior|known|outside|s/p|status\spost)\s(?:(?:positive|involved|close|negative|resection|surgical|deep)\s){0,2}$", ("history of positive ", "prior "), ("proximal ", "prior biopsy; the deep ")),
     Pattern("before", r"history\s?:[^\n.]{0,50}$", ("clinical history: ca breast, ",), ("clinical history: ca breast. ",)),
+    Pattern("behind", r"^.{0,24}\b(?:on|in)\s(?:the\s|an?\s)?(?:core\s|needle\s|shave\s|punch\s|initial\s)?biops(?:y|ies)\b", (" on biopsy", " in the core biopsy"), (" on this biopsy", " biopsy site")),
     Pattern("behind", r"^.{0,24}\b(?:on|at|in|from|of)\s(?:the\s|an?\s)?(?:previous|prior|outside|earlier)\s(?:excision|biops|lumpectomy|specimen|resection)", (" on previous excision", " in the prior specimen"), (" on the deep side",)))
 
 

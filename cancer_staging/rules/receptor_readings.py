@@ -122,7 +122,7 @@ def _close(lower: str, start: int, end: int) -> int:
 
 # %% ../../nbs/api/18_rules.receptor_readings.ipynb #b696232e
 _MORE_SIGNS = r"\s?[/;,]\s?[+-](?![\w+])"  # a list: of one marker it says nothing
-_SIGN = re.compile(r"\s?[:=]?\s?(?:\(\s?(?P<paren>\+{1,3}|-{1,3}|pos|neg)\s?\)|(?P<plus>\+{1,3})(?:ve\b)?(?![a-z0-9]|(?&more))|(?P<minus>-)(?!(?&more))(?:ve\b|(?=[,;./)]|\s(?:and|pr|er|her)\b|\s?$)))".replace("(?&more)", _MORE_SIGNS))
+_SIGN = re.compile(r"\s?[:=]?\s?(?:\(\s?(?P<paren>\+{1,3}|-{1,3}|pos|neg)\s?\)|(?P<plus>\+{1,3})(?:ve\b)?(?![a-z0-9]|(?&more))|(?P<minus>-)(?!(?&more))(?:ve\b|(?=[,;./)]|\s?[|~\n]|\s(?:and|pr|er|her)\b|\s?$)))".replace("(?&more)", _MORE_SIGNS))
 
 
 _STUCK = re.compile(r"(?P<mark>pos|neg)(?:itive|ative)?\b")  # `HER2neg`

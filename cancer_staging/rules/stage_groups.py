@@ -237,7 +237,7 @@ NOT_GROUP_BEFORE = PatternTable(
     Pattern("disease", r"kidney|renal\sdis|\bckd|\bend[\s-]{0,2}$|decub|ulcer|pressure", ("chronic kidney disease ", "end-", "pressure ulcer "), ("endometrial ",)),
     Pattern("disease", r"endometriosis|adenomyosis|sarcoid|\bgold\b|\bcopd|emphysem|scadding|\basrm|heart\sfail|\bchf\b|hypertens|lymph-?o?edema|retinopath|prolapse", ("endometriosis ", "sarcoidosis, radiographic ", "gold ", "rasrm" " asrm "), ("golden carcinoma ",)),
     Pattern("disease", r"parkinson|hoehn|dementia|alzheimer|periodont|(?:osteo|avascular\s)necrosis|arthr[io]|acute\skidney|\baki\b|\bhiv\b|\baids\b|venous\sinsuff|cholangitis|\bpbc\b|glaucoma|osteoarth", ("parkinson disease ", "avascular necrosis, ", "primary biliary cholangitis "), ("tumor necrosis, ",)),
-    Pattern("disease", r"lymphoma|leuk[ae]{1,2}mia|\bcll\b|myeloma|\brai\b|binet|\biss\b|\br-iss\b|\bnas\b|\bnash\b|nafld", ("follicular lymphoma, ", "cll, rai ", "myeloma iss "), ("raised ",), "staged by systems of their own"),
+    Pattern("disease", r"lymphoma|hodgkin|leuk[ae]{1,2}mia|\bcll\b|myeloma|\brai\b|binet|\biss\b|\br-iss\b|\bnas\b|\bnash\b|nafld", ("follicular lymphoma, ", "cll, rai ", "myeloma iss "), ("raised ",), "staged by systems of their own"),
     Pattern("system", r"duke|jewett|marshall|okuda|bclc|masaoka|clark|ann\sarbor", ("dukes ", "masaoka ", "ann arbor "), ("ajcc ",), "other systems' stages"),
     Pattern("others", r"\b(?:for|with|in|patients|all|early|late|advanced|each|either|versus|vs\.?)\s{0,2}$", ("patients with ", "early ", "in "), ("within pathologic ",)),
     Pattern("grade", r"\bgrade\s{0,2}$", ("grade ",), ("graded ",)), named=False)
@@ -248,8 +248,9 @@ NOT_GROUP_AFTER = PatternTable(
     Pattern("disease", r"fibro|cirrho|chronic|decub|kidney|renal\sdis|hcv|hbv", (" chronic kidney disease",), (" colon",)),
     Pattern("disease", r"(?:pressure|bed\s?sore|heel|sacral|endometriosis|copd|sarcoid|hypertens|heart|lymph-?o?edema|retinopath|prolapse|osteoarth|avascular|parkinson|periodont|ckd|chf)", (" pressure injury", " copd", " sacral ulcer", " ckd"), (" carcinoma",)),
     Pattern("disease", r"(?:(?:follicular|hodgkin|mantle|marginal|large|diffuse|b-cell|t-cell|multiple)\s){0,2}(?:lymphoma|myeloma|cll\b|leuk[ae]{1,2}mia)", (" follicular lymphoma", " myeloma"), (" lymphoepithelioma",)),
+    Pattern("past", r",?\s?(?:diagnosed\s)?(?:in|since)\s(?:19|20)\d\d\b(?!\sedition)", (" in 1998", ", diagnosed in 2011"), (" in 20 nodes", " (2018)"), "another tumour, or this one before"),
     Pattern("others", r"patients|,?\s?node-", (" patients", ", node-positive"), (", nodes",)),
-    frame=r"[\s,.)]{0,3}(?:(?&range)|(?&scale)|(?&disease)|(?&others))", anchored=True, named=False)
+    frame=r"[\s,.)]{0,3}(?:(?&range)|(?&scale)|(?&disease)|(?&past)|(?&others))", anchored=True, named=False)
 GRADE_BEFORE = re.compile(r"\bgrade\s{0,2}[ivx1-4]{1,3},?\s{0,2}$")
 CATEGORY_WORD = re.compile(r"[\s:;=.,*|_~\"'>/\[\]-]{0,6}[cpy]{0,2}[tnm]\s?[0-4xo](?:mi|[a-d])?[1-3]?(?![a-z])")   # between label and value: `stage: pT2 N0 IIA`
 LIST_ITEM = re.compile(r"\b([a-z])[.)]\s")

@@ -302,10 +302,15 @@ def read_tnm(document: Document,             # a prepared report
             yield from _unassessed(document, axis)
 
 
+_STATION = re.compile(r"\)?\s(?:lymph\s)?(?:nodes?|stations?)\b")  # a lung's stations are called by the category that they would give
+
+
 def _is_of_another_kind(lower: str, category: Category, alone: bool) -> bool:
     "Whether a category without a prefix is a score of a grade or, where it stands alone, a block of tissue."
     start, end = category.start, category.end
     plain = not category.prefix and len(category.value) == 2 and category.value[1] in "1234"
+    if plain and category.axis == "n" and (alone or lower[start - 2:start] in (". ", "; ")) and _STATION.match(lower, end):
+        return True  # `N2 nodes: negative`
     return plain and (is_grade_component(lower, start, end) or (alone and is_block(lower, start, end)))
 
 
