@@ -402,3 +402,19 @@ def test_a_side_of_another_sentence_is_not_the_organs(report, side):
 def test_abbreviated_types_count_where_none_is_spelled_out(report, code):
     found = GRAMMAR.read(report)
     assert found["histology"].detail == code and found["behavior"].label == "3"
+
+
+@pytest.mark.parametrize("report, code", [("Fallopian tube: serous carcinoma.", "C57.0"), ("Common bile duct, extrahepatic: cholangiocarcinoma.", "C24.0"), ("Tumor site: Breast. Histologic type: papillary adenocarcinoma.", "C50.9"),
+                                          ("Lung, wedge: metastatic renal cell carcinoma.", "C64.9"), ("Fallopian tube: benign. Ovary, right: serous carcinoma.", "C56.9")])
+def test_the_one_organ_that_heads_its_tumour_is_the_site(report, code):
+    assert GRAMMAR.read(report)["site"].detail == code
+
+
+@pytest.mark.parametrize("report, code", [("Small intestine, ileum: neuroendocrine tumor G1.", "8240/3"), ("Ileum: neuroendocrine tumor G2.", "8249/3"), ("Rectum: neuroendocrine carcinoma, high grade.", "8246/3"), ("Bone marrow: multiple myeloma.", "9732/3"), ("Kidney: chromophobe RCC.", "8317/3"), ("Kidney, left: clear cell RCC.", "8310/3")])
+def test_codes_of_icd_o_3_2(report, code):
+    assert GRAMMAR.read(report)["histology"].detail == code
+
+
+def test_what_a_form_offers_is_no_type():
+    form = "Colon, resection: moderately differentiated adenocarcinoma.\nHistologic type: 1\n1. Adenocarcinoma\n2. Medullary carcinoma\n3. Adenosquamous carcinoma\n4. Carcinoid tumor (neuroendocrine tumor)\n5. Mucinous adenocarcinoma\n6. Signet ring cell carcinoma\n"
+    assert GRAMMAR.read(form)["histology"].detail == "8140/3"

@@ -232,6 +232,7 @@ LIST_NUMBER = re.compile(r"(?:^|[\s.])[1-9][0-9]?['.,)]{0,2}\s{1,2}$")  # the nu
 
 def without_templates(lower: str,               # the folded report
                       mentions: list[TermMention],  # in order
+                      whole: bool = False,          # whether what else the list names goes too, such as a bracket behind a choice: in a list of organs each heads a specimen
                       ) -> list[TermMention]:
     "The mentions without those in a numbered list of at least four choices, where the choice itself is only a number."
     numbered = [mention for mention in mentions
@@ -239,7 +240,7 @@ def without_templates(lower: str,               # the folded report
     choices = set()
     for first, fourth in zip(numbered, numbered[3:]):
         if fourth.start - first.start < 250:
-            choices.update(mention.start for mention in numbered if first.start <= mention.start <= fourth.start)
+            choices.update(mention.start for mention in (mentions if whole else numbered) if first.start <= mention.start <= fourth.start)
     return [mention for mention in mentions if mention.start not in choices] if choices else mentions
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #5ab112bc
@@ -399,7 +400,7 @@ def find_mentions(document: Document  # the report
             found.types.sort()
     places = without_metastatic_organs(lower, parts, found.places, found.types) if parts else found.places
     places = with_own_tumour(lower, parts, places, found.types) if parts else places
-    return Mentions(without_templates(lower, places), without_templates(lower, found.types))
+    return Mentions(without_templates(lower, places), without_templates(lower, found.types, whole=True))
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #f005d2d9
 MORPHOLOGY_CODE = re.compile(r"(?:m[\s-]{0,2})?([89][0-9]{3})\s?/\s?([0236])(?![0-9])")  # the four digits and the behaviour
