@@ -12,16 +12,15 @@ from functools import partial
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
-from .neoplasms import ASKED, ASKED_AFTER, DENIED_AFTER, DENIES, ELSEWHERE_BEFORE, NAME_AFTER, NEOPLASMS, PAST, TALKED
+from .neoplasms import ABBREVIATED, ASKED, ASKED_AFTER, CAPITALS, DENIED_AFTER, DENIES, ELSEWHERE_BEFORE, NAME_AFTER, NEOPLASMS, PAST, TALKED
 from ..text.beginnings import looking_ahead
 from ..text.document import Document, Span
 from ..text.phrases import end_of_last, last_match
 
 # %% auto #0
-__all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'CAPITALS',
-           'ABBREVIATED', 'MOST_GROWTHS', 'LABELS', 'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before',
-           'is_denied', 'what_is_said', 'word_start', 'find_growths', 'is_abbreviated', 'is_primary', 'decide',
-           'read_behavior', 'is_reportable']
+__all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'MOST_GROWTHS', 'LABELS',
+           'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before', 'is_denied', 'what_is_said',
+           'word_start', 'find_growths', 'is_abbreviated', 'is_primary', 'decide', 'read_behavior', 'is_reportable']
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #86b4d887
 class Said(str, Enum):
@@ -93,8 +92,6 @@ CUES = ("carcino", "adenoca", "scc", "tcc", "idc", "ilc", "rcc", "hcc", "sclc", 
 BENIGN_CUES = ("adenoma", "leiomyoma", "fibroid", "lipoma", "mangioma", "papilloma", "osteoma", "chondroma", "schwannoma", "neurofibroma", "meningioma", "nevus", "nevi", "naev", "keratos", "dermatofibroma", "hamartoma", "dermoid", "oncocytoma",
                "cystadenofib", "pilomat", "angiomyolip", "ganglioneur", "hyperplas", "polyp", "cyst", "inflammation", "itis", "metaplasia", "fibros", "benign", "reactive", "endometriosis", "adenomyosis", "gangrene", "necrosis", "normal", "unremarkable", "atroph", "cirrhosis", "phyllodes", "mature cyst", "mature terat")
 TUMOUR_CUES = ("tumor", "tumour", "neoplas", "metasta", "invasi")   # without a name they are no diagnosis, yet no benign report has them undenied
-CAPITALS = ("idc", "ilc", "rcc", "hcc", "scc", "tcc", "nsclc", "sclc", "pdac")  # names of cancers that are junk of OCR in other letters
-ABBREVIATED = frozenset({*CAPITALS, "ccrcc", "adenoca"})
 MOST_GROWTHS = 400  # more than any report names
 
 

@@ -17,6 +17,7 @@ from .grade_phrases import (about_other, ANAPLASTIC, APPEARANCE_AFTER, BLOCK_BES
                                                 PART_GRADE_BEFORE, PART_OF_TUMOR_BEFORE, SPOILT_DIFFERENTIATED, STAGE_BESIDE, SYSTEM_NAMES, TIER_DOUBTED, TIER_OF_OTHER, tells_of_earlier)
 from .grade_scores import find_scores, NOTTINGHAM_CUES, TUBULE_CUES
 from .grammar import Finding, Rule
+from .neoplasms import ABBREVIATED
 from ..text.context import NEGATION
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
@@ -158,7 +159,7 @@ GRADE_CODE_CUES = ("g1", "g2", "g3", "g4", "gx", "g 1", "g 2", "g 3", "g 4", "gi
 _CODE = re.compile(r"g\s?(?P<first>[1-4]|i{1,3}v?|iv|l{1,3}|il|li|x)(?:\s?(?:-|/|to)\s?(?:g\s?)?(?P<second>[1-4]|i{1,3}v?))?(?:(?![a-z0-9])|(?=(?:[lvr]|pn)[0-2x]))(?!\s?[-,&]\s?g?\d)")
 _CODES_BEFORE = re.compile(r"(?:pt(?:[0-4](?:mi|[a-d])?|is|x)|p?n[0-3x][a-c]?|c?p?m[01x][a-c]?|p?[lv][0-2x]|pn[01x]|r[0-2x])$")  # UICC codes without a space: `L1V0Pn1R0G2`
 _LIST_BEFORE = re.compile(r"g\s?\d\s?(?:[,&-]|and)\s?$")  # `G1, G2`: blocks
-_TUMOR_LISTED = re.compile(r"(?:carcinoma|cancer|sarcoma|tumou?r|differentiated|adenoca\w{0,8}|\b(?:idc|ilc|hcc|scc|nsclc|(?:cc)?rcc|tcc|pdac))[^.\n]{0,45}[,;:]\s{0,2}$")  # `adenocarcinoma of the colon, G2`
+_TUMOR_LISTED = re.compile(rf"(?:carcinoma|cancer|sarcoma|tumou?r|differentiated|adenoca\w{{0,8}}|\b(?:{'|'.join(ABBREVIATED)}))[^.\n]{{0,45}}[,;:]\s{{0,2}}$")  # `adenocarcinoma of the colon, G2`
 _TUMOR_NAMED = re.compile(r"carcinoma\s(?:[a-z]{4,18}\s){0,4}$")  # `carcinoma planoepitheliale G2;`
 _NEUROENDOCRINE = re.compile(r"\bne[tnc]\s$")  # `NET G2`
 _CHOICE = re.compile(r"(?P<mark>[(\[]?\s?[x\u2612\u2713]\s?[\])]?\s{0,3}[_\s]{0,4})?\bg\s?[1-4]\s?[:-]?\s{0,2}(?:well|moderate|poor|un-?diff)")

@@ -8,9 +8,12 @@ from __future__ import annotations
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['NEOPLASMS', 'DENIES', 'DENIED_AFTER', 'ASKED', 'ASKED_AFTER', 'PAST', 'TALKED', 'NAME_AFTER', 'ELSEWHERE_BEFORE']
+__all__ = ['CAPITALS', 'ABBREVIATED', 'NEOPLASMS', 'DENIES', 'DENIED_AFTER', 'ASKED', 'ASKED_AFTER', 'PAST', 'TALKED',
+           'NAME_AFTER', 'ELSEWHERE_BEFORE']
 
 # %% ../../nbs/api/15_rules.neoplasms.ipynb #cb69f2c0
+CAPITALS = ("idc", "ilc", "rcc", "hcc", "scc", "tcc", "nsclc", "sclc", "pdac")  # names of cancers that are junk of OCR in other letters
+ABBREVIATED = (*CAPITALS, "ccrcc", "adenoca")
 NEOPLASMS = PatternTable(
     "neoplasms.words",
     Pattern("in_situ", r"(?:adeno)?carcinomas?[\s,-]{1,3}(?:\w{1,9}[\s,-]{1,3})?in[\s-]{1,2}situ", ("carcinoma in situ", "carcinoma-in-situ"), ("carcinoma in the situs",)),
@@ -34,7 +37,7 @@ NEOPLASMS = PatternTable(
     Pattern("malignant", r"phyllodes(?:\stumou?r)?[\s,:(-]{1,3}malignant", ("phyllodes tumor, malignant",), ("phyllodes tumor, benign",)),
     Pattern("malignant", r"m[uü]llerian\s(?:mixed\s)?tumou?r|mixed\sm[uü]llerian|malignant\s(?:mixed|peripheral|fibrous|phyllodes|spindle|epithelial|melanocytic|neoplasm|tumou?r|glial|thymoma|mesothelioma)|pseudomyxoma|paget'?s?\sdisease", ("malignant mixed mullerian tumor", "malignant neoplasm"), ("malignant cells",)),
     Pattern("malignant", r"gleason'?s?\s{0,2}(?:score|grade|sum|pattern)?\W{0,4}(?:is\s|of\s)?[2-9]|positive\sfor\s(?:\w{4,12}\s)?malignan\w{1,3}", ("gleason score 3+4", "gleason 7", "positive for malignancy"), ("gleason score cannot",)),
-    Pattern("malignant", r"(?:idc|ilc|rcc|ccrcc|hcc|scc|tcc|nsclc|sclc|pdac|adenoca)\b", ("idc", "rcc", "scc", "adenoca"), ("idcs",)),
+    Pattern("malignant", rf"(?:{'|'.join(ABBREVIATED)})\b", ("idc", "rcc", "scc", "adenoca"), ("idcs",)),
     Pattern("generic", r"malignan(?:t|cy|cies)\b|cancers?\b|\bca\b", ("malignancy", "cancer", "ca"), ("cancerous",)),
     Pattern("benign", r"\w{0,14}adenom(?:a|as|atous)\b|fibroadenoma\w{0,5}|leiomyom(?:a|as|ata)\b|fibroids?\b|lipomas?\b|h[ae]{1,2}mangiomas?\b|papillomas?\b|osteoma|chondroma|enchondroma|schwannomas?\b|neurofibromas?\b|meningiomas?\b", ("adenoma", "leiomyomata", "fibroadenoma"), ("adenoid",)),
     Pattern("benign", r"benign\sphyllodes|phyllodes(?:\stumou?r)?[\s,:(-]{1,3}benign", ("benign phyllodes", "phyllodes tumor, benign"), ("phyllodes tumor",)),

@@ -13,18 +13,19 @@ from typing import NamedTuple
 from ..reading.tables import packaged_table
 from .denial import is_considered, is_denied
 from .metastases import metastatic_parts, MetastaticPart, tells_origin
+from .neoplasms import ABBREVIATED, CAPITALS
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['GROUPS', 'SECTION_WEIGHTS', 'SKIN_BEFORE', 'NOT_PRIMARY_BEFORE', 'NOT_PRIMARY_AFTER', 'TUMOUR_AFTER', 'TUMOUR_BEFORE',
-           'TOLD_BEFORE', 'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'FAVOURED', 'ABBREVIATED', 'CAPITALS',
-           'ORIGIN_WEIGHT', 'TYPE_LABEL', 'LIST_NUMBER', 'SPREADING_GROUPS', 'PART_WIDTH', 'PART_ENDS',
-           'MORPHOLOGY_CODE', 'Place', 'Morphology', 'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues',
-           'build_vocabulary', 'topography', 'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology',
-           'type_meanings', 'site_group', 'TermMention', 'without_templates', 'outermost_terms', 'tells_another',
-           'place_weight', 'type_weight', 'in_metastatic_part', 'names_tumour', 'without_metastatic_organs',
-           'with_own_tumour', 'Mentions', 'find_mentions', 'morphology_by_code', 'find_code']
+           'TOLD_BEFORE', 'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'FAVOURED', 'IN_CAPITALS', 'ORIGIN_WEIGHT',
+           'TYPE_LABEL', 'LIST_NUMBER', 'SPREADING_GROUPS', 'PART_WIDTH', 'PART_ENDS', 'MORPHOLOGY_CODE', 'Place',
+           'Morphology', 'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary',
+           'topography', 'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology', 'type_meanings',
+           'site_group', 'TermMention', 'without_templates', 'outermost_terms', 'tells_another', 'place_weight',
+           'type_weight', 'in_metastatic_part', 'names_tumour', 'without_metastatic_organs', 'with_own_tumour',
+           'Mentions', 'find_mentions', 'morphology_by_code', 'find_code']
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #41824344
 class Place(NamedTuple):
@@ -209,8 +210,7 @@ WEAK_BEFORE = PatternTable(
 FAVOURED = PatternTable(
     "vocabulary.favoured",
     Pattern("favoured", r"\bfavou?r(?:s|ed|ing)?\s(?:a\s|an\s)?(?:primary\s|pulmonary\s)?$", ("favor ", "favoring a primary ", "favours "), ("favorable ", "favor metastatic ")), named=False)
-ABBREVIATED = ("scc", "idc", "ilc", "rcc", "ccrcc", "hcc", "nsclc", "pdac", "tcc", "adenoca")  # in a report that spells no type out: they stand in requests and histories
-CAPITALS = ("gist", "cin 3", "cin iii", "hsil", "scc", "idc", "ilc", "rcc", "hcc", "nsclc", "pdac", "tcc")    # abbreviations that OCR makes of other words: `patholo gist`
+IN_CAPITALS = ("gist", "cin 3", "cin iii", "hsil", *CAPITALS)    # abbreviations that OCR makes of other words: `patholo gist`
 ORIGIN_WEIGHT = 3.0     # of an organ that a metastasis is said to come from
 TYPE_LABEL = PatternTable(
     "vocabulary.type_label",
@@ -387,11 +387,11 @@ def find_mentions(document: Document  # the report
     for start, end, term in outermost_terms(document, topography().patterns):
         found.places.append(TermMention(start, end, words_of(term), place_weight(document, start, end)))
     for start, end, term in outermost_terms(document, morphology().patterns):
-        if term in CAPITALS and not document.text[start:end].isupper():
+        if term in IN_CAPITALS and not document.text[start:end].isupper():
             continue
         if weight := type_weight(document, start, end):
             (abbreviated if term in ABBREVIATED else found.types).append(TermMention(start, end, words_of(term), weight))
-    found.types.extend(abbreviated if not found.types else ())
+    found.types.extend(abbreviated if not found.types else ())  # they stand in requests and histories, beside a diagnosis that spells the type out
     for start in document.hits("type")[:6]:
         label = TYPE_LABEL.match(lower, start, start + 70)
         match = bare_morphology().pattern.match(lower, label.end(), label.end() + 40) if label else None
