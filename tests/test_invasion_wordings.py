@@ -186,3 +186,11 @@ def test_an_exception_is_found_after_all(told, vessels):
 ])
 def test_a_status_heads_a_list(told, vessels, nerves):
     assert labels(f"Colon, resection: adenocarcinoma. {told}") == (vessels, nerves)
+
+
+@pytest.mark.parametrize("told, vessels, nerves", [
+    ("Keine Lymphangiosis, keine H\u00e4mangiosis.", "absent", SILENT), ("Lymphangiosis carcinomatosa.", "present", SILENT), ("Perineuralscheideninvasion nachweisbar (Pn1).", SILENT, "present"), ("V1a, L2, Pn1b", "present", "present"), ("V0, L0, Pn0", "absent", "absent"),
+    ("LV invasion +", "present", SILENT), ("LV invasion: absent", "absent", SILENT),
+])
+def test_german_words_and_codes(told, vessels, nerves):
+    assert labels(f"Kolon, Resektion: Adenokarzinom. {told}") == (vessels, nerves)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cancer_staging import Stager
 from cancer_staging.rules import stage_groups
 from cancer_staging.rules.grammar import Finding, Grammar
 from cancer_staging.text.document import Span
@@ -286,3 +287,9 @@ def test_a_thyroid_of_unknown_age_and_size_has_no_group(t, n, expected):
     "AJCC 8, chapter 73: any T and N is I below 55 years, and from then on by T and N."
     assert derive_stage_group("thyroid_differentiated", t, n) == expected
     assert derive_stage_group("thyroid_differentiated", t, n, factor="age<55") == "I"
+
+
+@pytest.mark.parametrize("text, group", [("Kolon, Hemikolektomie rechts: Adenokarzinom, G2. pT4a, pN2b (9/30), pM1a (HEP), L1, V1, Pn0, R1", "IVA"), ("Magen, Gastrektomie: Adenokarzinom. pT3 pN2 cM0", "IIIA"), ("Niere links: klarzelliges Karzinom. pT1b pN0 cM0", "I")])
+def test_stated_categories_of_a_german_report_have_their_group(text, group):
+    found = Stager.from_pretrained("rules").stage(text)["stage_group"]
+    assert (found.detail, found.basis) == (group, "derived")

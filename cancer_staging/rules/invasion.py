@@ -322,10 +322,10 @@ def _listed(document: Document) -> Iterator[tuple[str, InvasionMention]]:
             yield "perineural_invasion" if "neural" in match[0] else "lymphovascular_invasion", InvasionMention(start, answer.end, answer.value, "label")
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #1a71f006
-SHORT_CUES = ("lvi", "lvsi", "pni", "ali", "emvi", "vi:", "li:", "vi :", "li :")
+SHORT_CUES = ("lvi", "lv invasion", "lvsi", "pni", "ali", "emvi", "vi:", "li:", "vi :", "li :")
 SHORT_NAME = PatternTable(
     "invasion.short_name",
-    Pattern("vessel", r"LVS?I|lvs?i|ALI|EMVI", ("LVI", "lvi", "LVSI", "ALI", "EMVI"), ("Ali", "ELVIS")),
+    Pattern("vessel", r"LVS?I|lvs?i|ALI|EMVI|LV\sinvasion", ("LVI", "lvi", "LVSI", "ALI", "EMVI", "LV invasion"), ("Ali", "ELVIS", "LV ejection")),
     Pattern("vessel", r"[LV]I(?=\s?:\s{0,8}(?i:present|absent|yes|no|not\s(?:identified|seen)|identified)\s{0,2}(?:[,;.\n]|$))", ("VI: absent", "LI: present, VI: absent"), ("VI. absent", "VI: Negative for tumor", "VI: Present in formalin")),
     Pattern("nerve", r"(?<![TNM]\d[\s,])(?<![TNM]\d[a-d][\s,])(?<![TNM]\d,\s)PNI(?!\s?\(?\s?\d)", ("PNI", "LVI/PNI"), ("T2 PNI MX", "pT2c PNI", "PNI (2/12)", "pni"), "pN1 in OCR"),
     frame=r"(?<![A-Za-z0-9])(?:(?&vessel)|(?&nerve))(?![A-Za-z0-9])", cased=True)

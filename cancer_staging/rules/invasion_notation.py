@@ -78,7 +78,8 @@ CODE_CUES = ("pt", "pn", " l0", " l1", " lo", "l1,", " n0", " n1", " n2", " n3",
 # 'L1 V0', 'LOVO', 'pN1aL1V0': L and V with their numbers, glued to the N category at most; OCR reads 0 as o, 1 as i, l or |
 _CODE = re.compile(r"l(?:(?<![a-z0-9]l)|(?<=n[0-3ox]l)|(?<=n[0-3][abc]l)|(?<=m[01x]l))\s?(?P<l>[o0-2il|]{1,2})[\s,.;/|()]{0,4}(?:1\s)?v\s?(?P<v>[o0-3il|])(?:(?![a-qs-z])|(?=pn[01]))")
 _LY_CODE = re.compile(r"(?<![a-z0-9])ly\s?(?P<l>[0-3])[a-c]?(?![a-z0-9])(?:[\s,;/|()]{1,4}v\s?(?P<v>[0-3])[a-c]?(?![a-z0-9]))?")
-_VL_CODE = re.compile(r"(?<![a-z0-9])v\s?(?P<v>[o0-2])[\s,;/]{1,3}l\s?(?P<l>[o0-2])(?![a-z0-9])")
+_VL_CODE = re.compile(r"(?<![a-z0-9])v\s?(?P<v>[o0-2])[ab]?[\s,;/]{1,3}l\s?(?P<l>[o0-2])[ab]?(?![a-z0-9])")
+_PN_BEHIND = re.compile(r"[\s,;/]{1,3}Pn\s?[0-3xX]")
 _LY_SIGN = re.compile(r"(?<![a-z0-9])ly\s?\(\s?(?P<l>[+-])\s?\)[\s,;/]{1,3}v\s?\(\s?(?P<v>[+-])\s?\)")
 _ONE_CODE = re.compile(r"(?<=[\s,;])(?:L\s?1|V\s?[12])(?=[\s,;/]{1,3}(?:Pn|R|G|c?p?M|[LV])\s?[0-4OoXx])")
 _PN_CODE = re.compile(r"Pn\s?([oO01Il])[ab]?(?![a-z0-9])")
@@ -102,7 +103,7 @@ def _vessel_codes(document: Document) -> Iterator[InvasionMention]:
                 yield InvasionMention(match.start(), match.end(), "no" if match["l"] == "0" and match["v"] == "0" else "yes", "code")
         elif match := _LY_SIGN.match(lower, position):
             yield InvasionMention(match.start(), match.end(), "yes" if "+" in (match["l"], match["v"]) else "no", "code")
-        elif (match := _VL_CODE.search(lower, position, min(len(lower), position + 10))) and _CODE_BEFORE.search(document.text, max(0, match.start() - 24), match.start()):
+        elif (match := _VL_CODE.search(lower, position, min(len(lower), position + 10))) and (_CODE_BEFORE.search(document.text, max(0, match.start() - 24), match.start()) or _PN_BEHIND.match(document.text, match.end())):
             yield InvasionMention(match.start(), match.end(), "no" if match["v"] in _ZERO and match["l"] in _ZERO else "yes", "code")
         else:
             match = _ONE_CODE.search(document.text, position, min(len(document.text), position + 12))
@@ -118,5 +119,5 @@ def coded_mentions(document: Document  # a prepared report
         yield "lymphovascular_invasion", mention
     for position in document.hits("pn"):
         match = _PN_CODE.match(document.text, position)
-        if match and _BESIDE_PN.search(document.text, max(0, position - 40), position):
+        if match and (_BESIDE_PN.search(document.text, max(0, position - 40), position) or document.text[position - 1:position] == "(" and document.text.startswith(")", match.end())):
             yield "perineural_invasion", InvasionMention(position, match.end(), "no" if match[1] in "oO0" else "yes", "code")

@@ -101,6 +101,7 @@ NEGATION
 NEGATION_OF_NAME = PatternTable(
     "context.negation_of_name",
     Pattern("denied", r"\bn[o0]|\bwithout|\bnot\b|\bneither|\bnor\b", ("no vascular", "n0 lymphatic", "not vascular"), ("node ", "another vascular"), "OCR reads o as 0"),
+    Pattern("denied", r"\b(?:keine?|ohne|pas\sde|sans|geen|zonder)\b", ("keine vascular", "sans vascular", "geen vascular"), ("keinerlei", "pas stain"), "German, French, Dutch"),
     Pattern("denied", r"\black(?:s|ing)\b", ("lacks vascular", "lacking any"), ("black ",)),
     Pattern("denied", r"\babsence of|\bnegative for|\bfree of|\black of|\bdevoid of", ("absence of vascular", "devoid of any"), ("absence. ",)),
     frame=r"(?&denied)[\s.]{1,3}", named=False)
