@@ -302,12 +302,19 @@ def read_tnm(document: Document,             # a prepared report
             yield from _unassessed(document, axis)
 
 
+_PLACE_CODE = re.compile(r"r?pm(?:[\s.]{1,3}[1il|]|i)")  # the right posterior mid zone of a prostate, and its blocks; RPMI, a medium
+_SPREAD_BESIDE = re.compile(r"metasta|\bstag|\btnm\b|[ptn]\s?[tn]\s?[0-4x]")
+_BLANK_BEFORE = re.compile(r"_\s?$")  # `_ pM1: Distant metastasis`, which nobody ticked
 _STATION = re.compile(r"\)?\s(?:lymph\s)?(?:nodes?|stations?)\b")  # a lung's stations are called by the category that they would give
 
 
 def _is_of_another_kind(lower: str, category: Category, alone: bool) -> bool:
     "Whether a category without a prefix is a score of a grade or, where it stands alone, a block of tissue."
     start, end = category.start, category.end
+    if alone and category.axis == "m" and _PLACE_CODE.fullmatch(lower, start, end) and not _SPREAD_BESIDE.search(lower, max(0, start - 60), end + 30):
+        return True  # `RPM 1`
+    if _BLANK_BEFORE.search(lower, max(0, start - 4), start):
+        return True
     plain = not category.prefix and len(category.value) == 2 and category.value[1] in "1234"
     if plain and category.axis == "n" and (alone or lower[start - 2:start] in (". ", "; ")) and _STATION.match(lower, end):
         return True  # `N2 nodes: negative`
