@@ -161,3 +161,14 @@ def test_a_denied_category_is_none(text, expected):
 def test_stations_called_by_a_category_are_no_category(text, expected):
     found = READER.read(text).get("n")
     assert (found and found.detail) == expected
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("Block Sect. Site PCs\n1 RPB 1\n1 RPM 1\n1 RSV 1\nPart 2: lymph nodes", None), ("1. dm. 1. 1. pm. 1. 1. rs. 1.", None), ("frozen at -80 degrees and in RPMI. Sections:", None), ("PROCEDURE: APMI. Addendum.", None), ("FS2, PM1, PM2: parametrium", None), ("3-PM1-3 -M (remainder of the margin)", None),
+    ("Distant metastasis (pM)\n_ pMX: cannot be assessed\n_ pM1: Distant metastasis\n", None), ("Distant Metastasis (pM). Not applicable. pM1: Distant metastasis. Specify site(s), if known:", None), ("Block. Site. PCs. 1. fsc. 2. 1. pn. 1. Part 4", None),
+    ("Distant metastasis: pM 1 (liver)", "M1"), ("pT3 pN1 pM 1", "M1"), ("Metastatic carcinoma in the omentum (pMI)", "M1"), ("pT2_pN0_pM1", "M1"), ("pM1", "M1"), ("M STAGE, PATHOLOGIC: pM1", "M1"),
+])
+def test_codes_of_places_and_blanks_are_no_distant_metastasis(text, expected):
+    found = READER.read(text)
+    assert (found["m"].label if "m" in found else None) == expected
+    assert expected or "n" not in found or found["n"].label is None

@@ -302,18 +302,28 @@ def read_tnm(document: Document,             # a prepared report
             yield from _unassessed(document, axis)
 
 
-_PLACE_CODE = re.compile(r"r?pm(?:[\s.]{1,3}[1il|]|i)")  # the right posterior mid zone of a prostate, and its blocks; RPMI, a medium
-_SPREAD_BESIDE = re.compile(r"metasta|\bstag|\btnm\b|[ptn]\s?[tn]\s?[0-4x]")
-_BLANK_BEFORE = re.compile(r"_\s?$")  # `_ pM1: Distant metastasis`, which nobody ticked
+_PLACE_CODE = re.compile(r"[ra]?pm(?:[\s.]{1,3}[1il|]|i)")  # the right posterior mid zone of a prostate, and its blocks; RPMI, a medium
+_LISTED_PLACE = re.compile(r"pn\.\s[1il|]")  # `Block. Site. PCs. 1. pn. 1.`
+_MORE_PLACES = re.compile(r"-\d|,\s?pm\s?\d")
+_SPREAD_BESIDE = re.compile(r"metasta|\bstag|\btnm\b|p[tn]\s?[0-4x]")
+_BLANK_BEFORE = re.compile(r"(?:^|\s)_{1,8}\s?$")  # `_ pM1: Distant metastasis`, which nobody ticked
+_ANSWERED_BEFORE = re.compile(r"\(pm\)[\s.:]{0,3}not\sapplicable[\s.]{1,3}$")
 _STATION = re.compile(r"\)?\s(?:lymph\s)?(?:nodes?|stations?)\b")  # a lung's stations are called by the category that they would give
+
+
+def _is_place_code(lower: str, start: int, end: int) -> bool:
+    "Whether an M or N that stands alone is the code of a place or a block, as `RPM 1` and `PM1, PM2`, or a piece of a word."
+    if lower[start] == "n" or lower.startswith("pn", start):
+        return _LISTED_PLACE.fullmatch(lower, start, end) is not None
+    if lower[start - 1:start].isalnum() or lower[end:end + 1].isalpha() or _MORE_PLACES.match(lower, end) or _ANSWERED_BEFORE.search(lower, max(0, start - 30), start):
+        return True
+    return _PLACE_CODE.fullmatch(lower, start, end) is not None and _SPREAD_BESIDE.search(lower, max(0, start - 60), end + 30) is None
 
 
 def _is_of_another_kind(lower: str, category: Category, alone: bool) -> bool:
     "Whether a category without a prefix is a score of a grade or, where it stands alone, a block of tissue."
     start, end = category.start, category.end
-    if alone and category.axis == "m" and _PLACE_CODE.fullmatch(lower, start, end) and not _SPREAD_BESIDE.search(lower, max(0, start - 60), end + 30):
-        return True  # `RPM 1`
-    if _BLANK_BEFORE.search(lower, max(0, start - 4), start):
+    if _BLANK_BEFORE.search(lower, max(0, start - 12), start) or alone and category.axis in "mn" and _is_place_code(lower, start, end):
         return True
     plain = not category.prefix and len(category.value) == 2 and category.value[1] in "1234"
     if plain and category.axis == "n" and (alone or lower[start - 2:start] in (". ", "; ")) and _STATION.match(lower, end):
