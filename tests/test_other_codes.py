@@ -172,3 +172,8 @@ def test_codes_of_places_and_blanks_are_no_distant_metastasis(text, expected):
     found = READER.read(text)
     assert (found["m"].label if "m" in found else None) == expected
     assert expected or "n" not in found or found["n"].label is None
+
+
+@pytest.mark.parametrize("text, expected", [("pT2 per AJCC if > 2 cm. Breast: carcinoma pT1c.", "pT1c"), ("At least pT2NX; pT4NX if the capsular disruption represents extension.", "pT2")])
+def test_a_category_under_a_condition_is_none(text, expected):
+    assert READER.read(text)["t"].detail == expected

@@ -440,7 +440,7 @@ def test_more_wordings(line):
 @pytest.mark.parametrize("report, expected", [
     ("Progesterone receptor: Less than 1% positive cells.", "_-"), ("PR shows only rare (under 1 %) positive nuclei.", "_-"), ("ER: 0% positive", "-"), ("ER: 60% positive nuclei", "+"),
     ("ER, PR and HER2: 90%, 0%, 1+.", "+--"), ("ER, PR, HER2: 95%, 60%, 3+", "+++"), ("ER and HER2: 80%, 2+", "+_="),
-    ("HER2 is not 3+.", ""), ("HER2 amplification was not performed.", ""), ("HER2 amplification was not detected.", "__-"), ("HER2 IHC 0.", "__-"), ("HER2 by IHC: 0", "__-"),
+    ("HER2 is not 3+.", ""), ("HER2 1+/2+", "__="), ("HER2 amplification was not performed.", ""), ("HER2 amplification was not detected.", "__-"), ("HER2 IHC 0.", "__-"), ("HER2 by IHC: 0", "__-"),
     ("Lymph node metastasis: HER2 3+. Primary: HER2 1+.", "__-"), ("Oncotype ER score 9.8 positive; IHC ER negative.", "-"),
 ])
 def test_numbers_lists_and_other_assays(report, expected):

@@ -150,3 +150,10 @@ def test_lists_sections_names_and_distances(report, expected):
 ])
 def test_depths_benign_nodules_and_sums_of_pieces_are_no_sizes(report, expected):
     assert millimetres(report) == expected
+
+
+@pytest.mark.parametrize("report, expected", [
+    ("Lumpectomy 9 cm; tumor 2.0 cm", 20), ("Tumour 23 x 19 mm in a breast 180 mm across", 23), ("Orchidectomy; seminoma; diameter 6.5 cm; tumor confined to the testis", 65), ("Specimen 12 cm; tumor grade 2", None),
+])
+def test_what_is_measured_before_a_semicolon_is_not_the_tumour_behind_it(report, expected):
+    assert millimetres(report) == expected

@@ -112,6 +112,7 @@ SUPERSEDED_AFTER = PatternTable(
     Pattern("wrong", r"(?:is|was|were|are)\s(?:an?\s)?(?:incorrect|wrong|erroneous|mistake|typo|error|withdrawn|retracted)", (" is incorrect", " was an error"), (" is correct",)),
     Pattern("wrong", r"(?:(?:was|were|is)\s)?(?:\w{2,10}\s)?in\serror", (" was entered in error", " in error"), (" in situ",)),
     Pattern("void", r"(?:is|was|are)\s(?:not|n't)\s(?:applicable|used|assigned|given|valid)|does\snot\sapply", (" is not applicable", " does not apply"), (" is not small",)),
+    Pattern("denied", r"(?:(?:per|by)\s(?:ajcc|uicc|tnm)\s)?if\b", (" if", " per ajcc if > 2 cm"), (" identified",)),
     Pattern("denied", r"(?:is|are|was|were)\snot\s(?:seen|identified|met|fulfilled|reached|present|supported)\b", (" are not seen", " is not met"), (" is not only",)),
     Pattern("first", r"(?:of|in)\s(?:the\s)?(?:first|original|previous|earlier|initial|preliminary)\s(?:report|version|diagnosis)", (" of the first report", " in the original report"), (" in the first node",)),
     Pattern("first", r"(?:given|stated|reported|issued|listed)\s(?:previously|earlier|originally|initially|before)", (" given previously", " stated originally"), (" given here",)),

@@ -95,7 +95,7 @@ HORMONE_RESULT = PatternTable(
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #651a1e6e
 _SCORE_ROWS = (
     Pattern("score", r"(?:zero|ze[il]o|zoro|\b[0o])\s?(?:or|ar|/|-|to)\s?1\s?\+?", ("zero or 1+", "0-1+", "o/1"), ("zero", "10-1")),
-    Pattern("score", r"\b[0-3]\s?(?:or|to|-|/)\s?[1-3]\s?\+", ("1-2+", "2 to 3+"), ("1-2", "4-5+")),
+    Pattern("score", r"\b[0-3]\s?\+?\s?(?:or|to|-|/)\s?[1-3]\s?\+", ("1-2+", "2 to 3+", "1+/2+"), ("1-2", "4-5+")),
     Pattern("score", r"\b[0-3]\s?\+(?!\s?\d)|(?<!\d)\+\s?[1-3]\b", ("2+", "(3 +)", "+2"), ("3+4", "4+")),
     Pattern("score", r"scor\w{1,3}\s?(?:of|is|was|[:=])?\s?(?:focal\s)?[0o1-3]\b(?![./%]|\s?-\s?\d)", ("score 2", "score of 0", "scored: 3"), ("score 3/9", "score 9.1", "score: 2-8"), "of another scale where it goes on"),
     Pattern("score", r"intensity\s?(?:of|is|was|[:=])?[^.\n]{0,18}?\b[0o1-3]\b(?![.%]\d)", ("intensity: 2", "intensity of staining 3"), ("intensity: strong",)),
@@ -244,7 +244,7 @@ KI67_RESULT = PatternTable(
     *_PENDING_ROWS,
     Pattern("pending", r"clone|antibod", ("clone mib-1", "antibody"), ("percent",)),
     *_PERCENT_ROWS,  # two percents are a range here: `indices: 12% and 14%`
-    Pattern("bare", r"(?<=[:=])\s?\d{1,2}(?:\.\d)?(?=[\s.,;)]|$)(?!\s?%)", ("ki-67: 35.", "ki67=5 "), ("ki-67 35", "ki-67: 35%")),
+    Pattern("bare", r"(?<=[:=])\s?\d{1,2}(?:\.\d)?(?=[\s.,;)]|$)(?!\s?(?:%|(?:to|-)\s?\d))", ("ki-67: 35.", "ki67=5 "), ("ki-67 35", "ki-67: 35%", "ki-67: 5 to 10%")),
     Pattern("bare", r"(?<=\|)\s{0,9}\d{1,2}(?:\.\d)?\s{0,9}(?=\||\n|$)|(?<=\s\s)\d{1,2}(?=\s{0,3}(?:\n|$))", ("ki-67 | | 22", "ki-67  30\n"), ("ki-67 | 22 of 30", "ki-67 22"), "a cell of a table"),
     parts={**PERCENTAGE, "range": r"(?&amount)\s?%?\s?(?:-|to|and)\s?"})
 

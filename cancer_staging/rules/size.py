@@ -58,6 +58,7 @@ NOT_TUMOR = PatternTable(
     Pattern("other", r"scar|ha?ematoma|seroma|biopsy site|cavity|incision|wire|clip|hemorrh|ulcer\b", ("scar ", "biopsy site ", "ulcer "), ("ulcerated ",), "what an operation left"),
     Pattern("other", r"\bbed\b|\bwhole\b|(?:overall|total)\sextent|(?:incl\w{0,6}\.?|plus|and|with|\+)[\s.]{1,2}(?:the\s)?(?:extensive\s)?(?:dcis|in[\s-]situ|cis)\b", ("bed ", "whole ", "including dcis ", "(invasive + dcis) "), ("bedside ",), "with the tumour bed or the carcinoma in situ around it"),
     Pattern("other", r"marge|resektion|schnitt|\brand\b|abstand|snijvlak|margen|tiefe|dicke|profond|\u00e9paiss|espesor|ganglio|lymphkno|lymfekl|pr\u00e4parat|pi\u00e8ce|pieza", ("abstand zum rand ", "marge ", "ganglion ", "tiefe "), ("brand ",), "the same in German, French, Spanish and Dutch"),
+    Pattern("other", r"[cm]m\sin\s(?:an?|the)\s\w{4,14}\s$", ("23 x 19 mm in a breast ",), ("3 cm in greatest dimension ",), "the organ around it"),
     Pattern("other", r"\b(?:fragments|pieces|chips)\b[^.;\n\d]{0,25}\baggregat", ("in 3 fragments aggregating to ", "pieces in aggregate "), ("fragments of tumor ",), "of all pieces together"),
     Pattern("other", r"\bcores?\b|cassette|block|submitted|previous|prior|mitos|hpf|grade [123]:", ("cassette a1 ", "two cores ", "previous ", "10 hpf "), ("grade 3, ",), "blocks, the past, counts"))
 
@@ -252,7 +253,7 @@ def _tumor_before(before: str) -> int | None:
 def _tumor_behind(before: str, after: str) -> int | None:
     "Where in `after` the tumour's name ends whose measure leads to it; None when there is none, or a new sentence or entry begins before it."
     word = TUMOR_WORDS.search(after)
-    if not word or "." in after[1:word.start()] or ":" in after[:word.start()] or after[word.end():word.end() + 1] == ":":
+    if not word or "." in after[1:word.start()] or ":" in after[:word.start()] or ";" in after[:word.start()] and not before.endswith(("diameter ", "size ", "dimension ")) or after[word.end():word.end() + 1] == ":":
         return None
     if _NO.search(after, 0, word.start()) or NOT_TUMOR.search(after, 0, word.end()) or NOT_TUMOR.search(_IN_SITU_MEASURED.sub("", before[-60:])[-25:]):
         return None
