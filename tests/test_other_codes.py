@@ -177,3 +177,11 @@ def test_codes_of_places_and_blanks_are_no_distant_metastasis(text, expected):
 @pytest.mark.parametrize("text, expected", [("pT2 per AJCC if > 2 cm. Breast: carcinoma pT1c.", "pT1c"), ("At least pT2NX; pT4NX if the capsular disruption represents extension.", "pT2")])
 def test_a_category_under_a_condition_is_none(text, expected):
     assert READER.read(text)["t"].detail == expected
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("Pathologic stage: AJCC (pT1),. (pT2). Related biopsy: none.", "pT1"), ("AJCC: pT2. Tumor stage by the old system pT3.", "pT2"), ("pT2 and pT3", "pT3"),
+    ("Two primaries, each staged as pT2N0. Alternatively, one may be a metastasis (would be staged as pT4N0Mx).", "pT2"), ("In the older edition this tumor would be staged as pT3.", "pT3"),
+])
+def test_the_category_of_ajcc_and_the_alternative(text, expected):
+    assert READER.read(text)["t"].detail == expected

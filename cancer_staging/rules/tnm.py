@@ -235,7 +235,7 @@ OTHER_TUMOUR = PatternTable(
     Pattern("named", r"(?:previous|prior)\s(?:[a-z]{1,14}\s){0,3}[a-z]{0,8}(?:cancer|carcinoma|sarcoma|melanoma|malignan|tumou?r|stag)", ("prior rectal carcinoma staged p",), ("prior biopsy p",)),
     frame=r"(?:(?&told)|(?&named))[^\n;:.]{0,120}$", named=False)
 PRIOR_LABEL = re.compile(r"\b(?:prior|previous|earlier)\s(?:\w{2,12}\s)?(?:stag\w{1,3}|tnm|classification)\s?:[^.;\n]{0,25}$")  # `prior stage: T1 N0`
-SUPPOSED = re.compile(r"\bif\b[^.;\n]{0,80}\bwould\b[^.;\n]{0,30}$")  # `if the nodes are negative the stage would be pT2 N0`
+SUPPOSED = re.compile(r"\b(?:if\b[^.;\n]{0,80}|alternatively\b[^;\n]{0,110})\bwould\b[^;\n]{0,30}$")  # `if the nodes are negative the stage would be pT2 N0`
 AMENDS = re.compile(r"amend|revis|correct(?:ed|ion)|updated|chang|erratum|should\s(?:now\s)?read\b")
 AMENDED_NOW = PatternTable(
     "tnm.amended_now",
@@ -296,6 +296,8 @@ def read_tnm(document: Document,             # a prepared report
             top = max(tiers[category] for category in choices)
             choices = [category for category in choices if tiers[category] == top]
             choices = _without_legend(document.lower, choices) if top == 1 else choices
+            if len({category.value[:2] for category in choices}) > 1:
+                choices = [category for category in choices if _OF_AJCC.search(document.lower, max(0, category.start - 10), category.start)] or choices
         if choices:
             yield _answer(axis, _last_amended(document.lower, choices) if top == 3 else _behind_amendment(document.lower, choices), top)
         else:
@@ -309,6 +311,9 @@ _SPREAD_BESIDE = re.compile(r"metasta|\bstag|\btnm\b|p[tn]\s?[0-4x]")
 _BLANK_BEFORE = re.compile(r"(?:^|\s)_{1,8}\s?$")  # `_ pM1: Distant metastasis`, which nobody ticked
 _ANSWERED_BEFORE = re.compile(r"\(pm\)[\s.:]{0,3}not\sapplicable[\s.]{1,3}$")
 _STATION = re.compile(r"\)?\s(?:lymph\s)?(?:nodes?|stations?)\b")  # a lung's stations are called by the category that they would give
+
+
+_OF_AJCC = re.compile(r"\bajcc\s?[(:]?\s?$")  # `AJCC (pT1), (pT2)`: the second is of another system
 
 
 def _is_place_code(lower: str, start: int, end: int) -> bool:
