@@ -418,3 +418,8 @@ def test_codes_of_icd_o_3_2(report, code):
 def test_what_a_form_offers_is_no_type():
     form = "Colon, resection: moderately differentiated adenocarcinoma.\nHistologic type: 1\n1. Adenocarcinoma\n2. Medullary carcinoma\n3. Adenosquamous carcinoma\n4. Carcinoid tumor (neuroendocrine tumor)\n5. Mucinous adenocarcinoma\n6. Signet ring cell carcinoma\n"
     assert GRAMMAR.read(form)["histology"].detail == "8140/3"
+
+
+@pytest.mark.parametrize("told, side", [("Tumor site: Right lobe, left lobe. Tumor focality: multifocal.", "bilateral"), ("Tumor location: Left lobe. Right lobe.", "bilateral"), ("Tumor site: right and left lobes.", "bilateral"), ("Tumor site: Right lobe. Left lobe: benign nodules.", "right")])
+def test_both_lobes_behind_a_label(told, side):
+    assert GRAMMAR.read(f"Thyroid, total thyroidectomy: papillary carcinoma. {told}")["laterality"].label == side

@@ -218,3 +218,8 @@ def test_poorly_differentiated_clusters_are_no_grade():
 @pytest.mark.parametrize("report, label", [("Breast: IDC, intermediate grade.", "G2"), ("Breast: IDC, high grade", "G3"), ("Cervix: SCC, G2.", "G2"), ("Pancreas: PDAC, poorly differentiated.", "G3")])
 def test_abbreviated_cancers_have_grades(report, label):
     assert Stager.from_pretrained("rules").stage(report)["grade"].label == label
+
+
+@pytest.mark.parametrize("report, label", [("Renal cell carcinoma. Fuhrman grade (for RCC; grades 1-4): 3", "G3"), ("Renal cell carcinoma. Fuhrman grade (grade 1-4): 2", "G2"), ("Kidney: renal cell carcinoma, Fuhrman grade 3-4", "G4")])
+def test_a_scale_in_brackets_is_no_grade(report, label):
+    assert GRAMMAR.read(report)["grade"].label == label

@@ -97,6 +97,9 @@ def _tier_more(value: GradeValue, lower: str, evidence: GradeEvidence) -> int:
     return min(0, EXPLAINED_TIER_WEIGHT - evidence.weight) if _EXPLAINED_TIER.match(lower, value.start, value.end) else 0
 
 # %% ../../nbs/api/17_rules.grade.ipynb #09b4bc34
+_SCALE_IN_BRACKETS = re.compile(r"grades?\s[1i]\s?(?:-|to|~)\s?(?:[34]|iii|iv)\s?\)")  # `Fuhrman grade (for RCC; grades 1-4): 3`
+
+
 def find_stated(document: Document,  # a prepared report
                 kidney: bool,        # whether it is of a kidney, where the nuclear grade is the grade
                 ) -> Iterator[GradeCandidate]:
@@ -104,7 +107,7 @@ def find_stated(document: Document,  # a prepared report
     lower = document.lower
     for at in document.hits("grad"):
         head = _GRADE_WORD.match(lower, at)
-        value = read_value(lower, head.end(), min(len(lower), head.end() + 120)) if head else None
+        value = read_value(lower, head.end(), min(len(lower), head.end() + 120)) if head and not _SCALE_IN_BRACKETS.match(lower, at) else None
         if not value:
             continue
         left = lower[max(0, at - _FAR):at]

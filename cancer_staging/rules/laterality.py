@@ -20,8 +20,8 @@ from ..text.phrases import Pattern, PatternTable
 __all__ = ['SIDES', 'SHORT_SIDES', 'LOBES', 'SIDE_OF', 'BOTH_SIDES_GROUPS', 'PROSTATE_PART', 'THYROID_PART', 'PARTS',
            'NOT_SIDE_AFTER', 'NOT_SIDE_BOTH', 'TUMOUR_NEAR', 'SHORT_BEFORE', 'SHORT_AFTER', 'LETTER_BEFORE',
            'OF_URETER', 'EMPTY_BOXES', 'PAST_BEFORE', 'PAST_AFTER', 'SIDE_LABEL', 'SIDE_CHOICE', 'IN_SITU_ONLY',
-           'LOOSE_AFTER', 'short_sides', 'organs_beside', 'mentioned_sides', 'belongs_to', 'is_past', 'SideVotes',
-           'side_votes', 'SideForm', 'labelled_sides', 'side_alone', 'find_laterality']
+           'LOOSE_AFTER', 'BOTH_LOBES', 'short_sides', 'organs_beside', 'mentioned_sides', 'belongs_to', 'is_past',
+           'SideVotes', 'side_votes', 'SideForm', 'labelled_sides', 'side_alone', 'find_laterality']
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #09e1e849
 SIDES = {"left": "left", "lt": "left", "right": "right", "rt": "right", "bilateral": "bilateral", "both": "bilateral", "midline": "midline"}
@@ -272,6 +272,9 @@ def side_alone(document: Document  # the report
     return None
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #088473c5
+BOTH_LOBES = re.compile(r"(?:tumou?r\s(?:site|location)s?(?:\(s\))?|lobe\slaterality|laterality)\s?:\s{0,3}(?:(?:left|lett)(?:\slobe)?\s?(?:[,.;&]|\sand)\s{0,2}right|right(?:\slobe)?\s?(?:[,.;&]|\sand)\s{0,2}(?:left|lett))\s(?:lobe|looe)s?(?![a-z]|\s?:)")  # `Tumor site: right lobe, left lobe`
+
+
 def find_laterality(document: Document,  # the report
                     site: Site,          # the primary site
                     ) -> Finding | None:
@@ -282,6 +285,8 @@ def find_laterality(document: Document,  # the report
     if labelled:
         side = next(iter(labelled)) if len(labelled) == 1 else "bilateral"
         return Finding("laterality", side, side, tuple(sorted(labelled.values())), "laterality.label")
+    if site.group in PARTS and (both := next((match for start in document.hits("left", "right")[:48] if (match := BOTH_LOBES.search(document.lower, max(0, start - 30), start + 40))), None)):
+        return Finding("laterality", "bilateral", "bilateral", (Span(both.start(), both.end()),), "laterality.label")
     votes, spans = side_votes(document, site)
     if not votes:
         return side_alone(document)
