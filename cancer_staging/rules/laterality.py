@@ -19,9 +19,9 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['SIDES', 'SHORT_SIDES', 'LOBES', 'SIDE_OF', 'BOTH_SIDES_GROUPS', 'PROSTATE_PART', 'THYROID_PART', 'PARTS',
            'NOT_SIDE_AFTER', 'NOT_SIDE_BOTH', 'TUMOUR_NEAR', 'SHORT_BEFORE', 'SHORT_AFTER', 'LETTER_BEFORE',
-           'OF_URETER', 'EMPTY_BOXES', 'PAST_BEFORE', 'PAST_AFTER', 'SIDE_LABEL', 'SIDE_CHOICE', 'IN_SITU_ONLY',
-           'LOOSE_AFTER', 'BOTH_LOBES', 'short_sides', 'organs_beside', 'mentioned_sides', 'belongs_to', 'is_past',
-           'SideVotes', 'side_votes', 'SideForm', 'labelled_sides', 'side_alone', 'find_laterality']
+           'OF_URETER', 'EMPTY_BOXES', 'PAST_BEFORE', 'PAST_AFTER', 'BENIGN_PART', 'SIDE_LABEL', 'SIDE_CHOICE',
+           'IN_SITU_ONLY', 'LOOSE_AFTER', 'BOTH_LOBES', 'short_sides', 'organs_beside', 'mentioned_sides', 'belongs_to',
+           'is_past', 'SideVotes', 'side_votes', 'SideForm', 'labelled_sides', 'side_alone', 'find_laterality']
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #09e1e849
 SIDES = {"left": "left", "lt": "left", "right": "right", "rt": "right", "bilateral": "bilateral", "both": "bilateral", "midline": "midline"}
@@ -166,6 +166,9 @@ class SideVotes(NamedTuple):
     spans: dict[str, Span]
 
 
+BENIGN_PART = re.compile(r"\s(?:[a-z]{3,10}\s){0,2}(?:lobe|side|half|apex|base)\s?:\s{0,2}(?:benign|negative|no\s|unremarkable|nodular|goit|hyperplas|free|normal)")  # `Left lobe: benign nodules`
+
+
 def side_votes(document: Document,          # the report
                site: Site,                  # the primary site
                ) -> SideVotes:
@@ -179,7 +182,7 @@ def side_votes(document: Document,          # the report
     sides = mentioned_sides(document, site)
     for index, (start, word) in enumerate(sides):
         near = belongs_to(lower, site, organs, start, word)
-        if not near:
+        if not near or site.group in PARTS and BENIGN_PART.match(lower, start + len(word), start + len(word) + 60):
             continue
         side, end, weight = SIDE_OF[word], start + len(word), SECTION_WEIGHTS[document.section(start)]
         if is_past(document, start, end):
