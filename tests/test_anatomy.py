@@ -9,7 +9,8 @@ from cancer_staging.rules import anatomy
 from cancer_staging.rules.anatomy import ANATOMY
 from cancer_staging.rules.assembly import GRAMMAR
 from cancer_staging.rules.vocabulary import morphology, topography
-from cancer_staging.rules.grammar import Grammar
+from cancer_staging.rules.grammar import Finding, Grammar
+from cancer_staging.text.document import Span
 from cancer_staging.text.phrases import unbounded_repeat
 
 grammar = Grammar([ANATOMY])
@@ -423,3 +424,9 @@ def test_what_a_form_offers_is_no_type():
 @pytest.mark.parametrize("told, side", [("Tumor site: Right lobe, left lobe. Tumor focality: multifocal.", "bilateral"), ("Tumor location: Left lobe. Right lobe.", "bilateral"), ("Tumor site: right and left lobes.", "bilateral"), ("Tumor site: Right lobe. Left lobe: benign nodules.", "right")])
 def test_both_lobes_behind_a_label(told, side):
     assert GRAMMAR.read(f"Thyroid, total thyroidectomy: papillary carcinoma. {told}")["laterality"].label == side
+
+
+@pytest.mark.parametrize("code, behavior, expected", [("8500/2", "3", "8500/3"), ("8500/2", "2", "8500/2"), ("8500/2", None, "8500/2"), ("8500/3", "3", "8500/3")])
+def test_an_invasive_diagnosis_has_an_invasive_type(code, behavior, expected):
+    told = anatomy.as_diagnosed(Finding("histology", "Intraductal carcinoma", code, (Span(0, 9),), "histology.general"), behavior and Finding("behavior", behavior, behavior, (Span(0, 9),), "behavior.type"))
+    assert told.detail == expected and (told.label == "Invasive ductal carcinoma") == (code != expected)

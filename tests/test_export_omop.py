@@ -262,3 +262,11 @@ def test_a_table_that_does_not_fit_is_a_clear_error(made, tmp_path, standard, ou
     table.with_columns(report_date=pl.lit("spring")).write_parquet(tmp_path / "spring.parquet")
     done = CliRunner().invoke(app, ["export", standard, str(tmp_path / "spring.parquet"), "--out", str(tmp_path / f"spring {out}"), *more])
     assert done.exit_code == 0 and "its report_date spring is no date: the case goes out without one" in done.stderr
+
+
+def test_the_benchmark_compares_what_comes_back(made, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parent.parent / "nbs" / "benchmarks"))
+    from export_registry import omop_of
+
+    scored = omop_of(*made, tmp_path / "omop")
+    assert scored["compared"] == scored["unchanged"] > 400 and scored["rows"]["condition_occurrence"] == made[0]["reportable"].sum()

@@ -16,8 +16,8 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['INVADING', 'NOT_INVADING', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type', 'read_anatomy', 'outgrows',
-           'histology_finding']
+__all__ = ['INVADING', 'NOT_INVADING', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type', 'read_anatomy', 'as_diagnosed',
+           'outgrows', 'histology_finding']
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #24ce9a84
 INVADING = ("T1", "T2", "T3", "T4")
@@ -59,7 +59,15 @@ def read_anatomy(document: Document,             # the report
     behavior = found.get("behavior")
     histology = histology_finding(document, types, site.group if site else None, found.get("t"))
     if histology and not (behavior and outgrows(histology.detail, behavior.label)):
-        yield histology
+        yield histology if (stated := found.get("t")) and stated.label not in INVADING else as_diagnosed(histology, behavior)
+
+
+def as_diagnosed(histology: Finding,        # the histologic type
+                 behavior: Finding | None,  # what the report diagnoses
+                 ) -> Finding:
+    "The type, invasive where the report diagnoses an invasive tumour and spells out only its part in situ: `ductal and focal intraductal carcinoma`."
+    invasive = morphology_by_code().get(histology.detail[:-1] + "3", ()) if behavior and behavior.label == "3" and histology.detail.endswith("/2") else ()
+    return histology._replace(label=invasive[0].label, detail=invasive[0].code) if invasive else histology
 
 
 def outgrows(code: str,      # ICD-O-3 morphology, such as `8140/3`

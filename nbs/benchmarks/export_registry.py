@@ -52,7 +52,7 @@ def omop_of(table: pl.DataFrame, texts: list[str], folder: Path) -> dict:
     exported = export_omop(table, texts, folder, undated=date(1900, 1, 1), file_format="parquet")  # TCGA's reports have no date
     left, same, compared = {(one.row, one.field) for one in exported.left_out}, 0, 0
     cases = [(number, row) for number, row in enumerate(table.iter_rows(named=True)) if row["reportable"]]
-    for (number, row), again in zip(cases, read_omop(folder), strict=True):
+    for (number, row), again in zip(cases, read_omop(folder).to_dicts(), strict=True):
         for name, value in row_values(row).items():
             if name != "behavior" and value.label is not None and (number, name) not in left:
                 compared += 1
