@@ -157,7 +157,7 @@ def test_a_denied_category_is_none(text, expected):
     assert READER.read(text)["t"].detail == expected
 
 
-@pytest.mark.parametrize("text, expected", [("Lung: adenocarcinoma pT1b. N2 nodes: negative; N1 nodes: 1 of 3 positive.", None), ("Lung: adenocarcinoma. N2 lymph nodes: 0/3.", None), ("Lung: adenocarcinoma, pT2 N1, nodes 3/12.", "N1"), ("No metastases in the N2 lymph nodes. Pathologic stage T2 N1 MX.", "N1")])
+@pytest.mark.parametrize("text, expected", [("Lung: adenocarcinoma pT1b. N2 nodes: negative; N1 nodes: 1 of 3 positive.", None), ("Lung: adenocarcinoma. N2 lymph nodes: 0/3.", None), ("Lung: adenocarcinoma, pT2 N1, nodes 3/12.", "N1"), ("Nodes: cN1-2.", "cN1"), ("No metastases in the N2 lymph nodes. Pathologic stage T2 N1 MX.", "N1")])
 def test_stations_called_by_a_category_are_no_category(text, expected):
     found = READER.read(text).get("n")
     assert (found and found.detail) == expected

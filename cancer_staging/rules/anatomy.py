@@ -56,18 +56,20 @@ def read_anatomy(document: Document,             # the report
         yield Finding("site", site.place.label, site.place.code, (Span(first.start, first.end),), site.rule)
     if site and (laterality := find_laterality(document, site)):
         yield laterality
-    behavior = found.get("behavior")
-    histology = histology_finding(document, types, site.group if site else None, found.get("t"))
+    behavior, stated = found.get("behavior"), found.get("t")
+    histology = histology_finding(document, types, site.group if site else None, stated)
     if histology and not (behavior and outgrows(histology.detail, behavior.label)):
-        yield histology if (stated := found.get("t")) and stated.label not in INVADING else as_diagnosed(histology, behavior)
+        yield histology if stated and stated.label not in INVADING else as_diagnosed(histology, behavior)
 
 
 def as_diagnosed(histology: Finding,        # the histologic type
                  behavior: Finding | None,  # what the report diagnoses
                  ) -> Finding:
     "The type, invasive where the report diagnoses an invasive tumour and spells out only its part in situ: `ductal and focal intraductal carcinoma`."
-    invasive = morphology_by_code().get(histology.detail[:-1] + "3", ()) if behavior and behavior.label == "3" and histology.detail.endswith("/2") else ()
-    return histology._replace(label=invasive[0].label, detail=invasive[0].code) if invasive else histology
+    if behavior is None or behavior.label != "3" or not histology.detail.endswith("/2"):
+        return histology
+    invasive = next(iter(morphology_by_code().get(histology.detail[:-1] + "3", ())), None)
+    return histology._replace(label=invasive.label, detail=invasive.code) if invasive else histology
 
 
 def outgrows(code: str,      # ICD-O-3 morphology, such as `8140/3`

@@ -18,8 +18,8 @@ from ..text.document import Document, Span
 from ..text.phrases import end_of_last, last_match
 
 # %% auto #0
-__all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'MOST_GROWTHS', 'LABELS',
-           'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before', 'is_denied', 'what_is_said',
+__all__ = ['SENTENCE_BREAK', 'REACH', 'SHORT_LINE', 'ENDS_DENIAL', 'CUES', 'BENIGN_CUES', 'TUMOUR_CUES', 'MOST_GROWTHS', 'PLAIN',
+           'LABELS', 'CENTRAL_NERVOUS', 'BEHAVIOR', 'Said', 'Growth', 'sentence_before', 'is_denied', 'what_is_said',
            'word_start', 'find_growths', 'is_abbreviated', 'is_primary', 'decide', 'read_behavior', 'is_reportable']
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #86b4d887
@@ -123,6 +123,7 @@ def find_growths(document: Document,     # a prepared report
         yield Growth(match.start(), match.end(), kind, what_is_said(document, match.start(), match.end()), spread)
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #f416061e
+PLAIN = ("benign", "ordinary")  # kinds of words that tell of no cancer
 LABELS = {"malignant": "3", "in_situ": "2", "intraepithelial": "2", "uncertain": "1", "benign": "0"}
 
 
@@ -167,12 +168,12 @@ def read_behavior(document: Document,             # a prepared report
     "The ICD-O-3 behaviour of what the report diagnoses; silent where that is not plain."
     growths, stated = [], found.get("t")
     for growth in find_growths(document, CUES):
-        if growth.kind not in ("benign", "ordinary"):
+        if growth.kind not in PLAIN:
             growths.append(growth)
             if is_primary(growth) and not is_abbreviated(document.lower, growth):
                 break
     growths.sort(key=partial(is_abbreviated, document.lower))  # a name that is spelled out is the better proof
-    decided = decide(growths, stated and stated.label, lambda: [growth for growth in find_growths(document, BENIGN_CUES) if growth.kind in ("benign", "ordinary")],
+    decided = decide(growths, stated and stated.label, lambda: [growth for growth in find_growths(document, BENIGN_CUES) if growth.kind in PLAIN],
                      lambda: any(what_is_said(document, start, start + 5) is Said.ASSERTED for start in document.hits(*TUMOUR_CUES)[:40]))
     if decided:
         label, proof, rule = decided

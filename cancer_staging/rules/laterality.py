@@ -288,7 +288,7 @@ def find_laterality(document: Document,  # the report
     if labelled:
         side = next(iter(labelled)) if len(labelled) == 1 else "bilateral"
         return Finding("laterality", side, side, tuple(sorted(labelled.values())), "laterality.label")
-    if site.group in PARTS and (both := next((match for start in document.hits("left", "right")[:48] if (match := BOTH_LOBES.search(document.lower, max(0, start - 30), start + 40))), None)):
+    if site.group in PARTS and (both := BOTH_LOBES.search(document.lower)):
         return Finding("laterality", "bilateral", "bilateral", (Span(both.start(), both.end()),), "laterality.label")
     votes, spans = side_votes(document, site)
     if not votes:

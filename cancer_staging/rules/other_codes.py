@@ -13,7 +13,7 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['COMPONENT_RUN', 'COMPONENT_NAME', 'NAME_OF_COMPONENT', 'SCORES_OF_GRADE', 'BLOCK_BEFORE', 'BLOCK_KEY', 'BLOCK_HOLDS',
            'RANGE_BEFORE', 'STAGE_BETWEEN', 'KEY_LENGTH', 'SUPERSEDED_BEFORE', 'SUPERSEDED_AFTER', 'is_grade_component',
-           'is_block', 'is_superseded']
+           'is_block', 'is_place_code', 'is_listed_place', 'is_unticked', 'is_station', 'is_superseded']
 
 # %% ../../nbs/api/16_rules.other_codes.ipynb #d0621844
 COMPONENT_RUN = PatternTable(
@@ -94,6 +94,47 @@ def is_block(lower: str,   # a folded report
         return False
     opened = [match.end() for match in BLOCK_KEY.finditer(lower, max(0, start - KEY_LENGTH), start)]
     return bool(opened) and not (NAMES_STAGING.search(lower, opened[-1], start) or STAGE_BETWEEN.search(lower, opened[-1], start))
+
+# %% ../../nbs/api/16_rules.other_codes.ipynb #bff71d15
+_PLACE_CODE = re.compile(r"[ra]?pm(?:[\s.]{1,3}[1il|]|i)")
+_LISTED_PLACE = re.compile(r"pn\.\s[1il|]")  # `Block. Site. PCs. 1. pn. 1.`
+_MORE_PLACES = re.compile(r"-\d|,\s?pm\s?\d")
+_SPREAD_BESIDE = re.compile(r"metasta|\bstag|\btnm\b|p[tn]\s?[0-4x]")
+_ANSWERED_BEFORE = re.compile(r"\(pm\)[\s.:]{0,3}not\sapplicable[\s.]{1,3}$")
+_BLANK_BEFORE = re.compile(r"(?:^|\s)_{1,8}\s?$")
+_STATION = re.compile(r"\)?\s(?:lymph\s)?(?:nodes?|stations?)\b")
+
+
+def is_place_code(lower: str,   # a folded report
+                  start: int,   # where an M begins that stands alone
+                  end: int,     # where it ends
+                  ) -> bool:
+    "Whether what looks like an M is the code of a place, as `RPM 1` and `PM1, PM2`, a piece of a word, or a choice of a form that was answered already."
+    if lower[start - 1:start].isalnum() or lower[end:end + 1].isalpha() or _MORE_PLACES.match(lower, end) or _ANSWERED_BEFORE.search(lower, max(0, start - 30), start):
+        return True
+    return _PLACE_CODE.fullmatch(lower, start, end) is not None and _SPREAD_BESIDE.search(lower, max(0, start - 60), end + 30) is None
+
+
+def is_listed_place(lower: str,   # a folded report
+                    start: int,   # where an N begins that stands alone
+                    end: int,     # where it ends
+                    ) -> bool:
+    "Whether what looks like an N is a place in a list of blocks: `pn. 1`."
+    return _LISTED_PLACE.fullmatch(lower, start, end) is not None
+
+
+def is_unticked(lower: str,   # a folded report
+                start: int,   # where a category begins
+                ) -> bool:
+    "Whether a blank stands before a category: `_ pM1: Distant metastasis`."
+    return _BLANK_BEFORE.search(lower, max(0, start - 12), start) is not None
+
+
+def is_station(lower: str,   # a folded report
+                  end: int,     # where an N ends
+                  ) -> bool:
+    "Whether an N is the name of nodes: `N2 nodes: negative`."
+    return _STATION.match(lower, end) is not None
 
 # %% ../../nbs/api/16_rules.other_codes.ipynb #6e22962b
 SUPERSEDED_BEFORE = PatternTable(

@@ -209,9 +209,8 @@ def find_site(places: list[TermMention],  # organ words
     group = max(known, key=known.get, default=None)
     if group is None or known[group] < (HEADED_SCORE if len(known) == 1 and heads_tumour(lower, places, types) else LEAST_SCORE):
         return None
-    named = {group for mention in places for group in groups_of(mention.words)}
-    if group not in named and len(named) == 1 and any(mention.weight > 0.6 for mention in places) and heads_tumour(lower, places, types):
-        group, = named  # `Fallopian tube: serous carcinoma`: what such a type hints at is nowhere named
+    if group not in votes.places and len(votes.places) == 1 and any(mention.weight > 0.6 for mention in places) and heads_tumour(lower, places, types):
+        group, = votes.places  # `Fallopian tube: serous carcinoma`: what such a type hints at is nowhere named
     first = group
     by_type = group_by_type(group, votes.scores, types)
     group = by_type if by_type in votes.places or by_type in HINT_PLACES else group  # a type alone moves it to no organ that nobody names

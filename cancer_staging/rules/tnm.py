@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..fields import read_m, read_n, read_t
 from .grammar import Finding, Rule
-from .other_codes import is_block, is_grade_component, is_superseded
+from .other_codes import is_block, is_grade_component, is_listed_place, is_place_code, is_station, is_superseded, is_unticked
 from ..text.context import EMPTY_BEFORE, TICKED_BEFORE
 from ..text.document import Document, Span
 from ..text.notation import AFTER_LETTER, CATEGORIES, Category, GAP, NAMES_STAGING, PREFIX, read_category, SPEAKS_OF_EXTENT
@@ -304,36 +304,19 @@ def read_tnm(document: Document,             # a prepared report
             yield from _unassessed(document, axis)
 
 
-_PLACE_CODE = re.compile(r"[ra]?pm(?:[\s.]{1,3}[1il|]|i)")  # the right posterior mid zone of a prostate, and its blocks; RPMI, a medium
-_LISTED_PLACE = re.compile(r"pn\.\s[1il|]")  # `Block. Site. PCs. 1. pn. 1.`
-_MORE_PLACES = re.compile(r"-\d|,\s?pm\s?\d")
-_SPREAD_BESIDE = re.compile(r"metasta|\bstag|\btnm\b|p[tn]\s?[0-4x]")
-_BLANK_BEFORE = re.compile(r"(?:^|\s)_{1,8}\s?$")  # `_ pM1: Distant metastasis`, which nobody ticked
-_ANSWERED_BEFORE = re.compile(r"\(pm\)[\s.:]{0,3}not\sapplicable[\s.]{1,3}$")
-_STATION = re.compile(r"\)?\s(?:lymph\s)?(?:nodes?|stations?)\b")  # a lung's stations are called by the category that they would give
-
-
 _OF_AJCC = re.compile(r"\bajcc\s?[(:]?\s?$")  # `AJCC (pT1), (pT2)`: the second is of another system
 
 
-def _is_place_code(lower: str, start: int, end: int) -> bool:
-    "Whether an M or N that stands alone is the code of a place or a block, as `RPM 1` and `PM1, PM2`, or a piece of a word."
-    if lower[start] == "n" or lower.startswith("pn", start):
-        return _LISTED_PLACE.fullmatch(lower, start, end) is not None
-    if lower[start - 1:start].isalnum() or lower[end:end + 1].isalpha() or _MORE_PLACES.match(lower, end) or _ANSWERED_BEFORE.search(lower, max(0, start - 30), start):
-        return True
-    return _PLACE_CODE.fullmatch(lower, start, end) is not None and _SPREAD_BESIDE.search(lower, max(0, start - 60), end + 30) is None
-
-
 def _is_of_another_kind(lower: str, category: Category, alone: bool) -> bool:
-    "Whether a category without a prefix is a score of a grade or, where it stands alone, a block of tissue."
-    start, end = category.start, category.end
-    if _BLANK_BEFORE.search(lower, max(0, start - 12), start) or alone and category.axis in "mn" and _is_place_code(lower, start, end):
+    "Whether a category was not ticked, where it stands alone is the code of a place or a block, or without a prefix names a station or is a score of a grade."
+    start, end, axis = category.start, category.end, category.axis
+    if is_unticked(lower, start) or alone and (axis == "m" and is_place_code(lower, start, end) or axis == "n" and is_listed_place(lower, start, end)):
         return True
-    plain = not category.prefix and len(category.value) == 2 and category.value[1] in "1234"
-    if plain and category.axis == "n" and (alone or lower[start - 2:start] in (". ", "; ")) and _STATION.match(lower, end):
-        return True  # `N2 nodes: negative`
-    return plain and (is_grade_component(lower, start, end) or (alone and is_block(lower, start, end)))
+    if category.prefix or len(category.value) != 2 or category.value[1] not in "1234":
+        return False
+    if axis == "n" and (alone or lower[start - 2:start] in (". ", "; ")) and is_station(lower, end):
+        return True
+    return is_grade_component(lower, start, end) or alone and is_block(lower, start, end)
 
 
 _AMENDED_REPORT = re.compile(r"(?:^|\n)\W{0,4}(?:amended|corrected|revised)\s(?:(?:surgical|pathology|pathologic|final)\s){0,2}(?:report|diagnosis)\b[^\n]{0,60}")
