@@ -14,8 +14,9 @@ from typing import NamedTuple
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from ..fields import get_field
-from ..text.context import BOX_STARTS, without_unticked
+from ..text.context import blanked, BOX_STARTS, without_unticked
 from ..text.document import Document, fold, SECTIONS, Span
+from ..text.unasserted import unasserted, UNASSERTED_CUES
 
 # %% auto #0
 __all__ = ['Basis', 'Finding', 'Rule', 'Grammar']
@@ -72,7 +73,7 @@ class Grammar:
                  ):
         self.rules = tuple(rules)
         self.ids = frozenset(name for rule in self.rules for name in rule.ids)  # every kind of evidence, for calibration
-        self._cues = sorted({cue for rule in self.rules for cue in rule.cues} | set(SECTIONS) | set(BOX_STARTS))
+        self._cues = sorted({cue for rule in self.rules for cue in rule.cues} | {*SECTIONS, *BOX_STARTS, *UNASSERTED_CUES})
         self._automaton = AhoCorasick(self._cues, implementation=Implementation.DFA)  # the largest in memory, a few MB, and the fastest
 
     def prepare(self, text: str  # a report
@@ -80,11 +81,10 @@ class Grammar:
         "The report with its cues found."
         lower = fold(text)
         hits = self._find(lower)
-        if sum(len(hits[start]) for start in BOX_STARTS if start in hits) > 1:
-            stated = without_unticked(lower)
-            if stated != lower:
-                lower, hits = stated, self._find(stated)
-        return Document(text, hits, lower)
+        stated = without_unticked(lower) if sum(len(hits[start]) for start in BOX_STARTS if start in hits) > 1 else lower
+        if aside := sorted(unasserted(text, stated, hits)):
+            stated = blanked(stated, aside)
+        return Document(text, hits, lower) if stated == lower else Document(text, self._find(stated), stated)
 
     def _find(self, lower: str) -> dict[str, list[int]]:
         "Where each cue stands in a folded report."

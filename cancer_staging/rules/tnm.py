@@ -144,7 +144,7 @@ def _is_believed(document: Document, axis: str, place: CategoryPlace) -> bool:
         return False  # perineural invasion, Pn0 or Pn1
     if place.letter:
         named = prefix or NAMED_AXIS.search(lower, max(0, position - 20), position)
-        if not named or text[position].islower() or (axis == "n" and text[start:end] in ("PNI", "PNI:")):
+        if not named or text[position].islower() or text[match.start("core")] == "L" or (axis == "n" and text[start:end] in ("PNI", "PNI:")):
             return False
     if not prefix:
         before = max(0, position - 90)
@@ -234,7 +234,7 @@ OTHER_TUMOUR = PatternTable(
     Pattern("told", r"history\sof|hx\sof|h/o|status\spost|s/p", ("past history of adenocarcinoma of the colon, then p",), ("history of colon cancer; p",)),
     Pattern("named", r"(?:previous|prior)\s(?:[a-z]{1,14}\s){0,3}[a-z]{0,8}(?:cancer|carcinoma|sarcoma|melanoma|malignan|tumou?r|stag)", ("prior rectal carcinoma staged p",), ("prior biopsy p",)),
     frame=r"(?:(?&told)|(?&named))[^\n;:.]{0,120}$", named=False)
-PRIOR_LABEL = re.compile(r"\b(?:prior|previous|earlier)\s(?:\w{2,12}\s)?(?:stag\w{1,3}|tnm|classification)\s?:[^.;\n]{0,25}$")  # `prior stage: T1 N0`
+PRIOR_LABEL = re.compile(r"\b(?:prior|previous|earlier)\s(?:(?:\w{2,12}\s)?(?:stag\w{1,3}|tnm|classification)|[\w\s]{3,24}\s(?:elsewhere|outside))\s?:[^.;\n]{0,25}$")  # `prior stage: T1 N0`
 SUPPOSED = re.compile(r"\b(?:if\b[^.;\n]{0,80}|alternatively\b[^;\n]{0,110})\bwould\b[^;\n]{0,30}$")  # `if the nodes are negative the stage would be pT2 N0`
 AMENDS = re.compile(r"amend|revis|correct(?:ed|ion)|updated|chang|erratum|should\s(?:now\s)?read\b")
 AMENDED_NOW = PatternTable(
@@ -286,10 +286,12 @@ def read_tnm(document: Document,             # a prepared report
             if not _is_of_another_kind(document.lower, category, len(code) == 1) and not SUPPOSED.search(document.lower, max(0, category.start - 120), category.start) and not OTHER_TUMOUR.search(document.lower, max(0, category.start - 130), category.start):
                 (alone if len(code) == 1 else candidates)[category.axis].append(category)
                 tiers[category] = _tier(document, category, prefixes)
+    defined = {category for listed in (candidates, alone) for choices in listed.values() for category in choices if DEFINES.match(document.lower, category.end, category.end + 14)}
+    is_key = len({category.value for category in defined}) > 2  # `pT2 = organ confined; pT3a = ...; pN1 = ...`
     for axis, choices in candidates.items():
         singles = sorted(alone[axis], key=lambda category: category.start)
         choices.extend(unlisted(document, singles) if len(singles) > 1 else singles)
-        choices = [category for category in choices if not DEFINES.match(document.lower, category.end, category.end + 14)] or choices
+        choices = [category for category in choices if category not in defined] or ([] if is_key else choices)
         known = [category for category in choices if category.value[1] != "X"]
         choices = sorted(known or choices, key=lambda category: category.start)
         if choices:
