@@ -135,7 +135,7 @@ OTHER_FRACTION
 OTHER_FRACTION_AFTER = PatternTable(
     "nodes.other_fraction_after",
     Pattern("paper", r"results|copy|page|hours|patholog", (" results", ". page", " pathology no"), (" positive",)),
-    Pattern("place", r"of\sthe(?!\s(?:\w{3,14}\s){0,2}(?:lymph|node))|quadrant|upper|lower|middle|mid\b", (" of the vagina", " upper esophagus"), (" of nodes", " midline nodes", " of the axillary nodes")),
+    Pattern("place", r"of\sthe(?!\s(?:\w{3,14}\s){0,2}(?:lymph|node))|of\s(?:the|a|this|that)\s(?:lymph\s)?node\b|quadrant|upper|lower|middle|mid\b", (" of the vagina", " upper esophagus", " of the node, 22 mm"), (" of nodes", " midline nodes", " of the axillary nodes")),
     Pattern("place", r"(?:proximal|distal)(?!\s(?:\w{3,14}\s)?(?:lymph|node))", (" proximal esophagus",), (" proximal lymph nodes",)),
     Pattern("score", r"nuclear|points|grade|\(?(?:nottingham|bloom|elston|gleason|allred)", (" nuclear grade", " points", " nottingham", " (elston)"), (" nodes",)),
     Pattern("mitoses", r"hpf|high", (" hpf", " high power fields", ") hpf"), (" hilar nodes",)),
@@ -207,6 +207,7 @@ NODE_STATUS_BEFORE = PatternTable(
     Pattern("status", r"nodes?\s?:|nodes examined\s?:", ("lymph nodes: negative for tumor ", "nodes examined: "), ("lymph nodes ", "nodes: left axilla ")),
     Pattern("status", r"(?:number|no\.?|nodes)[\s.](?:involved|positive)\s?/\s?(?:total\s)?(?:number\s)?(?:of\s(?:lymph\s)?nodes\s)?(?:examined|identified|sampled|total)|(?:positive|involved)\s?/\s?total\snumber",
             ("number involved/examined: ", "nodes (number positive /total number): ", "nodes positive/total: ", "number involved / total number identified: "), ("number involved: ",)),
+    Pattern("status", r"(?:final|corrected|revised)\s(?:tally|count|total)(?:\s(?:is|was|of))?", ("the final tally is ", "corrected count: "), ("the final margin is ",)),
     Pattern("status", r"total", ("total: ", "total positive "), ("total number of nodes ",), "`Total: 4/20`; then it is the sum"),
     frame=r"(?&status)\W{1,4}(?:negative|positive|pos\b|neg\b|of\b|metastatic)?(?:\sfor\s\w{5,12})?\W{0,4}$")
 _REGIONAL_BEFORE = re.compile(r"regional lymph nodes?\s?(?:\([^()]{0,40}\))?\s?:\W{0,4}$")  # with a bracket: `Regional lymph nodes (pN):`
@@ -216,6 +217,7 @@ NODE_STATUS_BEFORE
 _NODE_WORDS = ("node", "nodal", " ln ", " ln:", " ln,", " ln+", "lns", "lymph", "axill", "sentinel", "metasta", "sln", "positive for", "station", "dissection", "alnd", "plnd",
                "ganglion", "ganglio", "curage", "lymf", " lk ",  # French, Spanish, Dutch, German
                "nodc", "nodo", "lyhph", "lylph")  # the last are OCR's
+_REPORTED_BEFORE = re.compile(r"\b(?:previously|originally|initially|first)\s(?:reported|given|stated|counted|issued|recorded)(?:\s(?:as|was|count))?\W{1,2}$")  # `Previously reported 3/12; the final tally is 3/14`
 _SUM_GOES_ON = re.compile(r"\s?\+\s?\d{1,2}\s?/")  # `Lymph nodes: 3/9 + 1/5 = 4/14`
 _NODES_NAMED_BEHIND = re.compile(r"[^.;\n]{0,30}")  # in the same sentence
 
@@ -229,7 +231,7 @@ def describe_ratio(lower: str,       # a folded report
     if code and not (other and other["score"]):
         healthy = (code["pathologic"] or code["bare"])[-1] in "0o" and "i" not in code[0]
         return None if healthy and read_count(match["positive"]) else How.CODE  # pN0 beside positive nodes: one of them is misread, or it is no count
-    if other or NUMBERS_AS_NAMES.search(before[-16:]):
+    if other or NUMBERS_AS_NAMES.search(before[-16:]) or _REPORTED_BEFORE.search(before[-40:]):
         return None
     nearest = len(before) if "n+" in match[0] else max(map(before.rfind, _NODE_WORDS))
     if nearest < 0:
@@ -240,7 +242,7 @@ def describe_ratio(lower: str,       # a folded report
     if OTHER_FRACTION.search(before[nearest:]) or NO_NODES.search(before[max(0, nearest - 10):]):
         return None
     if NODE_STATUS_BEFORE.search(before[-50:]) or _REGIONAL_BEFORE.search(before[-75:]):
-        return How.CODE if "total" in before[-30:] else How.RATIO if _SUM_GOES_ON.match(lower, match.end()) else How.STATUS
+        return How.CODE if "total" in before[-30:] or "tally" in before[-30:] or "count" in before[-12:] else How.RATIO if _SUM_GOES_ON.match(lower, match.end()) else How.STATUS
     return How.RATIO
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #2c205ac2

@@ -164,6 +164,8 @@ def _is_name(tokens: list[str], index: int) -> bool:
 
 def _with_numerator(tokens: list[str], index: int, walk: Walk) -> Walk | None:
     "`walk` with the number before 'of' as the positive nodes; None when it numbers pages."
+    if tokens[max(0, index - 2):index + 1] == ["of", "a", "total"]:
+        index -= 3  # 'two out of a total of twenty-one'
     while index >= 0 and tokens[index] in ("out", "any", "."):
         index -= 1
     if index >= 0 and tokens[index] in ")]}":
@@ -210,6 +212,7 @@ TOTAL_BEFORE = PatternTable(
     "nodes.total_before",
     Pattern("total", r"total(?:\s(?:lymph|number|nod|count)|\s?:)",
             ("total number of nodes is ", "a total lymph node count of ", "total: "), ("a total of ", "total thyroidectomy with ", "in relation to the total number of ")),
+    Pattern("total", r"(?:combined|together|taken)\s(?:with|together)\b[^.;]{0,75}\ba\stotal\sof\s(?=$)", ("combined with the sentinel procedure (1 of 2 positive), a total of ",), ("submitted together with a total of fat, ",)),
     frame=r"(?<!in relation to the )\b(?&total)[^.;]{0,60}$")
 TOTAL_BEFORE
 
@@ -226,7 +229,7 @@ OF_WHICH = PatternTable(
     Pattern("among", r"(?:out\s)?of\s(?:a\stotal\sof\s)?(?P<total>(?&n))", (" of fourteen contain metastasis", " out of 14 are positive"), (" of 3 cm",), "`three nodes of fourteen contain tumor`"),
     frame=r"[\s,;.]{0,3}(?:(?&unknown)|(?&behind)|(?&before)|(?&listed)|(?&among))[\s.]{1,2}(?&ill)", anchored=True,
     parts={"n": NUMBER, "seen": r"(?:(?:is|are|was|were)\s)?(?:examined|identified|found|removed|retrieved|recovered|present|dissected|sampled|submitted)",
-           "ill": r"(?:(?:is|are|was|were)\s)?(?:found\s(?:to\sbe\s)?)?(?:positive|involved|metastatic\b(?!\s(?:focus|foci|deposit)))|(?:contain|show|harbou?r|has|have|with)\w{0,3}[\s.]{1,2}(?:(?!no\b|without|fat\b|reactive|benign|negative)[\w-]{1,14}[\s.]{1,2}){0,3}?"
+           "ill": r"(?:(?:is|are|was|were)\s)?(?:found\s(?:to\sbe\s)?)?(?:positive|involved|metastatic\b(?!\s(?:focus|foci|deposit)))|(?:contain|show|harbou?r|has|have|with)\w{0,3}[\s.]{1,2}(?:(?!no\b|without|fat\b|reactive|benign|negative)[\w-]{1,14}[\s.]{1,2}){0,4}?"
                               r"(?:metast|macromet|micromet|tumou?r|\w{0,9}carcinoma|malign|neoplas|cancer|disease|involve)"})
 _POSITIVE_NODES = re.compile(r"\s(?:positive|metastatic)\s(?:lymph\s)?nodes")
 OF_WHICH
@@ -241,8 +244,14 @@ _INVOLVED_OUT_OF = re.compile(r"\s(?:(?:is|are|was|were)\s)?(?:involved|positive
 AMONG_ALL
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #b895e1db
+_IMAGED = re.compile(r"\b(?:mri|ct|pet(?:[\s/-]ct)?|ultrasound|sonogra\w{1,4}|imaging|mammogra\w{1,4})\b(?:[^.;\n]|\.\d){0,60}$")  # `MRI: 4.1 cm mass, 1 enlarged axillary node`
+_OF_ONE_NODE = re.compile(r"\d\s?%?\sof\s(?:the|a|this)\s(?:lymph\s)?$")  # `largest deposit 2/3 of the node`
+
+
 def _are_candidates(lower: str, walk: Walk, end: int) -> bool:
-    "Whether the counted nodes are only thought to be nodes, or counted with the naked eye and not told of again."
+    "Whether the counted nodes are only thought to be nodes, were imaged, or counted with the naked eye and not told of again."
+    if _IMAGED.search(lower, max(0, walk.start - 80), walk.start):
+        return True
     candidates = CANDIDATE_NODES.search(lower, walk.start, end)
     if candidates is None or candidates["doubted"]:
         return candidates is not None
@@ -287,7 +296,7 @@ def _judge_walk(document: Document,  # a prepared report
         positive = 0
     if N_CODE_BEFORE.search(lower, max(0, start - 18), start) and ":" not in lower[max(0, start - 4):start]:  # `N1a: one lymph node` may define the category
         return Count(start, end, positive, examined, How.CODE)
-    if "total" in lower[max(0, start - 90):start] and TOTAL_BEFORE.search(lower, max(0, start - 90), start):
+    if "total" in lower[max(0, start - 110):start] and TOTAL_BEFORE.search(lower, max(0, start - 110), start):
         return Count(start, end, positive, examined, How.CODE)
     return Count(start, end, positive, examined, How.AGAIN if AGAIN_BEFORE.search(lower, max(0, start - 10), start) else How.WORDS)
 
@@ -308,7 +317,7 @@ NUMBER_BEHIND = PatternTable(
     Pattern("diseased", r"pos|with|inv", ("nodes (2): positive", "nodes (x2) with tumor"), ("nodes (2): pelvic",)),
     Pattern("listed", r"\d{1,2}\s(?:positive|involved|metastatic)", ("nodes (16): 3 positive", "nodes x16: 3 involved"), ("nodes (16): 3 cm",)),
     Pattern("verb", r"are|were", ("nodes (6) are negative", "nodes (6) were examined"), ("nodes (6)", "nodes (6 cm) are")),
-    frame=r"nodes\s?(?:\(\s?x?|x\s?)(?P<count>\d{1,2})\)?(?=\W{1,4}(?:(?&clear)|(?&diseased)|(?&listed)|(?&verb)))", anchored=True)
+    frame=r"nodes\s?(?:\(\s?(?:x|n\s?=\s?)?|x\s?)(?P<count>\d{1,2})\)?(?=\W{1,4}(?:(?&clear)|(?&diseased)|(?&listed)|(?&verb)))", anchored=True)
 NUMBER_BEHIND
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #d9bd67e2
@@ -374,6 +383,8 @@ def _count_at(document: Document,  # a prepared report
         floor = lower.rfind("\n", floor, position) + 1  # the number belongs to the line before
     if "." in lower[floor:position] or ";" in lower[floor:position]:
         floor = end_of_last(_NEW_SENTENCE, document.text, floor, position + 2)
+    if not plural and _OF_ONE_NODE.search(lower, max(floor, position - 24), position):
+        return None
     if _holds_number(lower[floor:position]):
         both = both_kinds(lower, position, position + (5 if plural else 4), floor)
         if both:

@@ -113,6 +113,8 @@ HER2_RESULT = PatternTable(
     Pattern("unamplified", r"\b(?:non|un)amplified", ("nonamplified by fish", "unamplified"), ("amplified",)),
     Pattern("unamplified", r"\b[fcsd]?ish\s?[(:]?\s?-(?=[).,;/]|\s?$)", ("2+/ish-", "fish (-)"), ("fish - amplified", "ish-probe")),
     Pattern("unamplified", r"amplification\s(?:is\s|was\s)?(?:not(?!\s(?:been\s)?(?:perf|done|test|assess|eval|exam|request|order|stud|avail|determ))|absent|neg\w{0,5})(?:\s\w{3,10})?", ("amplification is not detected", "amplification negative"), ("amplification is detected", "amplification was not performed")),
+    Pattern("unamplified", r"\b(?:geen|keine?|ohne|zonder|nicht|niet)\s(?:[\w/]{2,12}[\s-]){0,2}(?:gen)?-?ampli[fkc]\w{4,9}", ("geen amplificatie", "keine her2-genamplifikation", "nicht amplifiziert"), ("nachweis einer genamplifikation",), "Dutch, German"),
+    Pattern("amplified", r"\bnachweis\s(?:einer\s)?(?:[\w/]{2,12}[\s-]){0,2}(?:gen)?-?ampli[fkc]\w{4,9}|\bamplifi(?:ziert|ceerd)", ("nachweis einer her2-genamplifikation", "amplifiziert"), ("kein nachweis",)),
     Pattern("amplified", r"\b[fcsd]?ish\s?[(:]?\s?\+", ("2+/ish+", "fish (+)"), ("fish 2+",)),
     Pattern("amplified", r"\bamplified(?!\scontrol)|amplification\s(?:is\s|was\s)?(?:found|present|detected|identified|seen|pos\w{0,5})", ("amplified", "amplification is present"), ("not amplified", "amplified control", "unamplified", "amplification is not present")),
     *_NEGATIVE_ROWS, *_DOUBTFUL_ROWS, *_POSITIVE_ROWS,
@@ -209,7 +211,7 @@ RESULT_BEFORE = PatternTable(
     Pattern("negative", r"\black(?:s|ing)?\s(?:of\s|any\s|nuclear\s|both\s){0,2}$", ("tumor cells lack ", "lacking "), ("lack of tissue for ", "lacks invasion. "), "of the marker itself: `lack ER, PR and HER2 expression`"),
     Pattern("negative", r"but\snot\sfor\b|\bno\s$", ("positive for er but not for pr", "no "), ("no tumor",)),
     Pattern("negative", r"(?:^|[.;\n]\s{0,3}|\b(?:stains|markers|receptors)\s)neg(?:ative)?\s?:\s|negative\s\($", ("; negative: ", "markers negative: ", "negative ("), ("er negative: 0%, ",), "heads a list of markers"),
-    Pattern("neither", r"\b(?:neither|nor)\s(?:the\s)?$", ("neither ", "neither er nor "), ("north ", "neither carcinoma "), "if 'expressed', 'positive' or the like follows"),
+    Pattern("neither", r"\b(?:neither|nor|not)\s(?:the\s)?$", ("neither ", "neither er nor ", "is not "), ("north ", "neither carcinoma "), "if 'expressed', 'positive' or the like follows"),
     Pattern("lacking", r"\b(?:without|absence\sof|loss\sof|devoid\sof)\s(?:any\s)?$", ("cells without ", "absence of "), ("absence of carcinoma. ",), "if 'expression' or 'staining' follows the names"),
     Pattern("strength", r"\b(?:strong|weak|moderate|diffuse|focal|intense)\s(?:nuclear\s)?$", ("diffuse and strong ", "weak nuclear "), ("strong cytoplasmic ",), "if 'expression' follows the names"),
     Pattern("percent", r"(?P<stated_percent>(?&percentage))(?:(?&of_cells)|[^.;\n]{0,70}?\b(?:for|of|show(?:s|ed|ing)?\s(?:\w{4,8})?))", ("80% of nuclei stain for er", "90% of tumor cells show er", "under 1% of tumor nuclei express pr", "80% staining for", "30% nuclear positivity of", "90% of"), ("80% er", "10% neutral buffered formalin for")),
@@ -258,7 +260,7 @@ KI67_BEFORE = PatternTable(
 EARLIER_SPECIMEN = PatternTable(
     "receptors.earlier_specimen",
     Pattern("earlier", r"previous|prior|outside|another specimen|earlier|history", ("previous study", "outside slides"), ("prostate",)),
-    Pattern("earlier", r"core\s(?:needle\s)?biops|biopsy\sresult", ("on the core needle biopsy", "biopsy results"), ("biopsy",)),
+    Pattern("earlier", r"core\s(?:needle\s)?(?:biops|bx\b)|biopsy\sresult|\bon\s(?:the\s)?core\b(?!s)", ("on the core needle biopsy", "biopsy results", "her2 on core (2021)"), ("biopsy", "on cores")),
     Pattern("earlier", r"\b(?:in|from|of)\s(?:19|20)\d\d\b(?!\s(?:nuclei|cells))", ("positive in 2018", "from 1999"), ("positive in 2018 nuclei of", "in 20 of 30"), "a year: the result of today names none"))
 _AGAIN = r"[^.;,:\n]{0,30}[.;,]\s(?:but\s|and\s|it\s(?:is|was)\s){0,2}(?:(?:on|upon|after)\s)?(?:repeat(?:ed)?|re-?test(?:ed|ing)?|re-?stain(?:ed|ing)?|review|re-?review|now|currently|today)\b"
 SUPERSEDED = PatternTable(

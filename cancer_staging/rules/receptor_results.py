@@ -93,6 +93,9 @@ def _addenda_before(document: Document, at: int) -> int:
     return min(_MOST_LATER, sum(section.name == "addendum" for section in document.sections[max(0, index - 20):index]))
 
 
+_CORRECTED = re.compile(r"\b(?:correct(?:ed)?|amended|revised)\s(?:result|value|status|figure|score|is|to)\b|\bin\serror\b")  # between a marker and its result
+
+
 _CURRENT = re.compile(r"\b(?:current|present|this|now|today)\b[^.;]{0,25}$")
 
 
@@ -123,6 +126,8 @@ def rank_statement(document: Document,      # a prepared report
         rank += _OTHER_COMPONENT
     if _OF_METASTASIS.search(lower, max(0, low - 50), low):
         rank += _EARLIER
+    if _CORRECTED.search(lower, group.end, max(group.end, reading.start)):
+        return rank + SUPERSEDES
     if reading.start - group.end > 60:
         rank += _FAR
     return rank + (_WORD if reading.kind is ResultKind.WORD else 0)
@@ -259,6 +264,8 @@ def decide_her2(lower: str,                   # the folded report
     stain, gene = best_result(stains), _best_gene(genes)
     if not gene or stain and gene.rank <= _IS_EXPRESSION:
         return Finding("her2", stain.label, stain.detail, stain.spans, rule_id(stain)) if stain else None
+    if stain and stain.label != "equivocal" and stain.rank >= gene.rank - _EARLIER and any(other.rank <= gene.rank and other.label == "equivocal" for other in stains):
+        return Finding("her2", stain.label, stain.detail, stain.spans, rule_id(stain))  # repeated on a later specimen; the gene was tested for the earlier one's 2+
     score = stain.detail if stain and stain.detail[0].isdigit() else ""
     if gene.kind is ResultKind.COUNT:
         gene = _with_all_counts(gene, genes, score)

@@ -233,6 +233,7 @@ def _slipped_result(label: MarkerGroup, match: re.Match) -> Iterator[MarkerResul
     yield MarkerResult(marker, status, detail, ResultKind.SLIP, (Span(label.start, label.end), Span(match.start(), match.end())), 5)
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #0473f862
+_OF_NAME = 60  # characters from HER2 to its hybridisation: `HER2 on core: 2+, FISH not amplified` is all of the core
 _ISH_CUES = ("in situ hyb", "in-situ hyb", "fish", "cish", "amplif")
 
 
@@ -250,7 +251,8 @@ def find_hybridisation(document: Document,         # a prepared report
         reading = read_hybridisation(lower, at)
         if reading:
             group = MarkerGroup(min(at, reading.start), max(at, reading.start), ("her2",))
-            yield MarkerResult("her2", reading.label, reading.detail, reading.kind, (Span(group.start, reading.stop),), rank_statement(document, group, reading), False, reading.ratio, reading.copies)
+            named = group._replace(start=next((start for start in reversed(starts[:nearest + 1]) if at - _OF_NAME < start < at), group.start))
+            yield MarkerResult("her2", reading.label, reading.detail, reading.kind, (Span(group.start, reading.stop),), rank_statement(document, named, reading), False, reading.ratio, reading.copies)
             passed = reading.stop
 
 # %% ../../nbs/api/18_rules.receptors.ipynb #7f752d52
@@ -334,7 +336,7 @@ def _table_results(document: Document, table: MarkerTable) -> Iterator[MarkerRes
         yield result._replace(in_situ=in_situ, spans=spans, rank=0 if in_situ else 2)
 
 
-_CONTROL_BEFORE = re.compile(r"\b(?:internal|external|positive|negative|tissue)\scontrols?\s(?:for|of|with)\s(?:the\s)?$")  # `internal control for ER is positive`
+_CONTROL_BEFORE = re.compile(r"\b(?:internal|external|positive|negative|tissue)\scontrols?\s(?:(?:for|of|with)\s(?:the\s)?|(?:(?:ducts?|tissue|cells|epithelium)\s)?(?:is|are|was|were|stains?|stained)\s)$")  # `internal control for ER is positive`, `control ducts are ER positive`
 
 
 def read_receptors(document: Document,                          # a prepared report

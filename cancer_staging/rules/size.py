@@ -71,6 +71,8 @@ AWAY = PatternTable(
     Pattern("away", r"(?:in )?(?:thick|depth)|deep", (" in depth", " thick", " deep"), (" in diameter",)),
     Pattern("away", r"(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip|aggregate)s?\b", (" segment of colon", " aggregate of tissue", " wedge-shaped portion"), (" tumor",), "the size of the piece"),
     Pattern("away", r"(?:\w{4,14}\s){0,2}?(?:adenoma|scar|cavity|ha?ematoma|seroma|lymph\snode|fibroid|leiomyoma)\b", (" tubulovillous adenoma", " biopsy cavity", " scar"), (" adenocarcinoma",), "the size of another thing"),
+    Pattern("away", r"(?:\w{3,12}\s){0,2}?(?:tumou?r\s)?bed\b", (" fibrotic tumor bed", " bed"), (" tumor",), "where the tumour was before treatment"),
+    Pattern("away", r"of\s(?:the\s)?(?:recto-?sigmoid|sigmoid|colon|bowel|rectum|ileum|jejunum|duodenum|o?esophagus|ureter|skin|small|large|terminal)\b|long,?\s(?:with|contain\w{0,3}|showing|bearing)\b", (" of rectosigmoid", " long, with a stenosing tumour"), (" long", " of tumor"), "the length of the organ"),
     frame=r"[\s.]{0,3}(?&away)", anchored=True)
 
 # %% ../../nbs/api/20_rules.size.ipynb #07328301
@@ -80,7 +82,7 @@ OTHER_LESION = PatternTable(
     Pattern("other", r"margin|node|satellite(?:\s\w{4,8})?(?:\sof)?|clearance(?:\sof)?|metasta(?:tic|s[ei]s)(?:\sof)?(?:\s\w{4,15}){0,3}|non-", ("margin: tumor", "metastatic carcinoma", "micrometastasis of carcinoma", "non-malignant"), ("invasive carcinoma", "node. a second large tumor")),
     Pattern("other", r"nodes?\s(?:is\s|are\s)?(?:positive|involved|with|contain\w{1,3}|show\w{1,3})\b[^.;,]{0,20}", ("node positive for carcinoma", "nodes with metastatic spread of carcinoma"), ("node negative. carcinoma",)),
     Pattern("other", r"\b(?:whole|entire)(?=\stum)", ("whole tumor",), ("the tumor",), "with the carcinoma in situ around it"),
-    Pattern("other", r"(?:free|clear)\sof|axillary(?=\smass)", ("free of tumor", "axillary mass"), ("axillary tail tumor",)),
+    Pattern("other", r"(?:free|clear)\sof|(?:axillary|mesenteric|nodal)(?=\smass)", ("free of tumor", "axillary mass", "mesenteric mass"), ("axillary tail tumor",)),
     Pattern("other", r"\b(?:goit(?:er|re)|goitrous|hyperplastic|regenerative|benign|colloid|adenomatoid)\s(?=(?:thyroid\s)?(?:nodule|mass|lesion))", ("goiter nodule", "regenerative nodule"), ("malignant nodule", "colloid carcinoma")),
     frame=r"(?&other)[^.]{0,12}$")
 

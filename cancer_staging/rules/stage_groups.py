@@ -238,6 +238,7 @@ NOT_GROUP_BEFORE = PatternTable(
     Pattern("disease", r"endometriosis|adenomyosis|sarcoid|\bgold\b|\bcopd|emphysem|scadding|\basrm|heart\sfail|\bchf\b|hypertens|lymph-?o?edema|retinopath|prolapse", ("endometriosis ", "sarcoidosis, radiographic ", "gold ", "rasrm" " asrm "), ("golden carcinoma ",)),
     Pattern("disease", r"parkinson|hoehn|dementia|alzheimer|periodont|(?:osteo|avascular\s)necrosis|arthr[io]|acute\skidney|\baki\b|\bhiv\b|\baids\b|venous\sinsuff|cholangitis|\bpbc\b|glaucoma|osteoarth", ("parkinson disease ", "avascular necrosis, ", "primary biliary cholangitis "), ("tumor necrosis, ",)),
     Pattern("disease", r"lymphoma|hodgkin|leuk[ae]{1,2}mia|\bcll\b|myeloma|\brai\b|binet|\biss\b|\br-iss\b|\bnas\b|\bnash\b|nafld", ("follicular lymphoma, ", "cll, rai ", "myeloma iss "), ("raised ",), "staged by systems of their own"),
+    Pattern("disease", r"\btanner|\bolga\b|\bolgim\b|gastritis|hinchey|diverticul|braak|\bnyha\b|pubert|menopaus|\bpsc\b", ("tanner ", "gastritis, olga ", "hinchey "), ("gastric ",)),
     Pattern("system", r"duke|jewett|marshall|okuda|bclc|masaoka|clark|ann\sarbor", ("dukes ", "masaoka ", "ann arbor "), ("ajcc ",), "other systems' stages"),
     Pattern("others", r"\b(?:for|with|in|patients|all|early|late|advanced|each|either|versus|vs\.?)\s{0,2}$", ("patients with ", "early ", "in "), ("within pathologic ",)),
     Pattern("grade", r"\bgrade\s{0,2}$", ("grade ",), ("graded ",)), named=False)
