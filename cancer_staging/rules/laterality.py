@@ -19,9 +19,10 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['SIDES', 'SHORT_SIDES', 'LOBES', 'SIDE_OF', 'BOTH_SIDES_GROUPS', 'PROSTATE_PART', 'THYROID_PART', 'PARTS',
            'NOT_SIDE_AFTER', 'NOT_SIDE_BOTH', 'TUMOUR_NEAR', 'SHORT_BEFORE', 'SHORT_AFTER', 'LETTER_BEFORE',
-           'OF_URETER', 'EMPTY_BOXES', 'PAST_BEFORE', 'PAST_AFTER', 'BENIGN_PART', 'SIDE_LABEL', 'SIDE_CHOICE',
-           'IN_SITU_ONLY', 'LOOSE_AFTER', 'BOTH_LOBES', 'short_sides', 'organs_beside', 'mentioned_sides', 'belongs_to',
-           'is_past', 'SideVotes', 'side_votes', 'SideForm', 'labelled_sides', 'side_alone', 'find_laterality']
+           'OF_URETER', 'EMPTY_BOXES', 'PAST_BEFORE', 'PAST_AFTER', 'BENIGN_PART', 'BENIGN_SIDE', 'CORRECTED_SIDE',
+           'SIDE_LABEL', 'SIDE_CHOICE', 'IN_SITU_ONLY', 'LOOSE_AFTER', 'BOTH_LOBES', 'short_sides', 'organs_beside',
+           'mentioned_sides', 'belongs_to', 'is_past', 'SideVotes', 'side_votes', 'SideForm', 'labelled_sides',
+           'side_alone', 'find_laterality']
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #09e1e849
 SIDES = {"left": "left", "lt": "left", "right": "right", "rt": "right", "bilateral": "bilateral", "both": "bilateral", "midline": "midline"}
@@ -47,6 +48,7 @@ NOT_SIDE_AFTER = PatternTable(
     "laterality.not_side_after",
     Pattern("nodes", r"axilla|sentinel|lymph|nodes?\b|level|hilar|para|iliac|obturator|pelvic|mediastin", (" axilla", " axillary", ", deep iliac", " pelvic lymph nodes"), (" breast", " lobectomy")),
     Pattern("other", r"neck|margin|ureter\b", (" neck", " lateral margin", " ureter"), (" ureteral tumor",)),
+    Pattern("other", r"prophylactic|risk[\s-]reducing", (" prophylactic mastectomy", " risk-reducing mastectomy"), (" therapeutic mastectomy",)),
     frame=r"[\s,.:;()-]{1,3}(?:[a-z]{3,12}\s)?(?:(?&nodes)|(?&other))", anchored=True, named=False)
 NOT_SIDE_BOTH = PatternTable(
     "laterality.not_side_both",
@@ -55,7 +57,7 @@ NOT_SIDE_BOTH = PatternTable(
     frame=r"[\s,.]{1,3}(?&pairs)", anchored=True, named=False)
 TUMOUR_NEAR = PatternTable(
     "laterality.tumour_near",
-    Pattern("tumour", r"carcinoma|tumou?r|cancer|sarcoma|melanoma|glioma|mass\b|astrocytoma|seminoma|neoplasm|blastoma", ("invasive carcinoma", "a mass", "glioblastoma"), ("mastectomy", "massive")), named=False)
+    Pattern("tumour", r"\bi[dl]c\b|carcinoma|tumou?r|cancer|sarcoma|melanoma|glioma|mass\b|astrocytoma|seminoma|neoplasm|blastoma", ("invasive carcinoma", "a mass", "glioblastoma"), ("mastectomy", "massive")), named=False)
 NOT_SIDE_AFTER
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #a4ba1e93
@@ -169,6 +171,10 @@ class SideVotes(NamedTuple):
 BENIGN_PART = re.compile(r"\s(?:[a-z]{3,10}\s){0,2}(?:lobe|side|half|apex|base)\s?:\s{0,2}(?:benign|negative|no\s|unremarkable|nodular|goit|hyperplas|free|normal)")  # `Left lobe: benign nodules`
 
 
+BENIGN_SIDE = re.compile(r"(?:(?!carcinoma|tumou?r|cancer|dcis|[.;\n]).){0,60}\b(?:fibroadenoma|fibrocystic|benign)\b")  # `L breast 3:00 bx: fibroadenoma`
+CORRECTED_SIDE = re.compile(r"\b(left|right)\b[^.;\n]{0,40}[,(]\s?not\s(?:the\s)?(?:left|right)\b")  # `the specimen is a right mastectomy, not left`
+
+
 def side_votes(document: Document,          # the report
                site: Site,                  # the primary site
                ) -> SideVotes:
@@ -185,10 +191,12 @@ def side_votes(document: Document,          # the report
         if not near or site.group in PARTS and BENIGN_PART.match(lower, start + len(word), start + len(word) + 60):
             continue
         side, end, weight = SIDE_OF[word], start + len(word), SECTION_WEIGHTS[document.section(start)]
+        following = min(sides[index + 1][0] if index + 1 < len(sides) else len(lower), end + 160)
         if is_past(document, start, end):
             weight *= 0.1
-        following = min(sides[index + 1][0] if index + 1 < len(sides) else len(lower), end + 160)
-        if TUMOUR_NEAR.search(lower, end, following) and not NEGATION.search(lower, end, min(following, end + 70)):
+        elif BENIGN_SIDE.match(lower, end, following):
+            weight *= 0.3
+        elif TUMOUR_NEAR.search(lower, end, following) and not NEGATION.search(lower, end, min(following, end + 70)):
             weight *= 2
             with_tumour[side] = with_tumour.get(side, 0.0) + weight
         votes[side] = votes.get(side, 0.0) + weight
@@ -284,6 +292,8 @@ def find_laterality(document: Document,  # the report
     "The side of the primary tumour; None when the organ has none or the report doesn't tell."
     if not site.place.sided:
         return None
+    if corrected := ("not left" in document.lower or "not right" in document.lower) and CORRECTED_SIDE.search(document.lower):
+        return Finding("laterality", corrected[1], corrected[1], (Span(*corrected.span()),), "laterality.organ")
     labelled = labelled_sides(document)
     if labelled:
         side = next(iter(labelled)) if len(labelled) == 1 else "bilateral"

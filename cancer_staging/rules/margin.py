@@ -20,9 +20,9 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU_WORD', 'IN_SITU_NAME', 'INVASIVE', 'DENIED_INVASIVE', 'DIRECT',
            'VERB_BEFORE', 'CODE_BEHIND', 'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'SOME', 'PAST',
-           'EXCEPTION', 'RECTUM_CUES', 'MARGIN_NAMES', 'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN', 'Edge',
-           'is_in_situ', 'read_edge', 'read_edges', 'within_one_millimetre', 'in_rectum', 'names_of', 'MarginStatus',
-           'resolve_edges', 'unnamed_edges', 'read_margin']
+           'EXCEPTION', 'RECTUM_CUES', 'MARGIN_NAMES', 'IN_SITU', 'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN',
+           'Edge', 'is_in_situ', 'read_edge', 'read_edges', 'within_one_millimetre', 'in_rectum', 'names_of',
+           'MarginStatus', 'resolve_edges', 'unnamed_edges', 'read_margin']
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e02
 MARGIN_CUES = ("margin", "resection line", "incision line", "excision line", "resection edge", "surgical edge", "cut edge", "resection end", "intestine end", "bowel end",
@@ -40,6 +40,7 @@ MARGIN_WORD
 TUMOR_EDGE = PatternTable(
     "margin.tumor_edge",
     Pattern("edge", r"infiltrati\w{2,3}|pushing|rolled|raised|heaped|tumou?r|ulcer|irregular", ("an infiltrating ", "pushing ", "heaped-", "ulcer "), ("deep ", "inked ", "tumor-free ")),
+    Pattern("edge", r"infiltrate\s(?:at|around|along)\s(?:its|the)", ("lymphoid infiltrate at its ",), ("infiltrates the ",)),
     Pattern("edge", r"serosal|costal|lateral liver|orbital|lobular", ("costal ", "lateral liver "), ("liver ", "lateral "), "the margin of an organ"),
     frame=r"(?&edge)[\s-]{1,2}$")
 TUMOR_EDGE
@@ -236,6 +237,7 @@ def in_rectum(document: Document  # a prepared report
 
 # %% ../../nbs/api/22_rules.margin.ipynb #1f3b761d
 MARGIN_NAMES = (*MARGIN_SIDES, "crm", "bladder neck", "urethral", "ureter", "bronchial", "vascular", "parenchymal", "vaginal", "skin", "mucosal", "esophageal", "gastric", "mesenteric", "soft tissue")
+IN_SITU = "2"  # the behaviour, by ICD-O-3
 RENEWED = PatternTable(
     "margin.renewed",
     Pattern("cut", r"re-?\s?exci|re-?resec|shav", ("re-excision of medial margin", "re excision", "margin shave"), ("excision",)),
@@ -337,7 +339,9 @@ def read_margin(document: Document,            # a prepared report
         (early if document.section(position) in EARLY_SECTIONS else later).append(position)
     edges = _edges(document, later) or _edges(document, early)  # what is said early counts when nothing is said later
     unnamed = unnamed_edges(document)
-    left = [edge for edge in unnamed if edge.value == "yes" and "inked" not in document.lower[edge.start:edge.end]]  # an inked surface may be no margin
+    left = [edge for edge in unnamed if edge.value == "yes" and "inked" not in document.lower[edge.start:edge.end].replace("inked edge", "")]  # an inked surface may be no margin
+    if "behavior" in found and found["behavior"].label == IN_SITU:
+        edges, left = ([edge._replace(in_situ=False) for edge in stated] for stated in (edges, left))  # then it is the tumour
     status = resolve_edges([*edges, *left]) or resolve_edges(unnamed)
     if status:
         yield Finding("margin", status.label, status.label or "cannot be assessed", (Span(status.edge.start, status.edge.end),), f"margin.{status.evidence}")

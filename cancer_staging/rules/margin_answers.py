@@ -343,7 +343,7 @@ OTHER_SIDES = ("apex", "cranial", "caudal", "ventral", "dorsal", "oral", "aboral
 LIST_ITEM = PatternTable(
     "margin.list_item",
     Pattern("names", r"(?&name)(?:(?&join)(?&name)){0,6}", ("superior - ", "; inferior margin: ", "anterior, posterior and deep ", "\n  radial: "), ("lymph nodes: ", "tumor deep ")),
-    frame=r"[\s*•.,;|()-]{0,14}(?:[a-h1-9][.)]\s?)?(?:(?:and|but|the|with)\s){0,2}(?&names)(?:\s(?:surgical\s|resection\s)?margins?)?(?&gap)", anchored=True,
+    frame=r"[\s*•.,;|()-]{0,14}(?:[a-h1-9][.)]\s?)?(?:(?:and|but|the|with)\s){0,2}(?&names)(?:\s?(?:\([a-z]{4,16}\)\s)?(?:surgical\s|resection\s)?margins?)?(?&gap)", anchored=True,
     parts={"name": r"(?:antero|postero|supero|infero)?-?(?:" + "|".join((*MARGIN_SIDES, *OTHER_SIDES)) + r")(?![a-z])",
            "join": r"\s?[,/&]\s?(?:and\s)?|\sand\s", "gap": r"\s?(?:\((?!\s?(?:[+-]\s?\)|negative|positive|neg\b|pos\b|free|clear|involved|uninvolved))[^()\n]{0,40}\)\s?)?(?:[:=|]|\((?=[a-z])|is|are|was)?[\s.|-]{0,20}(?:(?:\w{3,12}ly|all|both)\s)?"})
 LIST_ITEM
