@@ -238,6 +238,7 @@ def in_rectum(document: Document  # a prepared report
 # %% ../../nbs/api/22_rules.margin.ipynb #1f3b761d
 MARGIN_NAMES = (*MARGIN_SIDES, "crm", "bladder neck", "urethral", "ureter", "bronchial", "vascular", "parenchymal", "vaginal", "skin", "mucosal", "esophageal", "gastric", "mesenteric", "soft tissue")
 IN_SITU = "2"  # the behaviour, by ICD-O-3
+_ITS_DISEASE = re.compile(r"\bdcis\b|\bcis\b|intraductal|(?<!lobular\s)carcinoma[\s-]in[\s-]situ")  # the tumour itself, where nothing is invasive; not LCIS beside it
 RENEWED = PatternTable(
     "margin.renewed",
     Pattern("cut", r"re-?\s?exci|re-?resec|shav", ("re-excision of medial margin", "re excision", "margin shave"), ("excision",)),
@@ -341,7 +342,7 @@ def read_margin(document: Document,            # a prepared report
     unnamed = unnamed_edges(document)
     left = [edge for edge in unnamed if edge.value == "yes" and "inked" not in document.lower[edge.start:edge.end].replace("inked edge", "")]  # an inked surface may be no margin
     if "behavior" in found and found["behavior"].label == IN_SITU:
-        edges, left = ([edge._replace(in_situ=False) for edge in stated] for stated in (edges, left))  # then it is the tumour
+        edges, left = ([edge._replace(in_situ=edge.in_situ and _ITS_DISEASE.search(edge.around) is None) for edge in stated] for stated in (edges, left))
     status = resolve_edges([*edges, *left]) or resolve_edges(unnamed)
     if status:
         yield Finding("margin", status.label, status.label or "cannot be assessed", (Span(status.edge.start, status.edge.end),), f"margin.{status.evidence}")

@@ -21,7 +21,7 @@ __all__ = ['TUMOR_WORD', 'TUMOR', 'LENGTH', 'MARGIN_ANSWER', 'NOT_FREE', 'UNSTAT
 TUMOR_WORD = PatternTable(
     "margin.tumor_word",
     Pattern("tumor", r"tumou?rs?|carcinoma\w{0,2}|\w{0,9}carcinoma|neoplas\w{1,5}|malignan\w{1,3}|cancer|melanoma|sarcoma|metasta\w{1,4}", ("tumor", "adenocarcinoma", "neoplasm", "metastatic"), ("carcinoid", "polyp")),
-    Pattern("tumor", r"disease|lesions?|cells|dysplasia|atypia|viable|residual", ("residual disease", "atypia", "lesion"), ("cell", "atypical")),
+    Pattern("tumor", r"disease|lesions?|cells|dysplasia|atypia|viable|residual|dcis\b", ("residual disease", "atypia", "lesion", "dcis"), ("cell", "atypical")),
     Pattern("tumor", r"invasive|invasion|involvement|invol\w{1,5}|extension|infiltrat\w{1,4}", ("invasive", "involvement", "infiltrating"), ("convolution", "extends")),
     Pattern("tumor", r"evidence|significant|definite|diagnostic", ("evidence of", "definite"), ("indefinite", "diagnosis"), "'no evidence of', 'no definite': what follows is the tumour"),
     frame=r"\b(?&tumor)")
@@ -87,6 +87,7 @@ OTHER_SUBJECT = PatternTable(
 OTHER_SUBJECT
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #9f6a273a
+_NEXT_LABEL = re.compile(r"[.;]\s{1,2}(?:lymph\s)?nodes?\s?:")  # `margin positive. Nodes: 5 of 12`
 NO_DISTANCE = re.compile(r"0(?:[.,]0{1,2})?\s?(?:mm|cm)")
 
 
@@ -99,7 +100,8 @@ def _says_nothing(lower: str, match: re.Match, value: str, end: int) -> bool:
         return "measur" in gap
     if value == "yes":
         only_there = match[0] == "present" and ":" not in gap and not TUMOR_WORD.search(gap)
-        return only_there or OTHER_SUBJECT.search(lower, end, min(len(lower), match.end() + 14)) is not None
+        stop = match.end() if _NEXT_LABEL.match(lower, match.end()) else min(len(lower), match.end() + 14)
+        return only_there or OTHER_SUBJECT.search(lower, end, stop) is not None
     return False
 
 # %% ../../nbs/api/21_rules.margin_answers.ipynb #c30d1983

@@ -379,6 +379,14 @@ class Mentions(NamedTuple):
     types: list[TermMention]    # histologic terms
 
 
+def _agrees(adjective: str,            # a bare one behind the label of the type
+            whole: list[TermMention],  # the names that it is part of
+            ) -> bool:
+    "Whether it means the same as the whole names: the `papillary` of a papillary urothelial carcinoma is not that of the thyroid."
+    meant = {meaning.label for meaning in type_meanings(adjective)}
+    return all(any(meaning.label in meant for meaning in type_meanings(told.words)) for told in whole)
+
+
 def find_mentions(document: Document  # the report
                   ) -> Mentions:
     "The organ words and the histologic terms of the report."
@@ -395,7 +403,7 @@ def find_mentions(document: Document  # the report
     for start in document.hits("type")[:6]:
         label = TYPE_LABEL.match(lower, start, start + 70)
         match = bare_morphology().pattern.match(lower, label.end(), label.end() + 40) if label else None
-        if match:
+        if match and _agrees("~" + words_of(match[1]), [told for told in found.types if told.start <= label.end() < told.end]):
             found.types.append(TermMention(label.end(), match.end(), "~" + words_of(match[1]), 1.5 * SECTION_WEIGHTS[document.section(start)]))
             found.types.sort()
     places = without_metastatic_organs(lower, parts, found.places, found.types) if parts else found.places
