@@ -412,6 +412,10 @@ def _excepted(lower: str, mention: InvasionMention) -> InvasionMention:
     return mention._replace(end=exception.end(), value="yes") if exception else mention
 
 
+_FORMERLY = re.compile(r"\b(?:previously|initially|originally|first)\s(?:reported|described|called|identified|noted|recorded|thought)\b")  # `LVI, previously reported as present, was reviewed`
+_ASSESSABLE = re.compile(r"\s(?:is\s)?(?:assessable|evaluable|to\sassess)\b")  # `No LVI assessable`
+
+
 _RANK: dict[AnswerValue, int] = {"no": 0, "perhaps": 1, "yes": 2}
 _LABEL: dict[AnswerValue, str | None] = {"no": "absent", "perhaps": None, "yes": "present"}
 
@@ -426,6 +430,8 @@ def read_invasion(document: Document,            # a prepared report
         for field, mention in mentions(document):
             if document.has_diagnosis and document.is_prior(mention.start):
                 continue  # of an earlier tumour
+            if _FORMERLY.search(document.lower, mention.start, mention.end) or mention.value == "no" and _ASSESSABLE.match(document.lower, mention.end):
+                continue
             mention = _excepted(document.lower, mention)
             rank = (document.section(mention.start) not in EARLY_SECTIONS, _RANK[mention.value])
             if field not in best or rank > ranks[field]:

@@ -55,6 +55,7 @@ DENIED_AFTER = PatternTable(
     "neoplasms.denied_after",
     Pattern("denied", r"(?:is|are|was|were|has\sbeen|not|cells?|component|present|identified)?[\s:,]{0,3}(?:not|n't)\s(?:\w{2,12}ly\s)?(?:be\s)?(?:identified|seen|present|detected|found|noted|observed|evident|demonstrated|appreciated)", (" is not identified", " not seen"), (" is present",)),
     Pattern("denied", r"(?:is|are|was|were)?\s?(?:absent|excluded|ruled\sout|negative)\b", (" is absent", " was excluded"), (" present",)),
+    Pattern("denied", r"(?:(?:is|was|were)\s)?considered\s(?:and|but)\s(?:was\s)?(?:then\s)?(?:excluded|rejected|dismissed|discarded|ruled\sout|not\s)", (" considered and excluded", " was considered but not confirmed"), (" considered and confirmed",)),
     Pattern("denied", r"(?:(?:,|and|or|/)\s{0,2}[\w-]{0,14}(?:carcinoma|lymphoma|sarcoma|melanoma|mesothelioma|malignancy|dysplasia|tumou?r|neoplasm|metastas[ei]s)\s){1,3}(?:is|are|was|were)\s(?:not\s(?:identified|seen|present|detected|found)|absent|excluded|ruled\sout)", (" and carcinoma are excluded", " or metastasis is not identified"), (" and carcinoma are present", " and nodes are negative"), "over a list"),
     Pattern("denied", r"(?:\w{2,14}\s?){0,2}:\s{0,3}(?:no|none|absent|negative|not\s(?:identified|present|seen)|0)\b", (": none", " in situ: no"), (": node",)),
     frame=r"[\s,)]{0,3}(?&denied)", anchored=True)
@@ -68,7 +69,7 @@ ASKED = PatternTable(
     frame=r"(?&asked)[^.;\n]{0,60}$")
 ASKED_AFTER = PatternTable(
     "neoplasms.asked_after",
-    Pattern("asked", r"\?", ("?", " ?"), (".",)),
+    Pattern("asked", r"\?|query\b", ("?", " ?", " query"), (".",)),
     Pattern("asked", r"(?:would|could|might)\s(?:require|need|have\sto|be\sexpected|show|typically)", (" would require more tissue",), (" would be pt2",)),
     Pattern("asked", r"(?:should|must|may|could|can)\sbe\s(?:considered|excluded|ruled\sout)|(?:is|was)\s(?:considered|thought)\s(?:un|less\s)likely|(?:is|was|are)\s(?:unlikely|not\sfavou?red)|not\sfavou?red", (" should be excluded", " is unlikely", " not favored"), (" is favored",)),
     frame=r"\s{0,2}(?&asked)", anchored=True)

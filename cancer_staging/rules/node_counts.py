@@ -241,6 +241,8 @@ def describe_ratio(lower: str,       # a folded report
         nearest = max(0, len(before) - 40)
     if OTHER_FRACTION.search(before[nearest:]) or NO_NODES.search(before[max(0, nearest - 10):]):
         return None
+    if "separate" in before[-45:]:
+        return How.RATIO  # `separately sent truncal nodes: 1/5` are no sum
     if NODE_STATUS_BEFORE.search(before[-50:]) or _REGIONAL_BEFORE.search(before[-75:]):
         return How.CODE if "total" in before[-30:] or "tally" in before[-30:] or "count" in before[-12:] else How.RATIO if _SUM_GOES_ON.match(lower, match.end()) else How.STATUS
     return How.RATIO

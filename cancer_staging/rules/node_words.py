@@ -445,10 +445,14 @@ UNCOUNTED_NODES = PatternTable(
     frame=r"node(?:(?&diseased)|(?&clear))", anchored=True)
 
 
+_NUMBERED = re.compile(r"\d\s(?:lymph\s)?$")
+
+
 def find_uncounted(document: Document  # a prepared report
                    ) -> Iterator[Count]:
     "The one node that is diseased, or nodes that are all healthy, where the report gives no number."
     for position in document.hits("node"):
         match = UNCOUNTED_NODES.match(document.lower, position, position + 60)
-        if match and document.section(position) not in BEFORE_DIAGNOSIS:
+        numbered = match and match.lastgroup == "clear" and _NUMBERED.search(document.lower, max(0, position - 12), position)  # `4R - 2 nodes negative` says nothing of the others
+        if match and not numbered and document.section(position) not in BEFORE_DIAGNOSIS:
             yield Count(position, match.end(), int(match.lastgroup == "diseased"), None, How.WORDS)

@@ -256,6 +256,9 @@ def _of_the_prostate(lower: str, position: int) -> bool:
     return prostate > max(lower.rfind(word, start, position) for word in ("bladder", "urothel", "transitional")) and "gleason" in lower[start:position]
 
 
+_AMENDED_WITHIN = 500  # characters from the words of an amendment to its categories
+
+
 def _tier(document: Document, category: Category, prefixes: str) -> int:
     "How much a category counts: 0 clinical, historical, supposed or another organ's, 1 bare, 2 pathologic, 3 amended."
     lower, start = document.lower, category.start
@@ -266,7 +269,7 @@ def _tier(document: Document, category: Category, prefixes: str) -> int:
         return 0
     if document.has("urothel", "transitional", "cystectomy", "cystoprostat") and _of_the_prostate(lower, start):
         return 0
-    if AMENDED_NOW.search(lower, max(0, start - 90), start) or (document.section(start) == "addendum" and AMENDS.search(lower, max(0, start - 300), start)):
+    if AMENDED_NOW.search(lower, max(0, start - 90), start) or (document.section(start) == "addendum" and AMENDS.search(lower, max(0, start - _AMENDED_WITHIN), start)):
         return 3
     return 2 if "p" in prefixes or category.prefix == "y" or "ptis" in lower[max(0, start - 9):start] else 1
 
@@ -334,7 +337,7 @@ def _behind_amendment(lower: str, choices: list[Category]) -> list[Category]:
 
 def _last_amended(lower: str, choices: list[Category]) -> list[Category]:
     "Of amended categories those of the last amendment."
-    since = [max((match.start() for match in AMENDS.finditer(lower, max(0, category.start - 300), category.start)), default=0) for category in choices]
+    since = [max((match.start() for match in AMENDS.finditer(lower, max(0, category.start - _AMENDED_WITHIN), category.start)), default=0) for category in choices]
     last = max(since)
     return [category for category, start in zip(choices, since) if start == last]
 

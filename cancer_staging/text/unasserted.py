@@ -13,7 +13,7 @@ from .phrases import end_of_last, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['CONDITION', 'SUPPOSITION', 'RELATIVE', 'ASKED', 'SUBMITTED', 'PAST', 'UNASSERTED_CUES', 'SENTENCE_STOP', 'WIDTH',
-           'FIRST', 'unasserted']
+           'FIRST', 'FORMER_LENGTH', 'unasserted']
 
 # %% ../../nbs/api/11_text.unasserted.ipynb #da9116dd
 CONDITION = PatternTable(
@@ -61,10 +61,13 @@ _KINDS = (_Kind(("if ", "in case", "in the case", "in the event", "unless", "pro
           _Kind(("request", "query", "question", "elements to be", "features ", "factors "), ASKED, False),
           _Kind(("submitting diag", "submitted diag", "referring diag", "referral diag"), SUBMITTED, False),
           _Kind(("history", "hx", "pmh", "clinical note", "clinical detail", "clinical info", "clinical data", "background"), PAST, True))
-UNASSERTED_CUES = tuple(cue for kind in _KINDS for cue in kind.cues)
+_FORMER_CUES = ("previously:", "previous report", "previous diagnosis", "original report", "original diagnosis", "originally:", "initial report", "initial diagnosis", "formerly:")
+UNASSERTED_CUES = (*(cue for kind in _KINDS for cue in kind.cues), *_FORMER_CUES)
 SENTENCE_STOP = re.compile(r"[.;!][)\]]?(?=\s|$)|\n(?=\s{0,4}(?:\n|[A-Z0-9*>•-]))")  # in a report as printed
 WIDTH = 240      # characters of a sentence at most; a longer one has lost its stops, and is left
 FIRST = 20       # of a cue that is repeated
+FORMER_LENGTH = 900  # characters of a former diagnosis at most
+_FORMER = re.compile(r"\s{0,4}(?:Previous(?:ly)?|Original(?:ly)?|Initial|Formerly)\s?(?:(?:reported\s)?(?:report|diagnosis)\b)?[^:\n]{0,30}:(?P<former>.{1,850}?)(?=\n\s{0,4}(?:Revised|Amended|Corrected|Current|Final)\s{0,2}(?:(?:final\s)?(?:report|diagnosis)\b[^:\n]{0,30})?:)", re.DOTALL | re.IGNORECASE)
 _OWN_OPINION = re.compile(r"\bour\s(?:opinion|diagnosis|interpretation|impression)|\bwe\s(?:do\snot|disagree|favou?r)")  # where it is another than the submitted one
 
 
@@ -84,3 +87,7 @@ def unasserted(text: str,                      # the report as printed
                 found = (kind.words.match if kind.words.anchored else kind.words.search)(lower[start:end])
                 if found and (kind.words is not SUBMITTED or _OWN_OPINION.search(lower, end, end + WIDTH)):
                     yield start if kind.whole else start + found.start(), end
+    for cue in _FORMER_CUES:
+        for position in hits.get(cue, ())[:FIRST]:
+            if found := _FORMER.match(text, max(0, text.rfind("\n", 0, position)), position + FORMER_LENGTH):
+                yield position, found.end("former")
