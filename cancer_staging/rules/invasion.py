@@ -412,6 +412,18 @@ def _excepted(lower: str, mention: InvasionMention) -> InvasionMention:
     return mention._replace(end=exception.end(), value="yes") if exception else mention
 
 
+_CONTRAST = re.compile(r"(?P<found>(?&name))\s(?:invasion\s)?but\s(?:no|not|without)\s(?P<denied>(?&name))\sinvasion".replace("(?&name)", r"(?:perineural|lympho-?vascular|vascular|lymphatic|venous|angio-?lymphatic)"))
+
+
+def _contrasted(document: Document) -> Iterator[tuple[str, InvasionMention]]:
+    "Mentions of what is found beside what is not, by field: `perineural but no lymphovascular invasion`."
+    for position in document.hits("but no", "but without"):
+        match = _CONTRAST.search(document.lower, max(0, position - 40), position + 60)
+        if match and not document.is_negated(match.start(), 30):
+            for name, value in (("found", "yes"), ("denied", "no")):
+                yield "perineural_invasion" if match[name] == "perineural" else "lymphovascular_invasion", InvasionMention(*match.span(), value, "prose")
+
+
 _FORMERLY = re.compile(r"\b(?:previously|initially|originally|first)\s(?:reported|described|called|identified|noted|recorded|thought)\b")  # `LVI, previously reported as present, was reviewed`
 _ASSESSABLE = re.compile(r"\s(?:is\s)?(?:assessable|evaluable|to\sassess)\b")  # `No LVI assessable`
 
@@ -426,7 +438,7 @@ def read_invasion(document: Document,            # a prepared report
     "Lymphovascular and perineural invasion, weighed over all mentions."
     best: dict[str, InvasionMention] = {}
     ranks: dict[str, tuple[bool, int]] = {}
-    for mentions in (_named, _abbreviated, _listed, _pictured, coded_mentions):
+    for mentions in (_named, _abbreviated, _listed, _pictured, _contrasted, coded_mentions):
         for field, mention in mentions(document):
             if document.has_diagnosis and document.is_prior(mention.start):
                 continue  # of an earlier tumour
@@ -439,5 +451,5 @@ def read_invasion(document: Document,            # a prepared report
     for field, mention in best.items():
         label = _LABEL[mention.value]
         yield Finding(field, label, label or "indeterminate", (Span(mention.start, mention.end),), f"invasion.{mention.how}")
-INVASION = Rule("invasion", ("lymphovascular_invasion", "perineural_invasion"), tuple(dict.fromkeys((*HEAD_CUES, *SHORT_CUES, *VESSEL_CUES, *WITHIN_CUES, *SPREAD_CUES, *CODE_CUES))),
+INVASION = Rule("invasion", ("lymphovascular_invasion", "perineural_invasion"), tuple(dict.fromkeys((*HEAD_CUES, *SHORT_CUES, *VESSEL_CUES, *WITHIN_CUES, *SPREAD_CUES, *CODE_CUES, "but no", "but without"))),
                 read_invasion, tuple(f"invasion.{how}" for how in get_args(HowMentioned)))
