@@ -85,7 +85,7 @@ def what_is_said(document: Document,  # a prepared report
 
 # %% ../../nbs/api/16_rules.behavior.ipynb #e85d918a
 CUES = ("carcino", "adenoca", "scc", "tcc", "idc", "ilc", "rcc", "hcc", "sclc", "pdac", "karzinom", "sarcoma", "melanoma", "lymphoma", "mesotheli", "leukemia", "leukaemia", "myeloma", "plasmacytoma", "hodgkin", "mycosis f", "carclno", "carc1no", "gleason", "positive for", "glioma", "gliosarc", "cytoma", "astrocitoma", "oligodend", "ependymoma",
-        "blastoma", "glioblast", "gbm", "seminoma", "germinoma", "yolk sac", "germ cell", "teratoma", "wilms", "neuroendocrine", "gist", "gastrointestinal s", "thymoma", "paraganglioma", "chromocytoma", "chordoma", "hypernephroma",
+        "blastoma", "glioblast", "gbm", "seminoma", "germinoma", "yolk sac", "germ cell", "teratoma", "wilms", "neuroendocrine", "pseudopapill", "pseudo-papill", "gcnis", "intratubular", "appendiceal muc", "lamn", "niftp", "gist", "gastrointestinal s", "thymoma", "paraganglioma", "chromocytoma", "chordoma", "hypernephroma",
         "adamantinoma", "llerian", "malignan", "pseudomyxoma", "paget", "cancer", " ca ", " ca.", " ca,", "in situ", "in-situ", "dcis", "lcis", " cis", "intraductal", "intraepithelial", "noninvasive", "non-invasive", "cin ", "cin3", "cin-3", "vin ",
         "vain ", "ain ", "hsil", "high grade squamous", "high-grade squamous", "tis", "lentigo", "bowen", "queyrat", "borderline", "malignant potential", "uncertain", "atypical", "punlmp", "phyllodes", "immature terat", "desmoid", "granulosa cell", "giant cell t",
         "hemangiopericytoma", "solitary fibrous")
