@@ -430,3 +430,28 @@ def test_both_lobes_behind_a_label(told, side):
 def test_an_invasive_diagnosis_has_an_invasive_type(code, behavior, expected):
     told = anatomy.as_diagnosed(Finding("histology", "Intraductal carcinoma", code, (Span(0, 9),), "histology.general"), behavior and Finding("behavior", behavior, behavior, (Span(0, 9),), "behavior.type"))
     assert told.detail == expected and (told.label == "Invasive ductal carcinoma") == (code != expected)
+
+
+@pytest.mark.parametrize("report, side", [
+    ("Right prophylactic mastectomy, left therapeutic mastectomy. Right: fibrocystic change only. Left: invasive carcinoma of the breast.", "left"), ("Breast, left. The specimen is a RIGHT breast mastectomy, not left: invasive carcinoma.", "right"),
+    ("Right high inguinal orchidectomy. H/o left undescended testis. Embryonal carcinoma. Mixed germ cell tumour, right testis.", "right"), ("R breast 11:00 bx: IDC. L breast 3:00 bx: fibroadenoma, benign. MRI: mass R breast.", "right"),
+])
+def test_sides_that_are_not_the_tumours(report, side):
+    assert GRAMMAR.read(report)["laterality"].label == side
+
+
+@pytest.mark.parametrize("report, code", [
+    ("RIGHT UPPER LOBE, LOBECTOMY\nHistologic type: Invasive adenocarcinoma, acinar predominant", "C34.1"), ("Left nephroureterectomy.\nTumor site: mid ureter.\nHistologic type: papillary urothelial carcinoma, invasive", "C66.9"),
+    ("Prostate, prostatectomy.\nHistologic type: acinar adenocarcinoma", "C61.9"), ("Thyroid, lobectomy.\nHistologic type: papillary carcinoma", "C73.9"), ("Skin, left calf, excision: malignant melanoma", "C44.7"), ("Anal canal biopsy: squamous cell carcinoma", "C21.1"),
+])
+def test_an_adjective_of_the_type_does_not_move_the_tumour(report, code):
+    assert GRAMMAR.read(report)["site"].detail == code
+
+
+@pytest.mark.parametrize("report, behavior, code", [  # ICD-O-3.2
+    ("Appendix: low-grade appendiceal mucinous neoplasm (LAMN).", "1", "8480/1"), ("Pancreas: solid pseudopapillary neoplasm.", "3", "8452/3"), ("Testis biopsy: germ cell neoplasia in situ (GCNIS).", "2", "9064/2"),
+    ("Thyroid: noninvasive follicular thyroid neoplasm with papillary-like nuclear features (NIFTP).", "1", "8349/1"), ("Mediastinum: classic Hodgkin lymphoma, nodular sclerosis.", "3", "9663/3"),
+])
+def test_tumours_by_their_newer_names(report, behavior, code):
+    found = GRAMMAR.read(report)
+    assert (found["behavior"].label, found["histology"].detail) == (behavior, code)

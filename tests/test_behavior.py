@@ -113,3 +113,10 @@ def test_nothing_is_inferred_where_no_organ_is_known(text):
                                          ("Ovary: mature cystic teratoma.", "0"), ("Ovary: immature teratoma, grade 2.", "3")])
 def test_phyllodes_and_teratomas_go_by_their_adjective(text, label):
     assert GRAMMAR.read(text)["behavior"].label == label  # ICD-O-3 9020/0, /1, /3; 9080/0, /3
+
+
+@pytest.mark.parametrize("text", ["Back, shave: dysplastic naevus. Melanoma considered and excluded.", "Gastric GIST query. Final: schwannoma of stomach. Benign."])
+def test_what_was_asked_for_or_excluded_is_no_diagnosis(text):
+    found = GRAMMAR.read(text)
+    assert "behavior" not in found or found["behavior"].label == "0"
+    assert "histology" not in found

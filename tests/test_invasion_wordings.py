@@ -194,3 +194,11 @@ def test_a_status_heads_a_list(told, vessels, nerves):
 ])
 def test_german_words_and_codes(told, vessels, nerves):
     assert labels(f"Kolon, Resektion: Adenokarzinom. {told}") == (vessels, nerves)
+
+
+@pytest.mark.parametrize("told, vessels, nerves", [
+    ("There is perineural but no lymphovascular invasion.", "absent", "present"), ("Lymphatic but no venous invasion.", "present", SILENT), ("No LVI assessable.", SILENT, SILENT),
+    ("Lymphovascular invasion, previously reported as present on the core, was reviewed. Final: LVI absent.", "absent", SILENT),
+])
+def test_what_is_found_beside_what_is_not(told, vessels, nerves):
+    assert labels(f"Colon, resection: adenocarcinoma. {told}") == (vessels, nerves)

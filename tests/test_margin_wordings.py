@@ -312,3 +312,12 @@ def test_no_distance_limited_positivity_and_adenoma(told, right):
 ])
 def test_lists_in_brackets_and_margins_of_a_biopsy(told, right):
     assert label(f"Breast: invasive ductal carcinoma.\n{told}\n") == right
+
+
+@pytest.mark.parametrize("report, right", [
+    ("Breast: ductal carcinoma in situ. No invasive carcinoma.\nMargins: DCIS extends to inked lateral margin over 4 mm. Remaining margins clear.", "positive"), ("Breast: ductal carcinoma in situ, no invasion. LCIS at the superior margin. Radial margins clear.", "negative"),
+    ("Breast: invasive ductal carcinoma. DCIS extends to the lateral margin. Invasive carcinoma is clear of all margins.", "negative"),
+    ("Ileum: carcinoid. Resection margins: proximal and distal negative; mesenteric (radial) margin POSITIVE. Nodes: 5 of 12 positive.", "positive"), ("Breast: carcinoma with a brisk lymphoid infiltrate at its margin.", SILENT),
+])
+def test_margins_of_carcinoma_in_situ_and_the_tumours_own(report, right):
+    assert label(report) == right

@@ -567,7 +567,7 @@ NO_COUNTS = [
     ("Lymph nodes, 1/2 of each submitted in A1.", None, None),
     ("The lymph node is bisected, 1/2 submitted.", None, None),
     ("Largest lymph node 1 1/2 cm", None, None),
-    ("Sentinel lymph nodes (n=3): 1 positive. Axillary lymph nodes (n=11): negative.", None, None),
+    ("Sentinel lymph nodes (n=3): 1 positive. Axillary lymph nodes (n=11): negative.", "1", "14"),
     ("Lymph nodes: +3/-13", None, None),
     ("Lymph nodes: 3+, 13-", None, None),
     ("LNs: 3 positive, 13 negative.", None, None),
@@ -612,4 +612,16 @@ def test_more_positive_than_examined_is_flagged_with_both(text, positive, examin
 ])
 def test_stations_extension_and_what_was_examined(text, positive, examined):
     found = GRAMMAR.read(f"Breast, left: invasive ductal carcinoma. {text}")
+    assert tuple(found[name].label if name in found else None for name in ("nodes_positive", "nodes_examined")) == (positive, examined)
+
+
+@pytest.mark.parametrize("text, positive, examined", [
+    ("Metastatic carcinoma in 13/20 axillary lymph nodes; largest deposit 2/3 of the node.", "13", "20"), ("Metastasis in two out of a total of twenty-one mesenteric lymph nodes.", "2", "21"),
+    ("Necrosis and fibrosis only in 31 nodes; no viable germ cell tumour.", "0", "31"), ("Two sentinel nodes: one shows a 0.7 mm micrometastasis, the other is free of tumor.", "1", "2"),
+    ("Two further nodes, both negative. Previously reported 3/12; the final tally is 3/14.", "3", "14"), ("MRI: 4.1 cm mass, 1 enlarged axillary node.", None, None), ("Level 4R - 2 nodes negative; 7: metastatic carcinoma.", None, None),
+    ("One lymph node metastasis in the specimen (1/16); separately sent station 7: 0/3; separately sent truncal nodes: 1/5.", "2", "24"),
+    ("Nine lymph nodes, all negative (0/9). Combined with the prior sentinel procedure (1 of 2 positive, 6 mm deposit), a total of one of eleven nodes is involved.", "1", "11"),
+])
+def test_totals_one_node_images_and_stations(text, positive, examined):
+    found = GRAMMAR.read(f"Carcinoma. {text}")
     assert tuple(found[name].label if name in found else None for name in ("nodes_positive", "nodes_examined")) == (positive, examined)

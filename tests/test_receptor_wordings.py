@@ -461,3 +461,17 @@ def test_a_repeated_test_takes_the_place_of_the_first(report, label, detail):
 @pytest.mark.parametrize("report", ["ER +, PR +, HER2 -\npT2 pN0", "ER +, PR +, HER2 -~pT2 pN0", "| ER + | PR + | HER2 - |"])
 def test_a_minus_at_the_end_of_a_line_is_a_result(report):
     assert labels(report) == of("+", "+", "-")
+
+
+@pytest.mark.parametrize("report, label, detail", [
+    ("HER2 immunohistochemie 2+, SISH: geen amplificatie (ratio 1,2).", NEGATIVE, "2+; ISH not amplified"), ("HER2: 2+, in der CISH Nachweis einer HER2-Genamplifikation.", POSITIVE, "2+; ISH amplified"), ("HER2 2+, FISH: nicht amplifiziert.", NEGATIVE, "2+; ISH not amplified"),
+    ("HER2 on core (2021): 2+, FISH non-amplified. HER2 repeated on excision: 3+, POSITIVE.", POSITIVE, "3+"), ("HER2 2+. FISH: not amplified.", NEGATIVE, "2+; ISH not amplified"),
+    ("HER2 positive. Amendment: HER2 was entered in error: correct result is NEGATIVE (IHC 1+).", NEGATIVE, "1+"), ("Suitable for treatment even though the tumour is not HER2-positive.", NEGATIVE, "Negative"),
+])
+def test_her2_in_other_languages_repeated_and_corrected(report, label, detail):
+    found = GRAMMAR.read(report)["her2"]
+    assert (found.label, found.detail) == (label, detail)
+
+
+def test_an_internal_control_is_no_result():
+    assert "er" not in GRAMMAR.read("Internal control ducts are ER positive; the tumour cells show no nuclear staining.")

@@ -293,3 +293,8 @@ def test_a_thyroid_of_unknown_age_and_size_has_no_group(t, n, expected):
 def test_stated_categories_of_a_german_report_have_their_group(text, group):
     found = Stager.from_pretrained("rules").stage(text)["stage_group"]
     assert (found.detail, found.basis) == (group, "derived")
+
+
+@pytest.mark.parametrize("text", ["Tanner stage IV. Fibroadenoma.", "Chronic gastritis, OLGA stage II.", "Diverticulitis, Hinchey stage III."])
+def test_stages_of_puberty_gastritis_and_diverticulitis(text):
+    assert "stage_group" not in grammar.read(text)

@@ -84,3 +84,8 @@ def test_the_bar_of_a_table_is_no_one(text):
     staged = Stager.from_pretrained("rules").stage(text)
     assert all(name not in staged or staged[name].detail in right for name, right in {"t": ("pT2",), "n": ("pN1a",), "m": ("pM0", "M0")}.items())
     assert Stager.from_pretrained("rules").stage("Breast carcinoma. pT| N0")["t"].detail == "pT1"
+
+
+@pytest.mark.parametrize("text, detail", [("Acute promyelocytic leukaemia with PML::RARA. (PML)", None), ("Lung: carcinoma (pMl). Metastasis.", "pM1")])
+def test_a_capital_l_is_no_one(text, detail):
+    assert details(text).get("m") == detail

@@ -442,7 +442,7 @@ def read_invasion(document: Document,            # a prepared report
         for field, mention in mentions(document):
             if document.has_diagnosis and document.is_prior(mention.start):
                 continue  # of an earlier tumour
-            if _FORMERLY.search(document.lower, mention.start, mention.end) or mention.value == "no" and _ASSESSABLE.match(document.lower, mention.end):
+            if _FORMERLY.search(document.lower, mention.start, mention.end + 24) or mention.value == "no" and _ASSESSABLE.match(document.lower, mention.end):
                 continue
             mention = _excepted(document.lower, mention)
             rank = (document.section(mention.start) not in EARLY_SECTIONS, _RANK[mention.value])

@@ -238,6 +238,7 @@ def in_rectum(document: Document  # a prepared report
 # %% ../../nbs/api/22_rules.margin.ipynb #1f3b761d
 MARGIN_NAMES = (*MARGIN_SIDES, "crm", "bladder neck", "urethral", "ureter", "bronchial", "vascular", "parenchymal", "vaginal", "skin", "mucosal", "esophageal", "gastric", "mesenteric", "soft tissue")
 IN_SITU = "2"  # the behaviour, by ICD-O-3
+_NOT_INVASIVE = re.compile(r"\b(?:no|without)\s(?:[\w-]{3,12}\s){0,3}inva[sd]|\binva[sd]\w{2,8}(?:\s\w{4,10}){0,2}\s?(?::|is|was|-)\s?(?:not\b|none|absent|no\b)|\bptis\b")
 _ITS_DISEASE = re.compile(r"\bdcis\b|\bcis\b|intraductal|(?<!lobular\s)carcinoma[\s-]in[\s-]situ")  # the tumour itself, where nothing is invasive; not LCIS beside it
 RENEWED = PatternTable(
     "margin.renewed",
@@ -341,7 +342,7 @@ def read_margin(document: Document,            # a prepared report
     edges = _edges(document, later) or _edges(document, early)  # what is said early counts when nothing is said later
     unnamed = unnamed_edges(document)
     left = [edge for edge in unnamed if edge.value == "yes" and "inked" not in document.lower[edge.start:edge.end].replace("inked edge", "")]  # an inked surface may be no margin
-    if "behavior" in found and found["behavior"].label == IN_SITU:
+    if "behavior" in found and found["behavior"].label == IN_SITU and _NOT_INVASIVE.search(document.lower):
         edges, left = ([edge._replace(in_situ=edge.in_situ and _ITS_DISEASE.search(edge.around) is None) for edge in stated] for stated in (edges, left))
     status = resolve_edges([*edges, *left]) or resolve_edges(unnamed)
     if status:

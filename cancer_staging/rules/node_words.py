@@ -445,7 +445,7 @@ UNCOUNTED_NODES = PatternTable(
     frame=r"node(?:(?&diseased)|(?&clear))", anchored=True)
 
 
-_NUMBERED = re.compile(r"\d\s(?:lymph\s)?$")
+_NUMBERED = re.compile(r"(?<![\d/-])(?<!level\s)\d{1,2}\s(?:lymph\s)?$")
 
 
 def find_uncounted(document: Document  # a prepared report
