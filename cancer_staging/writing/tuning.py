@@ -434,7 +434,7 @@ def tune(recipe: str | WritingRecipe,              # a name, or a recipe of your
          **overrides,                              # settings of the recipe: epochs, learning_rate, tuning, …
          ) -> WritingRun:
     "What the run did; the adapter is in `out`. Raises ValueError for unknown names, bad settings and tables that can't be learnt from. After CancerLLM, arXiv 2406.10459."
-    from cancer_staging.models.backbones import load_causal
+    from cancer_staging.models.backbones import freed_memory_kept, load_causal
     from cancer_staging.models.trainer import last_checkpoint
     from cancer_staging.models.training import begin_folder, check_folder, versions
 
@@ -460,7 +460,7 @@ def tune(recipe: str | WritingRecipe,              # a name, or a recipe of your
         model=model, args=sft_arguments(recipe, out / "checkpoints", steps), train_dataset=dataset, processing_class=tokenizer, peft_config=adapter_settings(recipe, model),
         data_collator=partial(collate, pad=tokenizer.pad_token_id), callbacks=[timer, *([step_report(progress)] if progress else [])])
     trainer.remove_callback(optional_module("transformers", "generate").PrinterCallback)
-    with peak_memory() as peak, offline():  # peft looks at the hub whether the base's vocabulary grew
+    with peak_memory() as peak, offline(), freed_memory_kept():  # peft looks at the hub whether the base's vocabulary grew
         trainer.train(resume_from_checkpoint=last_checkpoint(out / "checkpoints") if resume else None)
     seconds = timer.seconds
     tried = None if chosen_by is None else choose_epoch(trainer.model, tokenizer, chosen_by, task, recipe.keep_best, out / "checkpoints", examples)
