@@ -442,7 +442,7 @@ def test_sides_that_are_not_the_tumours(report, side):
 
 @pytest.mark.parametrize("report, code", [
     ("RIGHT UPPER LOBE, LOBECTOMY\nHistologic type: Invasive adenocarcinoma, acinar predominant", "C34.1"), ("Left nephroureterectomy.\nTumor site: mid ureter.\nHistologic type: papillary urothelial carcinoma, invasive", "C66.9"),
-    ("Prostate, prostatectomy.\nHistologic type: acinar adenocarcinoma", "C61.9"), ("Thyroid, lobectomy.\nHistologic type: papillary carcinoma", "C73.9"), ("Skin, left calf, excision: malignant melanoma", "C44.7"), ("Anal canal biopsy: squamous cell carcinoma", "C21.1"),
+    ("Prostate, prostatectomy.\nHistologic type: acinar adenocarcinoma", "C61.9"), ("Thyroid, lobectomy.\nHistologic type: papillary carcinoma", "C73.9"), ("Skin, left calf, excision: malignant melanoma", "C44.7"), ("A. Skin, upper back, punch biopsy: intradermal nevus. B. Scalp, excision: malignant melanoma.", "C44.4"), ("Anal canal biopsy: squamous cell carcinoma", "C21.1"),
 ])
 def test_an_adjective_of_the_type_does_not_move_the_tumour(report, code):
     assert GRAMMAR.read(report)["site"].detail == code
@@ -455,3 +455,9 @@ def test_an_adjective_of_the_type_does_not_move_the_tumour(report, code):
 def test_tumours_by_their_newer_names(report, behavior, code):
     found = GRAMMAR.read(report)
     assert (found["behavior"].label, found["histology"].detail) == (behavior, code)
+
+
+@pytest.mark.parametrize("report, side", [("Skin, left calf, excision: malignant melanoma", "left"), ("Soft tissue, right thigh, resection: sarcoma", "right"), ("Skin of scalp, left, excision: malignant melanoma", None), ("Left colon, resection: adenocarcinoma", None)])
+def test_the_sides_of_skin_and_limbs(report, side):
+    found = GRAMMAR.read(report).get("laterality")  # SEER program manual, paired sites: skin of face, trunk and limbs, soft tissue of limbs; not the scalp
+    assert (found and found.label) == side

@@ -120,3 +120,8 @@ def test_what_was_asked_for_or_excluded_is_no_diagnosis(text):
     found = GRAMMAR.read(text)
     assert "behavior" not in found or found["behavior"].label == "0"
     assert "histology" not in found
+
+
+@pytest.mark.parametrize("text, label", [("Ovary: serous borderline tumour, capsule intact. FIGO stage IA; pT1a.", "1"), ("Ovary: serous borderline tumour with invasive low-grade serous carcinoma. pT1a.", "3"), ("Ovary. pT1a.", "3")])
+def test_a_borderline_tumour_with_a_category_is_no_cancer(text, label):
+    assert GRAMMAR.read(text)["behavior"].label == label  # ICD-O-3 8442/1; AJCC 8 stages it as ovarian cancer

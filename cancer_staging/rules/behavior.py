@@ -146,8 +146,8 @@ def decide(growths: list[Growth],   # words for malignant, in situ and uncertain
     asserted = [growth for growth in growths if growth.said is Said.ASSERTED]
     if primary := [growth for growth in asserted if is_primary(growth)]:
         return "3", primary, "behavior.type"
-    if category in ("T1", "T2", "T3", "T4"):
-        return "3", [], "behavior.category"
+    if category in ("T1", "T2", "T3", "T4") and (not any(growth.kind == "uncertain" for growth in asserted) or any(growth.kind in ("malignant", "generic") for growth in asserted)):
+        return "3", [], "behavior.category"  # a borderline tumour of the ovary has a T, too
     if spread := [growth for growth in asserted if growth.kind == "malignant"]:
         return "6", spread, "behavior.metastatic"
     for kind in ("in_situ", "intraepithelial", "uncertain"):

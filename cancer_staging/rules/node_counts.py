@@ -362,7 +362,7 @@ def find_roman(document: Document  # a prepared report
             yield Count(start, done, first if diseased else 0, first, How.ROMAN)
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #acf1718c
-_VALUE = {"value": r"_{0,3}(?P<value>[oil]?\d[0-9oil]{0,2}|[oil]{1,2}|(?&word))(?![a-z0-9/]|[.,]\d|\s?(?:cm|mm|%|/)| (?:non-?)?sentinel| axillary)", "word": "none|" + "|".join((*NUMBER_WORDS, "twenty"))}
+_VALUE = {"value": r"_{0,3}(?P<value>[oil]?\d[0-9oil]{0,2}|[oil]{1,2}|(?&word))(?![a-z0-9/]|[.,]\d|\s?(?:cm|mm|%|/)| (?:non-?)?sentinel| axillary| (?:positive|involved|metastatic) (?:out )?of\b)", "word": "none|" + "|".join((*NUMBER_WORDS, "twenty"))}
 NUMBERED_LABEL = PatternTable(
     "nodes.numbered_label",
     Pattern("sign", r"\s?\|{1,2}\s{0,9}|\^{1,2}[a-z0-9]{1,12}\|{1,2}\s?", ("number of nodes involved | 2", "number of lymph nodes examined^capecc||14"), ("number of nodes^loinc",), "columns of a table or of a message"),
@@ -385,11 +385,11 @@ NUMBERED_LABEL
 TALLY_LABEL = PatternTable(
     "nodes.tally_label",
     Pattern("behind", r"nodes[\s.]{1,2}(?:examined|positive|involved|sampled|evaluated|identified|found|submitted|removed|received|obtained|retrieved|recovered)",
-            ("nodes examined: 10", "nodes positive: o", "nodes removed (all levels): 17", "nodes positive......... 4"), ("nodes examined 10", "nodes discussed: 3")),
+            ("nodes examined: 10", "nodes positive: o", "nodes removed (all levels): 17", "nodes positive......... 4", "nodes positive     3\nextranodal extension"), ("nodes examined 10", "nodes discussed: 3")),
     Pattern("behind", r"nodes[\s.]{1,2}with\s(?:metasta\w{1,6}|tumou?r|carcinoma)", ("nodes with metastasis: 2", "nodes with tumor = 0"), ("nodes with fat: 2",)),
     Pattern("before", r"(?:positive|involved|total)[\s.]{1,2}(?:lymph\s)?nodes", ("positive lymph nodes: 2", "total nodes: 21"), ("negative nodes: 4",)),
     Pattern("total", r"total[\s.]{1,2}(?:number\s)?(?:examined|positive|involved)", ("total examined: 21", "total number examined: 8", "total positive: 1"), ("total submitted: 8",)),
-    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?(?:\s?[:=|]|\|\||\^{1,2}[a-z0-9]{1,12}\|{1,2}|\s?[.\u2026_]{3,60})\s{0,60}(?&value)", parts=_VALUE, anchored=True)
+    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?(?:\s?[:=|]|\|\||\^{1,2}[a-z0-9]{1,12}\|{1,2}|\s?[.\u2026_]{3,60}|[ ]{2}(?=[ ]{0,60}\d{1,3}[ ]{0,5}(?:\n|$)))\s{0,60}(?&value)", parts=_VALUE, anchored=True)
 TALLY_LABEL
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #680bf32b

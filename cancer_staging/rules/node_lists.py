@@ -160,6 +160,7 @@ NODE_TALLY = PatternTable(
     Pattern("number_first", r"(?P<examined1>(?&n))\s(?:(?:were|are)\s)?(?&seen)(?&then)(?P<positive1>(?&n))\s(?&ill)",
             ("nodes: 14 examined, 3 positive", "nodes: fourteen were identified; none involved", "nodes - 22 found, of which two contain tumor"), ("nodes: 14 examined, 3 negative",)),
     Pattern("number_first", r"(?P<positive2>(?&n))\s(?&ill)(?&then)(?P<examined2>(?&n))\s(?:(?:were|are)\s)?(?&seen)", ("nodes: 3 positive, 14 examined", "nodes, 1 involved/12 total"), ("nodes: 3 positive, 11 negative",)),
+    Pattern("number_first", r"(?P<positive9>(?&n))\s(?&ill)\s(?:out\s)?of\s(?P<examined9>(?&n))(?&end)", ("nodes: 2 positive of 10 examined",), ("nodes: 2 positive of 10 cm",)),
     Pattern("number_first", r"(?P<positive6>(?&n))\s(?&ill)\s?/\s?(?P<examined6>(?&n))(?&end)", ("nodes (4 positive / 19)",), ("nodes (4 positive / 19 cm)",)),
     Pattern("name_first", r"(?:number\s|no\.?\s)?(?&seen)(?&is)(?P<examined3>(?&n))(?&then)(?:number\s|no\.?\s)?(?&ill)(?&is)(?P<positive3>(?&n))(?&end)", ("nodes: total 16, positive 3", "nodes examined: 10 positive: 2", "nodes: total number = 16; number involved = 0"), ("nodes: total 16, positive",)),
     Pattern("name_first", r"(?&ill)(?&is)(?P<positive4>(?&n))(?&then)(?&seen)(?&is)(?P<examined4>(?&n))(?&end)", ("nodes: positive 3, total 16", "nodes positive: 3; examined: 14"), ("nodes: positive 3",)),
@@ -177,7 +178,7 @@ def read_tally(lower: str,     # a folded report
     match = NODE_TALLY.match(lower, position, position + 110)
     if not match:
         return None
-    found = {name.rstrip("12345678"): read_number(value) for name, value in match.groupdict().items() if value and name[-1].isdigit()}
+    found = {name.rstrip("123456789"): read_number(value) for name, value in match.groupdict().items() if value and name[-1].isdigit()}
     positive = found.get("positive", 0)
     examined = found["examined"] if "examined" in found else positive + found["well"] if None not in (positive, found["well"]) else None
     return Count(position, match.end(), positive, examined, How.STATUS) if None not in (positive, examined) and (positive or examined) else None

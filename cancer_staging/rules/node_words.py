@@ -339,7 +339,7 @@ ONE_NODE_HEADING
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #cd675ef4
 BEFORE_DIAGNOSIS = ("gross", "history", "frozen")
-_LABEL_LINE = re.compile(r"nodes?\s(?:\w{4,12}\s?){1,3}[:=]")  # `Nodes involved: 0`
+_LABEL_LINE = re.compile(r"nodes?\s(?:\w{4,12}\s?){1,3}(?:[:=]|[ ]{1,60}\d{1,3}[ ]{0,5}(?:\n|$))")  # `Nodes involved: 0`, or a column
 _NEW_SENTENCE = re.compile(r"[.;]\s{1,3}(?=[A-Z][a-z])")  # in the report as printed; scans put full stops at the ends of lines
 _DIGIT = re.compile(r"\d")
 _COUNT_WORDS = frozenset((*COUNT_UNITS, *COUNT_TENS, "multiple")) - {"no", "zero"}

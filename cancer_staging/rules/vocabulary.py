@@ -165,7 +165,7 @@ NOT_PRIMARY_BEFORE = PatternTable(
     Pattern("denied", r"uninvolved|[\s(](?:no|not|without|(?:negative|benign|normal|free)(?!\.\s))\b", ("uninvolved ", "with no ", "(benign) ", " normal "), ("nodular ", "notable ", " benign. right ")), named=False)
 NOT_PRIMARY_AFTER = PatternTable(
     "vocabulary.not_primary_after",
-    Pattern("sampled", r"(?:biopsy|excision|resection|wedge|nodule)[\s,.:;-]{1,3}(?:resection[\s,.:;-]{1,3})?(?:metasta|negative|no\s|benign)", (", biopsy: metastatic", " wedge resection: no tumor"), (", resection: carcinoma",),
+    Pattern("sampled", r"(?:(?:punch|shave)\s)?(?:biopsy|excision|resection|wedge|nodule)[\s,.:;-]{1,3}(?:resection[\s,.:;-]{1,3})?(?:metasta|negative|no\s|benign|(?:[a-z]{4,14}\s){0,2}(?:na?evus|seborrh))", (", biopsy: metastatic", " wedge resection: no tumor"), (", resection: carcinoma",),
             "a liver that was biopsied for a metastasis"),
     Pattern("part", r"lymph|nodes?\b|margin|serosa|vein|artery|vessel", (" lymph nodes", ", margin", " vein"), (" nodule", " vesicle")),
     Pattern("spread", r"metasta|invasion|involve|implant", (" metastases", " invasion", ": involved"), (" invasive carcinoma",)),
