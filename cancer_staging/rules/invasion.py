@@ -424,7 +424,7 @@ def _contrasted(document: Document) -> Iterator[tuple[str, InvasionMention]]:
                 yield "perineural_invasion" if match[name] == "perineural" else "lymphovascular_invasion", InvasionMention(*match.span(), value, "prose")
 
 
-_FORMERLY = re.compile(r"\b(?:previously|initially|originally|first)\s(?:reported|described|called|identified|noted|recorded|thought)\b")  # `LVI, previously reported as present, was reviewed`
+_FORMERLY = re.compile(r"\bnot\s(?:previously|initially|originally)\b|\b(?:previously|initially|originally|first)\s(?:reported|described|called|identified|noted|recorded|thought)\b")  # `LVI, previously reported as present, was reviewed`
 _ASSESSABLE = re.compile(r"\s(?:is\s)?(?:assessable|evaluable|to\sassess)\b")  # `No LVI assessable`
 
 

@@ -57,10 +57,10 @@ class Edge(NamedTuple):
     around: str         # the words around it, folded
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e03
-_IN_SITU_HINTS = ("situ", "dcis", "lcis", "intraductal", "dysplasia", "adenoma", "cis", "intraepithelial", "barrett")  # a quick look: most statements hold none
+_IN_SITU_HINTS = ("situ", "dcis", "lcis", "intraductal", "dysplasia", "adenoma", "cis", "intraepithelial", "barrett", "cin ", "cin-", "cin3")  # a quick look: most statements hold none
 IN_SITU_WORD = PatternTable(
     "margin.in_situ",
-    Pattern("short", r"\bdcis\b|\blcis\b|\bcis\b", ("dcis", "focal lcis"), ("excised", "cistern")),
+    Pattern("short", r"\bdcis\b|\blcis\b|\bcis\b|\bcin[\s-]?(?:[1-3]|i{1,3})\b", ("dcis", "focal lcis", "cin 3"), ("excised", "cistern")),
     Pattern("named", r"in[\s-]{1,2}situ|intraductal|dysplasia|adenoma\b|intraepithelial|barrett|prostatic intraep", ("carcinoma in situ", "in-situ", "tubular adenoma"), ("adenomatous", "invasive"), "adenoma and dysplasia at a margin are not the cancer"))
 IN_SITU_WORD
 
@@ -239,7 +239,7 @@ def in_rectum(document: Document  # a prepared report
 MARGIN_NAMES = (*MARGIN_SIDES, "crm", "bladder neck", "urethral", "ureter", "bronchial", "vascular", "parenchymal", "vaginal", "skin", "mucosal", "esophageal", "gastric", "mesenteric", "soft tissue")
 IN_SITU = "2"  # the behaviour, by ICD-O-3
 _NOT_INVASIVE = re.compile(r"\b(?:no|without)\s(?:[\w-]{3,12}\s){0,3}inva[sd]|\binva[sd]\w{2,8}(?:\s\w{4,10}){0,2}\s?(?::|is|was|-)\s?(?:not\b|none|absent|no\b)|\bptis\b")
-_ITS_DISEASE = re.compile(r"\bdcis\b|\bcis\b|intraductal|(?<!lobular\s)carcinoma[\s-]in[\s-]situ")  # the tumour itself, where nothing is invasive; not LCIS beside it
+_ITS_DISEASE = re.compile(r"\bdcis\b|\bcis\b|\bcin[\s-]?(?:3|iii)\b|intraductal|(?<!lobular\s)carcinoma[\s-]in[\s-]situ")  # the tumour itself, where nothing is invasive; not LCIS beside it
 RENEWED = PatternTable(
     "margin.renewed",
     Pattern("cut", r"re-?\s?exci|re-?resec|shav", ("re-excision of medial margin", "re excision", "margin shave"), ("excision",)),

@@ -21,7 +21,7 @@ __all__ = ['TUMOR_WORD', 'TUMOR', 'LENGTH', 'MARGIN_ANSWER', 'NOT_FREE', 'UNSTAT
 TUMOR_WORD = PatternTable(
     "margin.tumor_word",
     Pattern("tumor", r"tumou?rs?|carcinoma\w{0,2}|\w{0,9}carcinoma|neoplas\w{1,5}|malignan\w{1,3}|cancer|melanoma|sarcoma|metasta\w{1,4}", ("tumor", "adenocarcinoma", "neoplasm", "metastatic"), ("carcinoid", "polyp")),
-    Pattern("tumor", r"disease|lesions?|cells|dysplasia|atypia|viable|residual|dcis\b", ("residual disease", "atypia", "lesion", "dcis"), ("cell", "atypical")),
+    Pattern("tumor", r"disease|lesions?|cells|dysplasia|atypia|viable|residual|dcis\b|cin[\s-]?(?:3|iii)\b", ("residual disease", "atypia", "lesion", "dcis"), ("cell", "atypical")),
     Pattern("tumor", r"invasive|invasion|involvement|invol\w{1,5}|extension|infiltrat\w{1,4}", ("invasive", "involvement", "infiltrating"), ("convolution", "extends")),
     Pattern("tumor", r"evidence|significant|definite|diagnostic", ("evidence of", "definite"), ("indefinite", "diagnosis"), "'no evidence of', 'no definite': what follows is the tumour"),
     frame=r"\b(?&tumor)")

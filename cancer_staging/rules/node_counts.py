@@ -389,7 +389,7 @@ TALLY_LABEL = PatternTable(
     Pattern("behind", r"nodes[\s.]{1,2}with\s(?:metasta\w{1,6}|tumou?r|carcinoma)", ("nodes with metastasis: 2", "nodes with tumor = 0"), ("nodes with fat: 2",)),
     Pattern("before", r"(?:positive|involved|total)[\s.]{1,2}(?:lymph\s)?nodes", ("positive lymph nodes: 2", "total nodes: 21"), ("negative nodes: 4",)),
     Pattern("total", r"total[\s.]{1,2}(?:number\s)?(?:examined|positive|involved)", ("total examined: 21", "total number examined: 8", "total positive: 1"), ("total submitted: 8",)),
-    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?(?:\s?[:=|]|\|\||\^{1,2}[a-z0-9]{1,12}\|{1,2}|\s?[.\u2026_]{3,60}|[ ]{2}(?=[ ]{0,60}\d{1,3}[ ]{0,5}(?:\n|$)))\s{0,60}(?&value)", parts=_VALUE, anchored=True)
+    frame=r"(?P<what>(?&behind)|(?&before)|(?&total))(?:\s?\([^()]{0,45}\))?(?:\|\d\|(?=\d)|\s?[:=|]|\|\||\^{1,2}[a-z0-9]{1,12}\|{1,2}|\s?[.\u2026_]{3,60}|[ ]{2}(?=[ ]{0,60}\d{1,3}[ ]{0,5}(?:\n|$|[ ]{3}))|[ ](?=\d{1,3}[ ]{3}))\s{0,60}(?&value)", parts=_VALUE, anchored=True)
 TALLY_LABEL
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #680bf32b

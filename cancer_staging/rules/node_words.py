@@ -18,8 +18,8 @@ from ..text.phrases import end_of_last, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['CANDIDATE_NODES', 'UNDER_THE_MICROSCOPE', 'OF_NODES', 'AGAIN_BEFORE', 'TOTAL_BEFORE', 'OF_WHICH', 'AMONG_ALL',
-           'FRACTION_BEHIND', 'NUMBER_BEHIND', 'ONE_NODE_HEADING', 'BEFORE_DIAGNOSIS', 'ESTABLISHED', 'UNCOUNTED_NODES',
-           'Bracket', 'Walk', 'walk_back', 'find_worded', 'find_uncounted']
+           'ALL_BUT', 'FRACTION_BEHIND', 'NUMBER_BEHIND', 'ONE_NODE_HEADING', 'BEFORE_DIAGNOSIS', 'ESTABLISHED',
+           'UNCOUNTED_NODES', 'Bracket', 'Walk', 'walk_back', 'find_worded', 'find_uncounted']
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #0594599f
 _TOKEN = re.compile(r"(?!1ymp)\d{1,3}(?=[a-z]{4}|of\b)|\w{1,30}|-\s|[^\s\w]")  # a hyphen before a space is a dash
@@ -244,8 +244,12 @@ _INVOLVED_OUT_OF = re.compile(r"\s(?:(?:is|are|was|were)\s)?(?:involved|positive
 AMONG_ALL
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #b895e1db
-_IMAGED = re.compile(r"\b(?:mri|ct|pet(?:[\s/-]ct)?|ultrasound|sonogra\w{1,4}|imaging|mammogra\w{1,4})\b(?:[^.;\n]|\.\d){0,60}$")  # `MRI: 4.1 cm mass, 1 enlarged axillary node`
+_IMAGED = re.compile(r"\b(?:intra-?operative\s(?:imprints?|touch)|imprints?|mri|ct|pet(?:[\s/-]ct)?|ultrasound|sonogra\w{1,4}|imaging|mammogra\w{1,4})\b(?:[^.;\n]|\.\d){0,60}$")  # `MRI: 4.1 cm mass, 1 enlarged axillary node`
+_COLUMN = re.compile(r"\d[ ]{3,36}$")
 _OF_ONE_NODE = re.compile(r"\d\s?%?\sof\s(?:the|a|this)\s(?:lymph\s)?$")  # `largest deposit 2/3 of the node`
+
+
+ALL_BUT = re.compile(rf"[\s,;:]{{1,3}}(?:of\swhich\s)?all\sbut\s(?P<ill>{NUMBER})\s[^.;]{{0,20}}?(?:free|negative|clear|uninvolved)\b|[^.;:]{{0,45}}[\s,](?P<well>{NUMBER})\sof\s(?:them|these|which)\s(?:(?:are|were|is)\s)?(?:free|negative|uninvolved|clear)\b")  # `twelve nodes, all but one free of tumour`
 
 
 def _are_candidates(lower: str, walk: Walk, end: int) -> bool:
@@ -271,6 +275,9 @@ def _judge_walk(document: Document,  # a prepared report
     if (positive or 0) > examined:
         return Count(start, end, positive, examined, How.WORDS)
     if positive is None:
+        if well := ALL_BUT.match(lower, end, end + 90):
+            rest = read_number(well["ill"]) if well["ill"] else read_number(well["well"])
+            return Count(start, well.end(), rest if well["ill"] else examined - rest, examined, How.WORDS) if rest is not None and rest <= examined else None
         which = OF_WHICH.match(lower, end)
         if which and which["unknown"]:
             return None
@@ -383,6 +390,8 @@ def _count_at(document: Document,  # a prepared report
         floor = lower.rfind("\n", floor, position) + 1  # the number belongs to the line before
     if "." in lower[floor:position] or ";" in lower[floor:position]:
         floor = end_of_last(_NEW_SENTENCE, document.text, floor, position + 2)
+    if _COLUMN.search(lower, max(floor, position - 40), position):
+        return None  # `Lymph nodes found 23     Nodes involved 0`: the number is of the column before
     if not plural and _OF_ONE_NODE.search(lower, max(floor, position - 24), position):
         return None
     if _holds_number(lower[floor:position]):
@@ -445,7 +454,7 @@ UNCOUNTED_NODES = PatternTable(
     frame=r"node(?:(?&diseased)|(?&clear))", anchored=True)
 
 
-_NUMBERED = re.compile(r"(?<![\d/-])(?<!level\s)\d{1,2}\s(?:lymph\s)?$")
+_NUMBERED = re.compile(r"(?:(?<![\d/-])(?<!level\s)\d{1,2}|\b(?:two|three|four|five|six))\s(?:(?:lymph|sentinel)\s){0,2}$")
 
 
 def find_uncounted(document: Document  # a prepared report
@@ -453,6 +462,6 @@ def find_uncounted(document: Document  # a prepared report
     "The one node that is diseased, or nodes that are all healthy, where the report gives no number."
     for position in document.hits("node"):
         match = UNCOUNTED_NODES.match(document.lower, position, position + 60)
-        numbered = match and match.lastgroup == "clear" and _NUMBERED.search(document.lower, max(0, position - 12), position)  # `4R - 2 nodes negative` says nothing of the others
+        numbered = match and match.lastgroup == "clear" and _NUMBERED.search(document.lower, max(0, position - 24), position)  # `4R - 2 nodes negative` says nothing of the others
         if match and not numbered and document.section(position) not in BEFORE_DIAGNOSIS:
             yield Count(position, match.end(), int(match.lastgroup == "diseased"), None, How.WORDS)

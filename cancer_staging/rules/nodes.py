@@ -198,11 +198,16 @@ def _sum_of(counts: list[Count]  # with both numbers known
     return sum(count.positive for count in counts), sum(count.examined for count in counts)
 
 
+_LEVEL = re.compile(r"\b[ivx]{1,4}[ab]?\s?[:=]?\s$")
+
+
 def _are_summed(document: Document,  # a prepared report
                 total: Count,        # a count that may hold the others
                 parts: list[Count],  # its neighbours
                 ) -> bool:
     "Whether `total` is the sum of its neighbours `parts`; unless two of them hold disease they must stand in one entry with it, for sums agree by chance."
+    if _LEVEL.search(document.lower, max(0, total.start - 12), total.start):
+        return False  # the count of a level agrees with others by chance: `IIA 0/8, IIB 0/3, III 0/5`
     if total.examined != sum(part.examined for part in parts) or total.positive != sum(part.positive for part in parts):
         return False
     if sum(part.positive > 0 for part in parts) > 1:
@@ -307,7 +312,7 @@ AMENDED = PatternTable(
 
 
 _STATION_BEHIND = re.compile(r"\s?\((?P<named>[^()\d]{3,40})\)")  # `0/12 (pericolic)`
-_NEXT_STATION = re.compile(r"\s?[,;]\s(?:and\s)?(?:[a-z -]{3,40}[\s:(]{1,3})?")
+_NEXT_STATION = re.compile(r"\s?(?:[,;]\s(?:and\s)?|\.\s{1,2}[a-z][.)]\s{1,2})(?:[a-z -]{3,40}[\s:(]{1,3})?")
 
 
 def _heads_stations(lower: str, counts: list[Count], index: int) -> bool:

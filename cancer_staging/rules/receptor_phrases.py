@@ -260,7 +260,7 @@ KI67_BEFORE = PatternTable(
 EARLIER_SPECIMEN = PatternTable(
     "receptors.earlier_specimen",
     Pattern("earlier", r"previous|prior|outside|another specimen|earlier|history", ("previous study", "outside slides"), ("prostate",)),
-    Pattern("earlier", r"core\s(?:needle\s)?(?:biops|bx\b)|biopsy\sresult|\bon\s(?:the\s)?core\b(?!s)", ("on the core needle biopsy", "biopsy results", "her2 on core (2021)"), ("biopsy", "on cores")),
+    Pattern("earlier", r"core\s(?:needle\s)?(?:biops|bx\b)|biopsy\sresult|\bon\s(?:the\s)?(?:(?:19|20)\d\d\s)?core\b(?!s)", ("on the core needle biopsy", "on the 2020 core", "biopsy results", "her2 on core (2021)"), ("biopsy", "on cores")),
     Pattern("earlier", r"\b(?:in|from|of)\s(?:19|20)\d\d\b(?!\s(?:nuclei|cells))", ("positive in 2018", "from 1999"), ("positive in 2018 nuclei of", "in 20 of 30"), "a year: the result of today names none"))
 _AGAIN = r"[^.;,:\n]{0,30}[.;,]\s(?:but\s|and\s|it\s(?:is|was)\s){0,2}(?:(?:on|upon|after)\s)?(?:repeat(?:ed)?|re-?test(?:ed|ing)?|re-?stain(?:ed|ing)?|review|re-?review|now|currently|today)\b"
 SUPERSEDED = PatternTable(

@@ -72,6 +72,7 @@ AWAY = PatternTable(
     Pattern("away", r"(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip|aggregate)s?\b", (" segment of colon", " aggregate of tissue", " wedge-shaped portion"), (" tumor",), "the size of the piece"),
     Pattern("away", r"(?:\w{4,14}\s){0,2}?(?:adenoma|scar|cavity|ha?ematoma|seroma|lymph\snode|fibroid|leiomyoma)\b", (" tubulovillous adenoma", " biopsy cavity", " scar"), (" adenocarcinoma",), "the size of another thing"),
     Pattern("away", r"(?:\w{3,12}\s){0,2}?(?:tumou?r\s)?bed\b", (" fibrotic tumor bed", " bed"), (" tumor",), "where the tumour was before treatment"),
+    Pattern("away", r",\s(?:benign|hyperplastic|adenomatoid)\b", (", benign",), (", malignant",)),
     Pattern("away", r"of\s(?:the\s)?(?:recto-?sigmoid|sigmoid|colon|bowel|rectum|ileum|jejunum|duodenum|o?esophagus|ureter|skin|small|large|terminal)\b|long,?\s(?:with|contain\w{0,3}|showing|bearing)\b", (" of rectosigmoid", " long, with a stenosing tumour"), (" long", " of tumor"), "the length of the organ"),
     frame=r"[\s.]{0,3}(?&away)", anchored=True)
 

@@ -169,7 +169,7 @@ HISTORY = PatternTable(
 # %% ../../nbs/api/11_text.context.ipynb #7c2c3838
 CLAUSE_END = PatternTable(
     "context.clause_end",
-    Pattern("sign", r"[;:\n]|\.\s\s?[a-z0-9(]", ("free; no", "margin: free", "seen. no"), ("2.5 cm", "3.")),
+    Pattern("sign", r"[;:\n]|(?<!,)\.\s\s?[a-z0-9(]", ("free; no", "margin: free", "seen. no"), ("2.5 cm", "3.", "(9.8 cm),. high"), "scans put full stops at the ends of lines"),
     Pattern("turn", r"\bbut\b|\bhowever\b|\bexcept\b|\balthough\b", ("free but close", "however, "), ("butt",)), named=False)
 BOUNDARY = PatternTable(
     "context.boundary",

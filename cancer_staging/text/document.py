@@ -126,8 +126,8 @@ class Document:
                width: int = 60,  # how far to look, in characters
                ) -> str:
         "What stands before `position` in its clause, folded, at most `width` characters."
-        window = self.lower[max(0, position - width):position]
-        return window[end_of_last(CLAUSE_END, window, 0, len(window)):]
+        start = end_of_last(CLAUSE_END, self.lower, max(0, position - width), position + 1)  # the letter that begins a sentence belongs to what ends the one before
+        return self.lower[min(start, position):position]
 
     def is_negated(self,
                    position: int,    # where the thing stands that may be negated

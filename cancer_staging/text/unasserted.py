@@ -12,8 +12,8 @@ from typing import NamedTuple
 from .phrases import end_of_last, Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['CONDITION', 'SUPPOSITION', 'RELATIVE', 'ASKED', 'SUBMITTED', 'PAST', 'UNASSERTED_CUES', 'SENTENCE_STOP', 'WIDTH',
-           'FIRST', 'FORMER_LENGTH', 'unasserted']
+__all__ = ['CONDITION', 'SUPPOSITION', 'RELATIVE', 'ASKED', 'ELSEWHERE', 'LEFT_OPEN', 'SUBMITTED', 'PAST', 'UNASSERTED_CUES',
+           'SENTENCE_STOP', 'WIDTH', 'FIRST', 'FORMER_LENGTH', 'unasserted']
 
 # %% ../../nbs/api/11_text.unasserted.ipynb #da9116dd
 CONDITION = PatternTable(
@@ -38,14 +38,23 @@ ASKED = PatternTable(
     Pattern("request", r"\b(?:query|question)\s?[:-]\s?\?", ("clinical query: ?carcinoma ct2",), ("query cancer",)),
     Pattern("listed", r"\belements\sto\sbe\sreported\b", ("elements to be reported: size, grade",), ("reported elements",)),
     Pattern("listed", r"\b(?:adverse|high[\s-]risk|unfavou?rable)\s(?:features|factors)\s(?:comprise|include|are)\b(?!\s(?:not|absent|present|seen|identified))", ("adverse features comprise lymphovascular invasion",), ("adverse features are not seen",)), named=False)
+ELSEWHERE = PatternTable(
+    "unasserted.elsewhere",
+    Pattern("imaged", r"\b(?:pre-?treatment|pre-?operative|baseline|staging|initial)\s(?:pelvic\s)?(?:mri?|ct|pet|imaging|ultrasound)\b", ("pretreatment mri: t3c n2, emvi positive",), ("staging by ajcc",)),
+    Pattern("reported", r"\b(?:outside|previous|prior|earlier)\s(?:\w{3,12}\s){0,2}(?:resection|biopsy|specimen|excision|turbt?|core)\s(?:was|were|had\sbeen)\s(?:\w{3,12}\s)?(?:reported|staged|signed|called|diagnosed)\sas\b", ("the 2021 outside resection was reported as pt1",), ("outside biopsy was reviewed",)),
+    Pattern("void", r"\bcriteria\sfor\s(?:\w{3,14}\s){1,3}(?:are|is|were|was)\snot\s(?:met|fulfilled|satisfied)", ("criteria for carcinoma are not met",), ("criteria for carcinoma are met",)), named=False)
+LEFT_OPEN = PatternTable(
+    "unasserted.left_open",
+    Pattern("open", r"\(?delete\s(?:as|where)\s(?:appropriate|applicable|necessary)", ("present / absent (delete as appropriate)",), ("deleted",)), named=False)
 SUBMITTED = PatternTable(
     "unasserted.submitted",
     Pattern("submitted", r"\b(?:submitting|submitted|referring|referral)\sdiagnosis\b", ("submitting diagnosis: invasive carcinoma",), ("submitted for diagnosis",)), named=False)
 PAST = PatternTable(
     "unasserted.past",
-    Pattern("past", r"(?:(?:relevant\s)?clinical\s(?:notes?|details|history|information|data)|history|hx|pmhx?|past\s(?:medical\s)?history|background)\b(?=[^;]{0,220}(?&event))(?=[^;]{0,220}(?&staged))", ("pmh ca breast 2011 pt2 n1", "history: bladder cancer pt1 g3 treated with bcg"), ("history: breast mass 2011", "clinical stage ii")),
+    Pattern("past", r"(?:(?:relevant\s)?clinical\s(?:notes?|details|history|information|data)|history|hx|pmhx?|past(?:\s(?:medical\s)?history)?|known|background)\b(?=[^;]{0,220}(?&event))(?=[^;]{0,220}(?&staged))", ("pmh ca breast 2011 pt2 n1", "history: bladder cancer pt1 g3 treated with bcg", "past: left calf melanoma 2003, breslow 3.1 mm"), ("history: breast mass 2011", "clinical stage ii")),
+    Pattern("past", r"(?:(?:anamnese|vorgeschichte|voorgeschiedenis|ant[eé]c[eé]dente?s?)\b|z\.\s?n\.)(?=[^;]{0,220}(?&event))(?=[^;]{0,220}(?&staged))", ("anamnese: z. n. kolonkarzinom 2011 (damals pt3 pn1",), ("anamnese: tumor",), "German, Dutch, French, Spanish"),
     frame=r"[^a-z0-9]{0,6}(?&past)",
-    parts={"event": r"(?:\b(?:19|20)\d\d\b|\byears?\sago\b|\btreated\swith\b)", "staged": r"\b(?:[pc]?t[0-4][a-d]?\b|stage\s?[i1-4]|g[1-4]\b|grade\s?[i1-4])"}, anchored=True, named=False)
+    parts={"event": r"(?:\b(?:19|20)\d\d\b|\byears?\sago\b|\btreated\swith\b)", "staged": r"\b(?:[pc]?t[0-4][a-d]?\b|stage\s?[i1-4]|g[1-4]\b|grade\s?[i1-4]|breslow|karzinom|carcinome|carcinoma\sepiderm)"}, anchored=True, named=False)
 CONDITION
 
 # %% ../../nbs/api/11_text.unasserted.ipynb #7aaa8cd0
@@ -59,13 +68,17 @@ _KINDS = (_Kind(("if ", "in case", "in the case", "in the event", "unless", "pro
           _Kind(("would ",), SUPPOSITION, True),
           _Kind(("mother", "father", "sister", "brother", "daughter", "aunt", "uncle", "cousin", "family h", "fam hx", "fam. h", "fhx", "fh:"), RELATIVE, False),
           _Kind(("request", "query", "question", "elements to be", "features ", "factors "), ASKED, False),
+          _Kind(("outside ", "previous ", "prior ", "earlier ", "pretreatment", "pre-treatment", "preoperative", "pre-operative", "baseline", "staging ", "initial ", "criteria for"), ELSEWHERE, False),
+          _Kind(("delete as", "delete where"), LEFT_OPEN, True),
           _Kind(("submitting diag", "submitted diag", "referring diag", "referral diag"), SUBMITTED, False),
-          _Kind(("history", "hx", "pmh", "clinical note", "clinical detail", "clinical info", "clinical data", "background"), PAST, True))
+          _Kind(("history", "hx", "pmh", "clinical note", "clinical detail", "clinical info", "clinical data", "background", "past:", "known ", "anamnese", "vorgeschichte", "z. n.", "z.n.", "voorgeschiedenis", "ant\u00e9c\u00e9dent", "antecedente"), PAST, True))
 _FORMER_CUES = ("previously:", "previous report", "previous diagnosis", "original report", "original diagnosis", "originally:", "initial report", "initial diagnosis", "formerly:")
-UNASSERTED_CUES = (*(cue for kind in _KINDS for cue in kind.cues), *_FORMER_CUES)
-SENTENCE_STOP = re.compile(r"[.;!][)\]]?(?=\s|$)|\n(?=\s{0,4}(?:\n|[A-Z0-9*>•-]))")  # in a report as printed
+_VOID_CUES = ("(for record only", "(do not use", "(for reference only", "(superseded")  # `ORIGINAL DIAGNOSIS (for record only): …`, up to the end of the line
+UNASSERTED_CUES = (*(cue for kind in _KINDS for cue in kind.cues), *_FORMER_CUES, *_VOID_CUES)
+SENTENCE_STOP = re.compile(r"(?:(?<!\s[A-Za-z])\.|[;!])[)\]]?(?=\s|$)|\n(?=\s{0,4}(?:\n|[A-Z0-9*>•-]))")  # in a report as printed
 WIDTH = 240      # characters of a sentence at most; a longer one has lost its stops, and is left
 FIRST = 20       # of a cue that is repeated
+_VOID_LABEL = re.compile(r"\b(?:original|previous|former|old|superseded)\s(?:(?:report|diagnosis|text|version)\s)?$")
 FORMER_LENGTH = 900  # characters of a former diagnosis at most
 _FORMER = re.compile(r"\s{0,4}(?:Previous(?:ly)?|Original(?:ly)?|Initial|Formerly)\s?(?:(?:reported\s)?(?:report|diagnosis)\b)?[^:\n]{0,30}:(?P<former>.{1,850}?)(?=\n\s{0,4}(?:Revised|Amended|Corrected|Current|Final)\s{0,2}(?:(?:final\s)?(?:report|diagnosis)\b[^:\n]{0,30})?:)", re.DOTALL | re.IGNORECASE)
 _OWN_OPINION = re.compile(r"\bour\s(?:opinion|diagnosis|interpretation|impression)|\bwe\s(?:do\snot|disagree|favou?r)")  # where it is another than the submitted one
@@ -87,6 +100,13 @@ def unasserted(text: str,                      # the report as printed
                 found = (kind.words.match if kind.words.anchored else kind.words.search)(lower[start:end])
                 if found and (kind.words is not SUBMITTED or _OWN_OPINION.search(lower, end, end + WIDTH)):
                     yield start if kind.whole else start + found.start(), end
+    for cue in _VOID_CUES:
+        for position in hits.get(cue, ())[:FIRST]:
+            label = _VOID_LABEL.search(lower, max(0, position - 40), position)
+            line = text.find("\n", position, position + FORMER_LENGTH)
+            end = line if line >= 0 else len(text)
+            if label and end - position < FORMER_LENGTH:
+                yield label.start(), end
     for cue in _FORMER_CUES:
         for position in hits.get(cue, ())[:FIRST]:
             if found := _FORMER.match(text, max(0, text.rfind("\n", 0, position)), position + FORMER_LENGTH):
