@@ -450,6 +450,7 @@ def test_an_adjective_of_the_type_does_not_move_the_tumour(report, code):
 
 @pytest.mark.parametrize("report, behavior, code", [  # ICD-O-3.2
     ("Appendix: low-grade appendiceal mucinous neoplasm (LAMN).", "1", "8480/1"), ("Pancreas: solid pseudopapillary neoplasm.", "3", "8452/3"), ("Testis biopsy: germ cell neoplasia in situ (GCNIS).", "2", "9064/2"),
+    ("Bladder: papillary urothelial neoplasm of low malignant potential. Criteria for carcinoma are not met.", "1", "8130/1"), ("Parotid: acinic cell carcinoma.", "3", "8550/3"),
     ("Thyroid: noninvasive follicular thyroid neoplasm with papillary-like nuclear features (NIFTP).", "1", "8349/1"), ("Mediastinum: classic Hodgkin lymphoma, nodular sclerosis.", "3", "9663/3"),
 ])
 def test_tumours_by_their_newer_names(report, behavior, code):

@@ -197,7 +197,7 @@ def test_german_words_and_codes(told, vessels, nerves):
 
 
 @pytest.mark.parametrize("told, vessels, nerves", [
-    ("There is perineural but no lymphovascular invasion.", "absent", "present"), ("Lymphatic but no venous invasion.", "present", SILENT), ("No LVI assessable.", SILENT, SILENT),
+    ("There is perineural but no lymphovascular invasion.", "absent", "present"), ("Lymphatic but no venous invasion.", "present", SILENT), ("No LVI assessable.", SILENT, SILENT), ("Perineural invasion, not originally commented upon, is seen in block A6. Perineural invasion is present.", SILENT, "present"),
     ("Lymphovascular invasion, previously reported as present on the core, was reviewed. Final: LVI absent.", "absent", SILENT),
 ])
 def test_what_is_found_beside_what_is_not(told, vessels, nerves):

@@ -317,6 +317,7 @@ def test_lists_in_brackets_and_margins_of_a_biopsy(told, right):
 @pytest.mark.parametrize("report, right", [
     ("Breast: ductal carcinoma in situ. No invasive carcinoma.\nMargins: DCIS extends to inked lateral margin over 4 mm. Remaining margins clear.", "positive"), ("Breast: ductal carcinoma in situ, no invasion. LCIS at the superior margin. Radial margins clear.", "negative"),
     ("Breast: invasive ductal carcinoma. DCIS extends to the lateral margin. Invasive carcinoma is clear of all margins.", "negative"),
+    ("LLETZ: CIN 3. No invasive malignancy. CIN 3 is present at the ectocervical margin; the endocervical and deep margins are clear.", "positive"), ("Cervix: invasive carcinoma. Ectocervical margin is free of invasive carcinoma; CIN 3 extends to the vaginal margin.", "negative"),
     ("Ileum: carcinoid. Resection margins: proximal and distal negative; mesenteric (radial) margin POSITIVE. Nodes: 5 of 12 positive.", "positive"), ("Breast: carcinoma with a brisk lymphoid infiltrate at its margin.", SILENT),
 ])
 def test_margins_of_carcinoma_in_situ_and_the_tumours_own(report, right):

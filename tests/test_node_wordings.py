@@ -617,7 +617,9 @@ def test_stations_extension_and_what_was_examined(text, positive, examined):
 
 @pytest.mark.parametrize("text, positive, examined", [
     ("Total lymph nodes examined     34\n  Total lymph nodes positive     3\n  Extranodal extension   Not identified", "3", "34"), ("TOTAL LYMPH NODES: 2 POSITIVE OF 10 EXAMINED.", "2", "10"),
-    ("All lymph nodes: 0 positive of 28 lymph nodes (parts C-G).", "0", "28"), ("Metastatic carcinoma in 13/20 axillary lymph nodes; largest deposit 2/3 of the node.", "13", "20"), ("Metastasis in two out of a total of twenty-one mesenteric lymph nodes.", "2", "21"),
+    ("Lymph nodes found 23     Nodes involved 0     Apical node: No", "0", "23"), ("Axillary clearance: twelve nodes, all but one free of tumour.", "1", "12"), ("OBX|4|NM|LNEX^Nodes examined|1|14||||||F\nOBX|5|NM|LNPOS^Nodes positive|1|3||||||F", "3", "14"),
+    ("Nineteen lymph nodes recovered, seventeen of them free of metastasis.", "2", "19"), ("B. Sentinel lymph nodes: 0/3. C. Axillary contents: 2/14.", "2", "17"), ("LN: IA 0/2, IB 1/6, IIA 0/8, IIB 0/3, III 0/5, IV 0/4.", "1", "28"),
+    ("Intraoperative imprint of two sentinel nodes: negative.", None, None), ("All lymph nodes: 0 positive of 28 lymph nodes (parts C-G).", "0", "28"), ("Metastatic carcinoma in 13/20 axillary lymph nodes; largest deposit 2/3 of the node.", "13", "20"), ("Metastasis in two out of a total of twenty-one mesenteric lymph nodes.", "2", "21"),
     ("Necrosis and fibrosis only in 31 nodes; no viable germ cell tumour.", "0", "31"), ("Two sentinel nodes: one shows a 0.7 mm micrometastasis, the other is free of tumor.", "1", "2"),
     ("Two further nodes, both negative. Previously reported 3/12; the final tally is 3/14.", "3", "14"), ("MRI: 4.1 cm mass, 1 enlarged axillary node.", None, None), ("Level 4R - 2 nodes negative; 7: metastatic carcinoma.", None, None),
     ("One lymph node metastasis in the specimen (1/16); separately sent station 7: 0/3; separately sent truncal nodes: 1/5.", "2", "24"),

@@ -466,6 +466,7 @@ def test_a_minus_at_the_end_of_a_line_is_a_result(report):
 @pytest.mark.parametrize("report, label, detail", [
     ("HER2 immunohistochemie 2+, SISH: geen amplificatie (ratio 1,2).", NEGATIVE, "2+; ISH not amplified"), ("HER2: 2+, in der CISH Nachweis einer HER2-Genamplifikation.", POSITIVE, "2+; ISH amplified"), ("HER2 2+, FISH: nicht amplifiziert.", NEGATIVE, "2+; ISH not amplified"),
     ("HER2 on core (2021): 2+, FISH non-amplified. HER2 repeated on excision: 3+, POSITIVE.", POSITIVE, "3+"), ("HER2 2+. FISH: not amplified.", NEGATIVE, "2+; ISH not amplified"),
+    ("HER2 on the 2020 core was 1+. HER2 repeated on the present excision: 3+.", POSITIVE, "3+"), ("Oestrogen receptor, progesterone receptor and HER-2 were scored negative, negative and 3+ in that order.", POSITIVE, "3+"),
     ("HER2 positive. Amendment: HER2 was entered in error: correct result is NEGATIVE (IHC 1+).", NEGATIVE, "1+"), ("Suitable for treatment even though the tumour is not HER2-positive.", NEGATIVE, "Negative"),
 ])
 def test_her2_in_other_languages_repeated_and_corrected(report, label, detail):

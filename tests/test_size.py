@@ -160,7 +160,7 @@ def test_what_is_measured_before_a_semicolon_is_not_the_tumour_behind_it(report,
 
 
 @pytest.mark.parametrize("report, expected", [
-    ("Residual invasive ductal carcinoma, largest focus 9 mm, in a 24 x 20 mm fibrotic tumor bed", 9), ("Rectal tumour. Macroscopy: 265 mm of rectosigmoid.", None), ("Ileum: carcinoid tumour 17 mm; largest mesenteric mass 1.9 cm", 17),
+    ("Residual invasive ductal carcinoma, largest focus 9 mm, in a 24 x 20 mm fibrotic tumor bed", 9), ("Rectal tumour. Macroscopy: 265 mm of rectosigmoid.", None), ("Ileum: carcinoid tumour 17 mm; largest mesenteric mass 1.9 cm", 17), ("Dominant nodule 3.8 cm, benign. Papillary thyroid carcinoma, 1.4 cm", 14),
 ])
 def test_beds_lengths_and_nodal_masses(report, expected):
     assert millimetres(report) == expected

@@ -32,6 +32,9 @@ def test_conditions(report, right):
     ("Hx: R hemicolectomy 2019 for caecal adenocarcinoma pT3 N1 G3. Colon polyp: tubular adenoma.", {}),
     ("Urine: negative for carcinoma. History: bladder cancer pT1 G3 2017 treated with BCG.", {}),
     ("Radical cystectomy (previous TUR elsewhere: pT2). No residual carcinoma. Stage: pT0 pN0.", {"t": "pT0", "n": "pN0"}),
+    ("Nephrektomie links. Anamnese: Z. n. Kolonkarzinom 2011 (damals pT3 pN1, G3, L1). Nierenzellkarzinom. TNM: pT1b pN0 G2.", {"t": "pT1b", "n": "pN0", "grade": "G2"}),
+    ("Rectum: adenocarcinoma. Pretreatment MRI: T3c N2, EMVI positive, CRM threatened. ypT0 ypN1a.", {"t": "ypT0", "n": "ypN1a", "stage_group": "IIIA"}),
+    ("TURBT: papillary urothelial carcinoma. Note: the 2021 outside resection was reported as pT1 high grade with lymphovascular invasion.", {}),
     ("Liver, resection: carcinoma with daughter nodules and satellite growth, pT3.", {"t": "pT3", "stage_group": "IIIA"}),
 ])
 def test_relatives_and_the_past(report, right):
@@ -45,6 +48,8 @@ def test_relatives_and_the_past(report, right):
     ("Submitting diagnosis: invasive urothelial carcinoma, pT1. We agree.", {"t": "pT1"}),
     ("Elements to be reported: size, grade, lymphovascular invasion, margins. Dictation to follow.", {}),
     ("Adverse features comprise lymphovascular invasion and a margin of less than 1 mm. Polyp: pT1 adenocarcinoma.", {"t": "pT1"}),
+    ("Vascular invasion: present / absent / suspicious (delete as appropriate). pT1.", {"t": "pT1"}),
+    ("LEFT parotid: carcinoma, margin involved.\nORIGINAL DIAGNOSIS (for record only, do not use): RIGHT parotid - carcinoma, 15 mm. Margins clear.", {"margin": "positive", "laterality": "left"}),
     ("pT2 = organ confined; pT3b = seminal vesicle invasion; pN1 = regional nodes involved; M1b = bone.\nRESULT: benign prostatic hyperplasia.", {}),
     ("pT3a = extraprostatic extension. Prostate: adenocarcinoma.", {"t": "pT3a"}),
     ("AMENDED\nPREVIOUSLY: Colon adenocarcinoma, pT3 pN0 (0/9), no lymphovascular invasion.\nREVISED DIAGNOSIS: Colon adenocarcinoma, pT4a pN1b; lymphovascular invasion is present.", {"t": "pT4a", "n": "pN1b", "lymphovascular_invasion": "present"}),

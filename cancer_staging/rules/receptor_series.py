@@ -67,7 +67,7 @@ def _reading(marker: str, match: re.Match) -> MarkerReading | None:
 
 # %% ../../nbs/api/18_rules.receptor_series.ipynb #132bd13f
 _LEAD_WORDS = re.compile(r"\)?\s?(?:receptors?|status|expression|staining|stains?|studies|results?|scores?|\(?allred\)?|by\sihc|\(?respectively\)?|tumou?r\scells|\(s\)|\s){0,3}")
-_LEAD_SIGNS = re.compile(r"\s?(?:[:=(]|-\s(?=[a-z\d])|\b(?:is|are|were|was|shows?|showed|stain|(?:reported|interpreted|scored)\sas)\b|\s){0,3}(?:both\s)?\s{0,3}")
+_LEAD_SIGNS = re.compile(r"\s?(?:[:=(]|-\s(?=[a-z\d])|\b(?:is|are|were|was|shows?|showed|stain|(?:reported|interpreted|read)\sas|scored(?:\sas)?)\b|\s){0,3}(?:both\s)?\s{0,3}")
 _SEPARATOR = re.compile(r"(?P<slash>\s{0,2}[/|]\s{0,2})|\s?[,;&]\s?(?:and\s)?|\sand\s")
 _RESPECTIVELY = re.compile(r"[^.;\n]{0,70}?\b(?:respectively|in\sthat\sorder)")
 _PERCENTS_FOLLOW = re.compile(r"\s(?:in\s(?:about\s|approximately\s)?|\()|,?\s\(?respectively[\s:,]{1,2}")
