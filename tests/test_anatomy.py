@@ -462,3 +462,10 @@ def test_tumours_by_their_newer_names(report, behavior, code):
 def test_the_sides_of_skin_and_limbs(report, side):
     found = GRAMMAR.read(report).get("laterality")  # SEER program manual, paired sites: skin of face, trunk and limbs, soft tissue of limbs; not the scalp
     assert (found and found.label) == side
+
+
+@pytest.mark.parametrize("report, code", [
+    ("Main specimen, pancreas tail: well differentiated ductal adenocarcinoma (G1).", "C25"), ("The material presented is a skin flap with an epithelioid cell melanoma.", "C44"), ("Breast: ductal adenocarcinoma.", "C50"),
+])
+def test_the_one_organ_that_is_named_comes_before_what_the_type_hints_at(report, code):
+    assert GRAMMAR.read(report)["site"].detail.startswith(code)

@@ -223,3 +223,7 @@ def test_abbreviated_cancers_have_grades(report, label):
 @pytest.mark.parametrize("report, label", [("Renal cell carcinoma. Fuhrman grade (for RCC; grades 1-4): 3", "G3"), ("Renal cell carcinoma. Fuhrman grade (grade 1-4): 2", "G2"), ("Kidney: renal cell carcinoma, Fuhrman grade 3-4", "G4")])
 def test_a_scale_in_brackets_is_no_grade(report, label):
     assert GRAMMAR.read(report)["grade"].label == label
+
+
+def test_the_patients_fitness_is_no_grade():
+    assert GRAMMAR.read("ASA grade 3 patient. Adenocarcinoma, G1.")["grade"].label == "G1"

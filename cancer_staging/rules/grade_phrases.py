@@ -79,6 +79,7 @@ OTHER_BEFORE = PatternTable(
     Pattern("other", r"steato|fatty|hepatitis|necroinfl|cirrhosis|chronic\s|siderosis|fibrosis", ("chronic hepatitis, ", "steatosis ", "fibrosis "), ("hepatocellular carcinoma, ",), "inflammation and fat of the liver"),
     Pattern("other", r"\bactive\b|activity|\bmild\b|minimal|lobular\s?:|lobular\sinfl", ("mildly active. mild ", "minimal activity, ", "lobular: "), ("inactivated", "lobular carcinoma, "), "inflammation and fat of the liver"),
     Pattern("other", r"regress|treatment\seffect|becker|mandard|therapy|rejection|toxic", ("regression ", "tumor regression (mandard) ", "chemotherapy: "), ("ryan-",), "effects of treatment"),
+    Pattern("other", r"\basa\s$|\becog\b|\bzubrod|\bnyha\b", ("asa ", "ecog "), ("nasal ",), "the patient's fitness"),
     Pattern("other", r"lymphoma", ("follicular lymphoma, ",), ("lymphocytes",), "lymphoma"),
     Pattern("other", r"reflux|hemorrhoid|prolapse", ("reflux esophagitis ", "hemorrhoids "), ("rectum",), "reflux, piles, prolapse"),
     Pattern("other", r"\bbudding", ("tumor budding: ",), ("budd-chiari",), "buds of tumour, which are counted in three tiers"),

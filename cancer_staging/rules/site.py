@@ -20,8 +20,9 @@ __all__ = ['HINT_PLACES', 'CERVICAL', 'UTERINE', 'ENDOMETRIAL', 'SEROUS', 'NOT_S
            'LEAST_SCORE', 'SURE_SCORE', 'HEADED_SCORE', 'URINARY_GROUPS', 'RENAL', 'TUMOUR_OF', 'HEADING',
            'HEADING_END', 'SITE_CODE', 'SITE_CODE_LABEL', 'INVASIVE_SHARE', 'INVASIVE_TOLD', 'INVASIVE_WORDS',
            'votes_of', 'groups_of', 'hints_of', 'Site', 'Votes', 'score_sites', 'is_exact', 'choose_place',
-           'told_places', 'has_type', 'group_by_type', 'urinary_group', 'heads_tumour', 'find_site', 'places_by_code',
-           'site_code_cues', 'find_site_code', 'invasive_first', 'without_echoes', 'meaning_at', 'find_histology']
+           'told_places', 'has_type', 'group_by_type', 'urinary_group', 'occurs_in', 'heads_tumour', 'find_site',
+           'places_by_code', 'site_code_cues', 'find_site_code', 'invasive_first', 'without_echoes', 'meaning_at',
+           'find_histology']
 
 # %% ../../nbs/api/24_rules.site.ipynb #dd10ffcb
 HINT_PLACES = {"C22": Place("C22.0", "Liver", False, 0), "C71": Place("C71.9", "Brain", True, 0), "C61": Place("C61.9", "Prostate", True, 0),
@@ -185,6 +186,13 @@ HEADING = re.compile(r"(?:^|\n)[\s\d]{0,6}(?:[a-z][.):]\s{1,3})?$")  # what may 
 HEADING_END = re.compile(r"[^\n:.;]{0,40}:")
 
 
+def occurs_in(group: str,                # of an organ
+              types: list[TermMention],  # histologic terms
+              ) -> bool:
+    "Whether one of the types has a meaning of its own in the organ: the ductal adenocarcinoma of the pancreas."
+    return any(site_group(site) == group for mention in types for meaning in type_meanings(mention.words) for site in meaning.sites)
+
+
 def heads_tumour(lower: str,                  # the folded report; '' when it is not at hand
                  places: list[TermMention],   # organ words
                  types: list[TermMention],    # histologic terms
@@ -209,7 +217,7 @@ def find_site(places: list[TermMention],  # organ words
     group = max(known, key=known.get, default=None)
     if group is None or known[group] < (HEADED_SCORE if len(known) == 1 and heads_tumour(lower, places, types) else LEAST_SCORE):
         return None
-    if group not in votes.places and len(votes.places) == 1 and any(mention.weight > 0.6 for mention in places) and heads_tumour(lower, places, types):
+    if group not in votes.places and len(votes.places) == 1 and any(mention.weight > 0.6 for mention in places) and (heads_tumour(lower, places, types) or occurs_in(next(iter(votes.places)), types)):
         group, = votes.places  # `Fallopian tube: serous carcinoma`: what such a type hints at is nowhere named
     first = group
     by_type = group_by_type(group, votes.scores, types)
