@@ -80,7 +80,8 @@ WIDTH = 240      # characters of a sentence at most; a longer one has lost its s
 FIRST = 20       # of a cue that is repeated
 _VOID_LABEL = re.compile(r"\b(?:original|previous|former|old|superseded)\s(?:(?:report|diagnosis|text|version)\s)?$")
 FORMER_LENGTH = 900  # characters of a former diagnosis at most
-_FORMER = re.compile(r"\s{0,4}(?:Previous(?:ly)?|Original(?:ly)?|Initial|Formerly)\s?(?:(?:reported\s)?(?:report|diagnosis)\b)?[^:\n]{0,30}:(?P<former>.{1,850}?)(?=\n\s{0,4}(?:Revised|Amended|Corrected|Current|Final)\s{0,2}(?:(?:final\s)?(?:report|diagnosis)\b[^:\n]{0,30})?:)", re.DOTALL | re.IGNORECASE)
+_FORMER_LABEL = re.compile(r"\s{0,4}(?:previous(?:ly)?|original(?:ly)?|initial|formerly)\s?(?:(?:reported\s)?(?:report|diagnosis)\b)?[^:\n]{0,30}:")
+_REVISED_LABEL = re.compile(r"\n\s{0,4}(?:revised|amended|corrected|current|final)\s{0,2}(?:(?:final\s)?(?:report|diagnosis)\b[^:\n]{0,30})?:")
 _OWN_OPINION = re.compile(r"\bour\s(?:opinion|diagnosis|interpretation|impression)|\bwe\s(?:do\snot|disagree|favou?r)")  # where it is another than the submitted one
 
 
@@ -109,5 +110,7 @@ def unasserted(text: str,                      # the report as printed
                 yield label.start(), end
     for cue in _FORMER_CUES:
         for position in hits.get(cue, ())[:FIRST]:
-            if found := _FORMER.match(text, max(0, text.rfind("\n", 0, position)), position + FORMER_LENGTH):
-                yield position, found.end("former")
+            label = _FORMER_LABEL.match(lower, lower.rfind("\n", 0, position) + 1)
+            revised = label and _REVISED_LABEL.search(lower, label.end(), label.end() + FORMER_LENGTH)
+            if revised:
+                yield position, revised.start()
