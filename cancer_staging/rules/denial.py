@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from .neoplasms import REJECTED
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
@@ -36,7 +37,7 @@ DENIED_AFTER = PatternTable(
     Pattern("absent", r"(?:is|are|was|were)\s(?:absent|unlikely|negative|excluded|ruled\sout)\b", (" is absent", " is excluded by p40", " was ruled out", " is unlikely"), (" is present", " are negatively stained")),
     Pattern("absent", r"(?:absent|excluded|ruled\sout|unlikely)\b", (": absent", " excluded", " (ruled out)"), (": absence of necrosis",)),
     Pattern("absent", r"(?:(?:is|are|was|were)\s)?(?:considered\s|thought\s|felt\s)?(?:to\sbe\s)?(?:unlikely|less\slikely|not\slikely|disfavou?red)\b", (" is considered unlikely", " is less likely", " disfavored"), (" is likely",)),
-    Pattern("excluded", r"query\b|(?:(?:is|was|were)\s)?considered\s(?:and|but)\s(?:was\s)?(?:then\s)?(?:excluded|rejected|dismissed|discarded|ruled\sout|not\s)", (" query", " considered and excluded"), (" considered",)),
+    Pattern("excluded", rf"query\b|{REJECTED}", (" query", " considered and excluded"), (" considered",)),
     Pattern("excluded", r"(?:has|have|had)\sbeen\s(?:excluded|ruled\sout)|(?:can|could|may)\sbe\s(?:excluded|ruled\sout)", (" has been ruled out", " can be excluded"), (" has been reported",)),
     Pattern("open", r"(?:can(?:not|\snot)|could\snot)\s(?:be\s)?(?:entirely\s|completely\s|definitively\s)?(?:excluded|ruled\sout)", (" cannot be excluded", " could not be entirely ruled out"), (" cannot be graded",), "what is only not excluded is not diagnosed"),
     Pattern("open", r"(?:is|are|was|were)\snot\s(?:entirely\s|completely\s|definitively\s)?(?:excluded|ruled\sout)", (" is not entirely excluded", " is not ruled out"), (" is not graded",)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['CAPITALS', 'ABBREVIATED', 'NEOPLASMS', 'DENIES', 'DENIED_AFTER', 'ASKED', 'ASKED_AFTER', 'PAST', 'TALKED',
+__all__ = ['CAPITALS', 'ABBREVIATED', 'NEOPLASMS', 'DENIES', 'REJECTED', 'DENIED_AFTER', 'ASKED', 'ASKED_AFTER', 'PAST', 'TALKED',
            'NAME_AFTER', 'ELSEWHERE_BEFORE']
 
 # %% ../../nbs/api/15_rules.neoplasms.ipynb #cb69f2c0
@@ -54,11 +54,12 @@ DENIES = PatternTable(
     "neoplasms.denies",
     Pattern("denies", r"\bno\b|\bnot\b|\bnor\b|\bneither\b|\bnone\b|\bnothing\b|\bwithout\b|w/o\b|\babsent\b|absence\sof|lack\w{0,3}\sof|devoid\sof|fails?\sto|failed\sto", ("no evidence of ", "without "), ("node ", "noted ")),
     Pattern("denies", r"\bnegative\b|\bneg\b|free\s(?:of|from)|clear\sof|uninvolved\sby|excludes?\b|excluded|ruled\sout|rather\sthan|argues?\sagainst|insufficient\sfor|diagnostic\scriteria", ("negative for dysplasia, ", "free of "), ("margin freed ",)))
+REJECTED = r"(?:(?:is|was|were)\s)?considered\s(?:and|but)\s(?:was\s)?(?:then\s)?(?:excluded|rejected|dismissed|discarded|ruled\sout|not\s)"  # of what was thought of
 DENIED_AFTER = PatternTable(
     "neoplasms.denied_after",
     Pattern("denied", r"(?:is|are|was|were|has\sbeen|not|cells?|component|present|identified)?[\s:,]{0,3}(?:not|n't)\s(?:\w{2,12}ly\s)?(?:be\s)?(?:identified|seen|present|detected|found|noted|observed|evident|demonstrated|appreciated)", (" is not identified", " not seen"), (" is present",)),
     Pattern("denied", r"(?:is|are|was|were)?\s?(?:absent|excluded|ruled\sout|negative)\b", (" is absent", " was excluded"), (" present",)),
-    Pattern("denied", r"(?:(?:is|was|were)\s)?considered\s(?:and|but)\s(?:was\s)?(?:then\s)?(?:excluded|rejected|dismissed|discarded|ruled\sout|not\s)", (" considered and excluded", " was considered but not confirmed"), (" considered and confirmed",)),
+    Pattern("denied", REJECTED, (" considered and excluded", " was considered but not confirmed"), (" considered and confirmed",)),
     Pattern("denied", r"(?:(?:,|and|or|/)\s{0,2}[\w-]{0,14}(?:carcinoma|lymphoma|sarcoma|melanoma|mesothelioma|malignancy|dysplasia|tumou?r|neoplasm|metastas[ei]s)\s){1,3}(?:is|are|was|were)\s(?:not\s(?:identified|seen|present|detected|found)|absent|excluded|ruled\sout)", (" and carcinoma are excluded", " or metastasis is not identified"), (" and carcinoma are present", " and nodes are negative"), "over a list"),
     Pattern("denied", r"(?:\w{2,14}\s?){0,2}:\s{0,3}(?:no|none|absent|negative|not\s(?:identified|present|seen)|0)\b", (": none", " in situ: no"), (": node",)),
     frame=r"[\s,)]{0,3}(?&denied)", anchored=True)

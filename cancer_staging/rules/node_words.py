@@ -276,8 +276,8 @@ def _judge_walk(document: Document,  # a prepared report
         return Count(start, end, positive, examined, How.WORDS)
     if positive is None:
         if well := ALL_BUT.match(lower, end, end + 90):
-            rest = read_number(well["ill"]) if well["ill"] else read_number(well["well"])
-            return Count(start, well.end(), rest if well["ill"] else examined - rest, examined, How.WORDS) if rest is not None and rest <= examined else None
+            told = read_number(well["ill"] or well["well"])
+            return Count(start, well.end(), told if well["ill"] else examined - told, examined, How.WORDS) if told is not None and told <= examined else None
         which = OF_WHICH.match(lower, end)
         if which and which["unknown"]:
             return None

@@ -130,9 +130,9 @@ def is_unticked(lower: str,   # a folded report
     return _BLANK_BEFORE.search(lower, max(0, start - 12), start) is not None
 
 
-def is_station(lower: str,   # a folded report
-                  end: int,     # where an N ends
-                  ) -> bool:
+def is_station(lower: str,  # a folded report
+               end: int,    # where an N ends
+               ) -> bool:
     "Whether an N is the name of nodes: `N2 nodes: negative`."
     return _STATION.match(lower, end) is not None
 
