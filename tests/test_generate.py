@@ -13,7 +13,7 @@ from made_files import pdf  # noqa: E402
 from tiny_writers import byte_pairs, random_writer, REPORTS  # noqa: E402
 
 from cancer_staging.runs import InputError, Interrupted  # noqa: E402
-from cancer_staging.writing import generate as writing  # noqa: E402
+from cancer_staging.writing import engines, generate as writing  # noqa: E402
 from cancer_staging.writing.engines import TransformersEngine, Written  # noqa: E402
 from cancer_staging.writing.generate import Answer, answer_rows, ANSWER_SCHEMA, benchmark_generation, generate, generate_files, generate_frame, plan_task  # noqa: E402
 from cancer_staging.writing.tasks import get_task, Parsed, QUESTIONS  # noqa: E402
@@ -257,3 +257,6 @@ def test_the_speed_benchmark_measures_every_task(writer, test_bed, tmp_path, roo
     found = generation_speed.measure({"second": long}, {"icd10": rows["icd10"]}, path, max_new_tokens=4)
     stored = json.loads(path.read_text())["rows"]
     assert [row["model"] for row in stored] == ["first"] * 5 + ["second"] and found["failed"].sum() == 0 and all(row["failed"] == 0 and row["rows"] == 3 for row in stored)
+    ways = generation_speed.ways_of_writing(long, {"icd10": rows["icd10"]}, rounds=1, max_new_tokens=4)
+    assert [row["way"] for row in ways] == list(generation_speed.WAYS) and all(row["same_answers"] == row["rows"] == 3 and row["tokens_per_second"] > 0 for row in ways)
+    assert engines.LEAST_SHARED == 16  # as it was

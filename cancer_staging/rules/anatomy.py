@@ -16,8 +16,8 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['INVADING', 'NOT_INVADING', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type', 'read_anatomy', 'as_diagnosed',
-           'outgrows', 'histology_finding']
+__all__ = ['INVADING', 'NOT_INVADING', 'ANAPLASTIC', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type', 'read_anatomy',
+           'as_graded', 'as_diagnosed', 'outgrows', 'histology_finding']
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #24ce9a84
 INVADING = ("T1", "T2", "T3", "T4")
@@ -59,7 +59,20 @@ def read_anatomy(document: Document,             # the report
     behavior, stated = found.get("behavior"), found.get("t")
     histology = histology_finding(document, types, site.group if site else None, stated)
     if histology and not (behavior and outgrows(histology.detail, behavior.label)):
-        yield histology if stated and stated.label not in INVADING else as_diagnosed(histology, behavior)
+        yield as_graded(histology if stated and stated.label not in INVADING else as_diagnosed(histology, behavior), found.get("grade"))
+
+
+ANAPLASTIC = {"9400/3": "9401/3", "9450/3": "9451/3"}  # astrocytoma, oligodendroglioma
+
+
+def as_graded(histology: Finding,     # the histologic type
+              grade: Finding | None,  # of the tumour
+              ) -> Finding:
+    "The type; a diffuse glioma of WHO grade 3 is the anaplastic one, whether or not the report says the word."
+    if grade is None or grade.label != "G3" or histology.detail not in ANAPLASTIC:
+        return histology
+    anaplastic = morphology_by_code()[ANAPLASTIC[histology.detail]][0]
+    return histology._replace(label=anaplastic.label, detail=anaplastic.code, evidence=(*histology.evidence, *grade.evidence[:1]))
 
 
 def as_diagnosed(histology: Finding,        # the histologic type

@@ -281,7 +281,7 @@ CLEAR_BEFORE = PatternTable(
 CLEAR_BEFORE
 
 # %% ../../nbs/api/19_rules.node_counts.ipynb #21655e32
-_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?P<plus>\s?(?:\(\+\)|n?\+(?:ve)?|pos))?\s{0,2}/\s{0,2}(?P<examined>[0-9oil|]{1,3})(?:n|(?P<minus>\s?(?:-(?:ve)?|\(-\))(?=[\s.,;)]|$)))?(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
+_RATIO = re.compile(r"(?<![\w.,/:-])(?P<positive>[0-9oil|]{1,3})(?P<plus>\s?(?:\(\+\)|n?\+(?:ve)?|pos))?\s{0,2}/\s{0,2}(?P<examined>\d\s\d(?=\))|[0-9oil|]{1,3})(?:n|(?P<minus>\s?(?:-(?:ve)?|\(-\))(?=[\s.,;)]|$)))?(?![\w/]|[.,]\d|\s?(?:cm(?!\d)|mm|em\b|%))")  # not a date, not a size
 _BEFORE_SLASH, _AFTER_SLASH = frozenset("0123456789oil| +)se"), frozenset("0123456789oil| ")
 _LISTED_APART = 60  # characters between two ratios of one list at most: `chain 9 (0/4) and 3 examined of the chain 10 (0/3)`
 _PAIR = re.compile(r"total\)\s?:\s{0,3}(?P<positive>\d{1,2})\s?:\s?(?P<examined>\d{1,3})\b")
@@ -311,7 +311,7 @@ def find_ratios(document: Document  # a prepared report
         match = _RATIO.search(lower, max(0, position - 9, lower.rfind("/", max(0, position - 9), position) + 1), min(size, position + 9))
         if not match or match.end("positive") > position or match.start("examined") < position:
             continue
-        positive, examined = read_count(match["positive"]), read_count(match["examined"])
+        positive, examined = read_count(match["positive"]), read_count(match["examined"].replace(" ", ""))
         if match["plus"] and match["minus"] and None not in (positive, examined):
             examined += positive  # `3+/13-`
         if positive is None or not examined or not any(char.isdigit() for char in match["examined"]) or (positive > examined and not _is_of_nodes(lower, match)):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 
+from .node_counts import N_CODE_CUES
 from ..text.context import NOT_ASSESSED
 from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['NODES_CLEAR', 'NODES_DISEASED', 'JOINED_BEFORE', 'is_diseased']
+__all__ = ['NODES_CLEAR', 'NODES_DISEASED', 'JOINED_BEFORE', 'is_diseased', 'only_few_cells']
 
 # %% ../../nbs/api/19_rules.node_health.ipynb #884e0120
 NODES_CLEAR = PatternTable(
@@ -84,3 +85,13 @@ def is_diseased(document: Document,  # a prepared report
     if clear or diseased:
         return not clear or (diseased is not None and diseased.start() < clear.start())
     return False if NODES_CLEAR.search(lower, max(left, start - 40), start) else None
+
+# %% ../../nbs/api/19_rules.node_health.ipynb #fc08021e
+_FEW_CELLS_CODE = re.compile(r"pn[0o]\s?\(\s?i\s?\+")
+
+
+def only_few_cells(document: Document  # a prepared report
+                   ) -> bool:
+    "Whether the N category is pN0(i+): then no node is counted positive, whatever number held isolated tumour cells."
+    codes = [document.lower[position:position + 9] for position in document.hits(*N_CODE_CUES)]
+    return any(map(_FEW_CELLS_CODE.match, codes)) and all(code[2] in "0o" for code in codes)

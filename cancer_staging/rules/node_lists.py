@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator
 
 from .node_counts import Count, COUNT_TENS, How, NUMBER_WORDS, read_count
+from .node_health import is_diseased
+from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['NUMBER', 'LISTED_BEFORE', 'ALONE_BEFORE', 'LISTED_BEHIND', 'BOTH_KINDS', 'STATION_FRACTION', 'NODE_TALLY',
            'read_number', 'listed_before', 'alone_before', 'listed_behind', 'both_kinds', 'find_station_fractions',
-           'read_tally']
+           'listed_in_brackets', 'read_tally']
 
 # %% ../../nbs/api/19_rules.node_lists.ipynb #e8661734
 _TENS = "|".join(COUNT_TENS)
@@ -150,6 +152,26 @@ def find_station_fractions(lower: str,            # a folded report
         count = match and _as_count(match, position)
         if count:
             yield count
+
+# %% ../../nbs/api/19_rules.node_lists.ipynb #4243d86f
+_STATIONS_IN_BRACKET = re.compile(r"\(\s?\d{1,2}\s[a-z][a-z\s-]{2,40}(?:(?:,|\sand)?\s?\d{1,2}\s[a-z][a-z\s-]{2,40}|,[a-z\s]{2,40}){0,4}\)")
+_NUMBER_OF_STATION = re.compile(r"\d{1,2}(?=\s[a-z])")
+
+
+def listed_in_brackets(document: Document,  # a prepared report
+                       position: int,       # where the word node begins
+                       floor: int,          # nothing before it belongs to the list
+                       ) -> Count | None:
+    "The nodes of stations whose numbers stand in brackets: `Multiple superior (2 paratracheal) and inferior mediastinal (3 subcarinal, 1 paraesophageal) lymph nodes are negative`."
+    lower, floor = document.lower, max(floor, position - 240)
+    floor = max(floor, *(lower.rfind(stop, floor, position) + 1 for stop in (". ", ":", ";")))
+    start = lower.find("multiple", floor, position)
+    brackets = list(_STATIONS_IN_BRACKET.finditer(lower, start, position)) if start >= 0 and ")" in lower[start:position] else []
+    if not brackets:
+        return None
+    end = position + (5 if lower.startswith("nodes", position) else 4)
+    examined, diseased = sum(int(number) for bracket in brackets for number in _NUMBER_OF_STATION.findall(bracket[0])), is_diseased(document, brackets[0].start(), end)
+    return Count(start, end, None if diseased is None else examined if diseased else 0, examined, How.WORDS)
 
 # %% ../../nbs/api/19_rules.node_lists.ipynb #684f86ef
 _NAMES = {"n": NUMBER, "seen": r"(?:examined|identified|found|removed|retrieved|recovered|sampled|dissected|harvested|submitted|assessed|present|in\stotal|in\sall|total(?:\snumber)?)",

@@ -9,14 +9,15 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from heapq import nlargest
+from itertools import pairwise
 
-from .node_counts import Count, How, NODE_STATION
+from .node_counts import Count, How, NODE_STATION, Side
 from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['RETOLD', 'EXTENSION_BEHIND', 'EXTENSION_BEFORE', 'without_retold', 'without_extension', 'without_repeats',
-           'as_amended', 'last_labels']
+           'as_amended', 'last_labels', 'complete_labels', 'specimen_labels']
 
 # %% ../../nbs/api/19_rules.node_repeats.ipynb #eaf1e512
 RETOLD = PatternTable(
@@ -154,3 +155,42 @@ def last_labels(document: Document,   # a prepared report
 def _examined(counts: list[Count]) -> int:
     "Nodes over counts that differ."
     return sum(examined or 0 for _, examined in {count.pair for count in counts})
+
+# %% ../../nbs/api/19_rules.node_repeats.ipynb #7384f1e5
+_NONE_EXAMINED = re.compile(r"examined\s?(?:\([^()]{1,12}\)\s?)?[:=.\s-]{1,4}(?:0|o|zero|none)(?![\w/])")
+_FRACTION_BEHIND = re.compile(r"\s?\(\s?(\d{1,3})\s?/\s?(\d{1,3})\s?\)")
+
+
+def complete_labels(lower: str,           # a folded report
+                    labels: list[Count],  # labelled counts, in order
+                    ) -> list[Count]:
+    "The labels without those of no positive node among none examined; a total with both numbers behind it (`Nodes with metastasis: Zero (0/5)`) has both."
+    kept, none = [], not any(count.examined for count in labels)
+    for count in labels:
+        if none and count.positive == 0 and _NONE_EXAMINED.search(lower, max(0, count.start - 60), count.end + 60):
+            continue
+        both = _FRACTION_BEHIND.match(lower, count.end, count.end + 14) if count.how is How.TOTAL and count.examined is None else None
+        kept.append(count._replace(examined=int(both[2])) if both and int(both[1]) == count.positive <= int(both[2]) else count)
+    return kept
+
+
+_SPECIMEN_BEGINS = re.compile(r"\bpart\s?#?\s?\d|[\n.;]\s{0,3}(?:[a-z]|\d{1,2})[.):]\s")
+
+
+def specimen_labels(lower: str,           # a folded report
+                    labels: list[Count],  # labelled counts, in order
+                    ) -> list[Count]:
+    "Both numbers of every specimen where each has its labels: `3. … Nodes examined: 3. Nodes with metastasis: 1. 4. … Nodes examined: 2. …`; the one that is the sum of the others stands alone. None where labels are told otherwise."
+    pairs = []
+    for first, second in zip(labels[::2], labels[1::2]):
+        if (first.positive is None) == (second.positive is None) or first.station or second.station or How.TOTAL in (first.how, second.how) or second.start - first.end > 40:
+            return []
+        pairs.append(Count(first.start, second.end, *(second.positive, first.examined) if first.positive is None else (first.positive, second.examined), How.LABEL))
+    many = [count.examined for count in pairs if count.examined >= _LEAST_TOLD_AGAIN]
+    if len(pairs) < 2 or len(labels) % 2 or len(set(many)) < len(many) and len({count.pair for count in pairs}) == len(pairs) or not all(_SPECIMEN_BEGINS.search(lower, first.end, second.start) for first, second in pairwise(pairs)) or not all(count.is_possible for count in pairs):
+        return []
+    half = len(pairs) // 2
+    if len(pairs) % 2 == 0 and [count.pair for count in pairs[:half]] == [count.pair for count in pairs[half:]]:
+        pairs = pairs[:half]  # printed twice
+    whole = next((count for count in (pairs[0], pairs[-1]) if len(pairs) > 2 and all(2 * count.number(side) == sum(other.number(side) for other in pairs) for side in Side)), None)
+    return [whole] if whole else pairs

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .node_counts import Count, COUNT_TENS, COUNT_UNITS, How, MOST, N_CODE_BEFORE, names_station, read_count
 from .node_health import is_diseased
-from .node_lists import alone_before, both_kinds, find_station_fractions, listed_before, listed_behind, NUMBER, read_number, read_tally
+from .node_lists import alone_before, both_kinds, find_station_fractions, listed_before, listed_behind, listed_in_brackets, NUMBER, read_number, read_tally
 from ..text.document import Document
 from ..text.phrases import end_of_last, Pattern, PatternTable
 
@@ -26,6 +26,9 @@ _TOKEN = re.compile(r"(?!1ymp)\d{1,3}(?=[a-z]{4}|of\b)|\w{1,30}|-\s|[^\s\w]")  #
 _STOP = frozenset("in with for from by to is are was were and or at on no not shows showing cm mm em measuring measures ranging contains containing consists which that "
                   "identified within sections section slides slide fragments fragment blocks pieces cores foci half halves third thirds fourth fourths quarter "
                   "quarters number numbers".split())
+_NAMED_N = frozenset(("n1", "n2", "n3"))  # `three N1 lymph nodes`: the stations of that category
+_KINDS_OF_NODE = frozenset("benign reactive hyperplastic enlarged unremarkable negative".split())  # with a comma between them
+_LEVELS = frozenset(("level", "levels", "station", "stations"))
 _NAMED_BY_NUMBER = frozenset("# level levels no number part x node nodes station group grade specimen cassette cassettes block - . / stage ln chain".split())  # a number after these is a name
 
 
@@ -82,11 +85,16 @@ class Walk(NamedTuple):
     positive: int | None
     examined: int | None
 
+    @property
+    def pair(self) -> tuple[int | None, int | None]:
+        "Nodes positive and nodes examined."
+        return self.positive, self.examined
+
 
 def walk_back(tokens: list[str]  # the words before node
               ) -> Walk | None:
     "The count that the tokens end with; None when they end with none."
-    index, aside, skipped, joined, stopped = len(tokens) - 1, None, 0, False, False
+    index, aside, skipped, joined, stopped, of_category = len(tokens) - 1, None, 0, False, False, False
     while index >= 0 and skipped < 8:
         word = tokens[index]
         if word in ")]}":
@@ -101,14 +109,16 @@ def walk_back(tokens: list[str]  # the words before node
         if number:
             if stopped and number[1] > 0 and tokens[number[1] - 1] == "/":
                 return None  # 'NOTTINGHAM SCORE 8/9. LYMPH NODES'
-            return _finish_walk(tokens, number[0], number[1], index, aside)
+            walk = _finish_walk(tokens, number[0], number[1], index, aside)
+            return None if of_category and walk and walk.pair == (None, 1) else walk  # 'one N1 node is involved' sums up
         if aside and word in ("multiple", "several", "all", "numerous"):
             return Walk(index, aside.values[0] if aside.is_fraction else None, aside.values[-1])
         if aside and word == "and":
             joined = True
-        elif not (word.isalpha() or word.startswith("1ymp") or word in "- /.&'\"") or word in _STOP:
+        elif not (word.isalpha() or word.startswith("1ymp") or word in "- /.&'\"" or word in _NAMED_N or word == "," and {*tokens[index - 1:index], *tokens[index + 1:index + 2]} <= _KINDS_OF_NODE) or word in _STOP:
             return None
         stopped |= word == "."
+        of_category |= word in _NAMED_N
         skipped += 1
         index -= 1
     return None
@@ -146,6 +156,8 @@ def _finish_walk(tokens: list[str], value: int, first: int, last: int, aside: Br
         return None  # 'fewer than 12 lymph nodes'
     if before == "of" or before == "/" and word.isdigit():
         return _with_numerator(tokens, index - 1, walk)
+    if before in _LEVELS:
+        return None  # 'level four lymph node'
     if index > 0 and before in ("to", "-", "- ", "or") and _number_at(tokens, index - 1):
         return None  # 'metastasis in 1 to 3 lymph nodes' defines a category
     after = tokens[last + 1] if last + 1 < len(tokens) else ""
@@ -433,7 +445,7 @@ def find_worded(document: Document,                           # a prepared repor
             continue
         if early and not ESTABLISHED.search(lower, max(0, position - 90), position):
             continue
-        count = _count_at(document, position, max(done, position - 62))
+        count = listed_in_brackets(document, position, done) or _count_at(document, position, max(done, position - 62))
         if count:
             counts = [*listed_before(lower, count.start, done), alone_before(lower, count, done), *listed_behind(lower, count.end)]
             if len(counts) > 1 and all(count.positive == count.examined for count in counts) and is_diseased(document, counts[0].start, counts[-1].end) is False:

@@ -11,8 +11,9 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from .grammar import Finding, Rule
-from .node_counts import Count, find_labelled, find_ratios, find_roman, How, N_CODE_CUES, NODE_CUES, NODE_STATION, ONE_SPECIMEN, Side
-from .node_repeats import as_amended, last_labels, without_extension, without_repeats, without_retold
+from .node_counts import Count, find_labelled, find_ratios, find_roman, How, NODE_CUES, NODE_STATION, ONE_SPECIMEN, Side
+from .node_health import only_few_cells
+from .node_repeats import as_amended, complete_labels, last_labels, specimen_labels, without_extension, without_repeats, without_retold
 from .node_words import BEFORE_DIAGNOSIS, find_uncounted, find_worded
 from ..text.document import Document, Span
 from ..text.phrases import end_of_last, Pattern, PatternTable
@@ -20,7 +21,7 @@ from ..text.phrases import end_of_last, Pattern, PatternTable
 # %% auto #0
 __all__ = ['JOIN_RULES', 'FEW_CELLS', 'NOT_ONLY_FEW_CELLS', 'BREAKDOWN', 'AMENDED', 'EARLIER', 'NODES', 'JoinRule', 'join_rule',
            'own_words', 'without_few_cells', 'join_counts', 'without_subtotals', 'choose_parts', 'Total',
-           'settle_codes', 'settle_labels', 'Totals', 'labelled_totals', 'only_few_cells', 'read_nodes']
+           'settle_codes', 'settle_labels', 'Totals', 'labelled_totals', 'read_nodes']
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #cf234919
 _NEXT_PART = re.compile(r"\bpart\b|:|[.\n]\s{0,2}[(]?[a-z0-9]{1,2}[.)]\s")  # the next specimen begins: `B. `, `Part 3`
@@ -392,9 +393,11 @@ def labelled_totals(document: Document,  # a prepared report
                     parts: list[Count],  # the counts of specimens
                     ) -> Totals:
     "Positive and examined as labels give them, possible or not, each None where they don't or where the parts show that they can't be the whole."
-    labelled = find_labelled(document)
+    labelled = complete_labels(document.lower, find_labelled(document))
     if not labelled:
         return Totals(None, None)
+    if specimens := specimen_labels(document.lower, labelled):
+        return Totals(*(Total(sum(count.number(side) for count in specimens), specimens, "label") for side in Side))
     positive, examined = (settle_labels(last_labels(document, [count for count in labelled if count.number(side) is not None]), side) for side in Side)
     if not examined:
         return Totals(positive, None)
@@ -433,16 +436,6 @@ def _find_counts(document: Document,      # a prepared report
     if frozen:
         frozen.extend(find_worded(document, ("history", "gross")))
     return join_counts(document, gross) or join_counts(document, frozen) or list(find_uncounted(document))
-
-# %% ../../nbs/api/19_rules.nodes.ipynb #e3bf3b90
-_FEW_CELLS_CODE = re.compile(r"pn[0o]\s?\(\s?i\s?\+")
-
-
-def only_few_cells(document: Document  # a prepared report
-                   ) -> bool:
-    "Whether the N category is pN0(i+): then no node is counted positive, whatever number held isolated tumour cells."
-    codes = [document.lower[position:position + 9] for position in document.hits(*N_CODE_CUES)]
-    return any(map(_FEW_CELLS_CODE.match, codes)) and all(code[2] in "0o" for code in codes)
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #e7825f90
 _EVIDENCE = {How.CODE: "code", How.STATUS: "code", How.RATIO: "ratio", How.ROMAN: "roman", How.WORDS: "words", How.AGAIN: "words", How.HEADING: "words"}  # confidence is calibrated on few kinds

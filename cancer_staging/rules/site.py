@@ -16,11 +16,14 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['HINT_PLACES', 'CERVICAL', 'UTERINE', 'ENDOMETRIAL', 'SEROUS', 'NOT_SEROUS', 'UROTHELIAL', 'PELVIC_GROUPS',
-           'LEAST_SCORE', 'SURE_SCORE', 'HEADED_SCORE', 'URINARY_GROUPS', 'RENAL', 'TUMOUR_OF', 'HEADING',
-           'HEADING_END', 'SITE_CODE', 'SITE_CODE_LABEL', 'INVASIVE_SHARE', 'INVASIVE_TOLD', 'INVASIVE_WORDS',
-           'votes_of', 'groups_of', 'hints_of', 'Site', 'Votes', 'score_sites', 'is_exact', 'choose_place',
-           'told_places', 'has_type', 'group_by_type', 'urinary_group', 'occurs_in', 'heads_tumour', 'find_site',
+__all__ = ['HINT_PLACES', 'CERVICAL', 'UTERINE', 'ENDOMETRIAL', 'SEROUS', 'NOT_SEROUS', 'UROTHELIAL', 'RENAL', 'PELVIC_GROUPS',
+           'LEAST_SCORE', 'SURE_SCORE', 'HEADED_SCORE', 'LEAST_HOME', 'ABDOMINAL', 'HOMES', 'MULLERIAN',
+           'GROWS_IN_UTERUS', 'GROWS_ON_OVARY', 'URINARY_GROUPS', 'TUMOUR_OF', 'HEADING', 'HEADING_END', 'STRAY',
+           'SITE_LABEL', 'BROAD_GROUPS', 'PART_HEAD', 'CLEAR_PART', 'PARTS_BY_TYPE', 'INDIRECT', 'SITE_CODE',
+           'SITE_CODE_LABEL', 'INVASIVE_SHARE', 'INVASIVE_TOLD', 'INVASIVE_WORDS', 'FAMILIES', 'KIN_SHARE', 'votes_of',
+           'groups_of', 'hints_of', 'Site', 'Votes', 'score_sites', 'is_exact', 'choose_place', 'told_places',
+           'has_type', 'Home', 'group_by_type', 'uterus_or_ovary', 'urinary_group', 'occurs_in', 'heads_tumour',
+           'without_strays', 'heads_clear_part', 'weighed_by_heads', 'place_by_type', 'names_organ', 'find_site',
            'places_by_code', 'site_code_cues', 'find_site_code', 'invasive_first', 'without_echoes', 'meaning_at',
            'find_histology']
 
@@ -123,6 +126,7 @@ UTERINE = ("838", "844", "895", "898")                 # endometrioid, serous, m
 ENDOMETRIAL = ("838", "844", "8310", "895", "898")     # and clear cell: of the endometrium where the report says only `uterus`
 SEROUS, NOT_SEROUS = ("8441", "846"), ("814", "807", "848")
 UROTHELIAL = ("812", "813")
+RENAL = ("826", "831")                                 # renal cell carcinomas
 PELVIC_GROUPS = ("C48", "C52", "C53", "C54", "C56", "C57")  # where a serous carcinoma may be at home
 LEAST_SCORE, SURE_SCORE = 1.5, 6.0                     # votes below which there is no site, and from which a tumour is named with it
 HEADED_SCORE = 0.5                                     # the same for the only organ of a report, where it heads its tumour
@@ -133,6 +137,35 @@ def has_type(types: list[TermMention],    # histologic terms
              ) -> float:
     "The weight of the histologic terms with these codes."
     return sum(mention.weight for mention in types if any(meaning.code.startswith(prefixes) and not meaning.code.endswith("/2") for meaning in type_meanings(mention.words)))
+
+
+class Home(NamedTuple):
+    "Types that are at home in few organs, and what else they may lie in, or be taken out with."
+    types: tuple[str, ...]            # first characters of morphology codes
+    rivals: tuple[str, ...]           # types that outweigh them where they are named more
+    taken_with: tuple[str, ...]       # groups that they are no tumours of; none: all others
+    groups: tuple[str, ...]           # where they are at home
+
+    def calls(self,
+              group: str,                # with most votes
+              scores: dict[str, float],  # votes of all groups
+              types: list[TermMention],  # histologic terms
+              ) -> str | None:
+        "The group where they are at home, when the report names it and the type, and the group is another one."
+        homes = {home: scores[home] for home in self.groups if scores.get(home, 0) > LEAST_HOME}
+        if not homes or group in self.groups or self.taken_with and group not in self.taken_with:
+            return None
+        told = has_type(types, self.types)
+        return max(homes, key=homes.get) if told > LEAST_HOME and told > has_type(types, self.rivals) else None
+
+
+LEAST_HOME = 0.4  # votes for the organ, and weight of the type
+ABDOMINAL = ("C16", "C17", "C18", "C22", "C25", "C64", "C66", "C74")  # what is taken out with a retroperitoneal sarcoma
+HOMES = (Home(("837", "8700"), (*RENAL, "817", "868", "869"), (), ("C74",)),               # adrenal cortical carcinoma and phaeochromocytoma, removed with the kidney
+         Home(("868", "8690", "8691", "8692", "8693"), ("8700",), ("C74",), ("C48", "C67", "C75", "C49", "C38")),  # paraganglioma outside the adrenal gland
+         Home(("905",), ("814", "807", "825"), ("C34",), ("C38",)),                        # mesothelioma
+         Home(("885",), (), (*ABDOMINAL, "C44", "C56"), ("C48", "C49")),                   # liposarcoma
+         Home(("880", "881", "882", "883", "884", "889", "890", "904", "912", "954"), ("80", "81", "83", "872", "873", "874", "877"), ("C18", "C17", "C25", "C64", "C66", "C74", "C44"), ("C48", "C49")))  # other sarcomas
 
 
 def group_by_type(group: str,                  # the group with most votes
@@ -146,11 +179,34 @@ def group_by_type(group: str,                  # the group with most votes
         group = max(("C54", "C56"), key=lambda name: scores.get(name, 0.0))
     if group == "C61" and scores.get("C67", 0) > 2 and has_type(types, UROTHELIAL) > 1:
         group = "C67"
-    return group
+    return next((home for one in HOMES if (home := one.calls(group, scores, types))), group)
+
+# %% ../../nbs/api/24_rules.site.ipynb #8a879174
+MULLERIAN = (*SEROUS, "895", "898")  # serous carcinomas and carcinosarcomas
+GROWS_IN_UTERUS = PatternTable(
+    "site.grows_in_uterus",
+    Pattern("depth", r"myometrial\s?invasion|inva(?:ding|des?|sion\sof)\s[^.;]{0,40}myometri|into\s[^.;]{0,40}myometri|depth\sof\s(?:myo|inva)|thickness\sof\s(?:the\s)?myometri|(?:inner|outer)\shalf|cm\sthick|myoinva",
+            ("myometrial invasion: 4 mm", "invades the outer myometrium", "0.3 cm into a 1.5 cm thick myometrium", "depth of invasion", "less than inner half"), ("myometrium: adenomyosis", "benign myometrium")), named=False)
+GROWS_ON_OVARY = PatternTable(
+    "site.grows_on_ovary",
+    Pattern("mass", r"(?:ovarian|pelvic|adnexal)\s(?:mass|cancer|carcinoma|tumou?r|primary)", ("ovarian mass", "pelvic tumor", "adnexal mass"), ("ovarian tissue", "pelvic nodes")),
+    Pattern("surface", r"ovar(?:y|ian)\s(?:capsul|surface)|surface\sof\s(?:the\s)?ovar", ("ovarian surface involvement", "surface of the ovary", "ovarian capsule"), ("serosal surface",)),
+    Pattern("marker", r"ca-?\s?125", ("ca-125", "ca 125", "ca125"), ("ca 19-9",)), named=False)
+
+
+def uterus_or_ovary(group: str,                # the group with most votes
+                    known: Mapping[str, float],  # votes of the groups
+                    types: list[TermMention],  # histologic terms
+                    lower: str,                # the folded report; '' when it is not at hand
+                    ) -> str:
+    "The group, or the other one of the two where the report tells how such a tumour grows."
+    if group not in ("C54", "C56") or not {"C54", "C56"} <= known.keys() or not has_type(types, MULLERIAN):
+        return group
+    in_uterus, on_ovary = bool(GROWS_IN_UTERUS.search(lower)), bool(GROWS_ON_OVARY.search(lower))
+    return "C54" if in_uterus and not on_ovary else "C56" if on_ovary and not in_uterus else group
 
 # %% ../../nbs/api/24_rules.site.ipynb #bf3b70f5
 URINARY_GROUPS = ("C64", "C65", "C66", "C67", "C68")
-RENAL = ("826", "831")                   # renal cell carcinomas
 TUMOUR_OF = PatternTable(
     "site.tumour_of",
     Pattern("tumour", r"(?:carcinoma|tumou?r|cancer|neoplasm|mass|lesion)\s(?:of|in|arising\s(?:in|from)|within)\s", ("urothelial carcinoma of ", "tumor in the distal ", "arising in the ca, mass within the left "), ("carcinoma. the ", "carcinoma involving the ")),
@@ -207,11 +263,82 @@ def heads_tumour(lower: str,                  # the folded report; '' when it is
     return False
 
 
+STRAY = frozenset(("o'clock", "liq", "loq", "uiq", "uoq", *(f"{level}{between}{side}" for level in ("upper", "lower") for side in ("inner", "outer") for between in " -")))
+
+
+def without_strays(places: list[TermMention],  # organ words
+                   types: list[TermMention],   # histologic terms
+                   ) -> list[TermMention]:
+    "The organ words without quadrants and clock positions where nothing else speaks of a breast: the cervix has them, too."
+    if any(mention.words in STRAY for mention in places) and not any("C50" in groups_of(mention.words) for mention in places if mention.words not in STRAY) and not any("C50" in hints_of(mention.words) for mention in types):
+        return [mention for mention in places if mention.words not in STRAY]
+    return places
+
+
+SITE_LABEL = PatternTable(
+    "site.label",
+    Pattern("label", r"(?:tumou?r|primary)\s(?:site|location)(?:\(s\))?|site\sof\s(?:the\s)?(?:primary\s)?tumou?r|\bsite\sof\sorigin|primary", ("tumor site: ", "site of tumor: left ", "primary: the "), ("anatomic site: ", "site of the lesion: ")),
+    frame=r"(?&label)\s?[:.-]{1,2}\s{0,2}(?:the\s)?(?:left\s|right\s)?$", named=False)
+BROAD_GROUPS = ("C06", "C10", "C14", "C44", "C49")  # regions: a label may name one, and the report its part elsewhere
+PART_HEAD = re.compile(r"(?:^|[\n.;])\s{0,3}(?:[a-z0-9]{1,2}[.):]\s{1,3})?(?:[a-z]{3,12},\s)?(?:(?:left|right)\s)?$")  # `B. Lung, left lower lobe, wedge: benign`
+CLEAR_PART = PatternTable(
+    "site.clear_part",
+    Pattern("clear", r"negative\s(?:for|\()|benign|unremarkable|free\sof|within\snormal|not\sinvolved|uninvolved", ("negative for carcinoma", "benign tissue", "uninvolved"), ("negative margins",)),
+    Pattern("none", r"\bno\s(?:evidence|tumou?r|carcinoma|malignan|diagnostic|significant|patholog|histolog|residual)|without\s(?:significant|evidence|tumou?r)", ("no evidence of", "no malignancy", "without tumor"), ("no. 3", "without lymph nodes")), named=False)
+
+
+def heads_clear_part(lower: str,                # the folded report
+                     place: TermMention,        # an organ word
+                     types: list[TermMention],  # histologic terms
+                     ) -> bool:
+    "Whether the organ heads a specimen part in which there is no tumour: `Bladder, biopsy: Negative for carcinoma`."
+    colon = lower.find(":", place.end, place.end + 62)
+    if colon < 0 or not PART_HEAD.search(lower, max(0, place.start - 28), place.start) or any(lower.find(stop, place.end, colon) >= 0 for stop in "\n.;"):
+        return False
+    clear = CLEAR_PART.search(lower, colon, colon + 64)
+    return clear is not None and not any(colon <= told.start <= clear.start() for told in types)
+
+
+def weighed_by_heads(lower: str,                  # the folded report; '' when it is not at hand
+                     places: list[TermMention],   # organ words
+                     types: list[TermMention],    # histologic terms
+                     ) -> list[TermMention]:
+    "The organ words; those of the one organ behind a label of the tumour's site weigh four times as much, one that heads a part without tumour weighs a third."
+    told = {group for mention in places if mention.weight > 0.6 and SITE_LABEL.search(lower, max(0, mention.start - 45), mention.start) for group in groups_of(mention.words)} - set(BROAD_GROUPS)
+    weighed = [mention._replace(weight=mention.weight * 0.3) if heads_clear_part(lower, mention, types) else mention for mention in places]
+    return [mention._replace(weight=mention.weight * 4) if told & set(groups_of(mention.words)) else mention for mention in weighed] if len(told) == 1 else weighed
+
+
+PARTS_BY_TYPE = (("C22.0", ("816",), ("817", "818"), "C22.1"),              # a cholangiocarcinoma in the liver is one of its bile ducts
+                 ("C74.9", ("837",), ("8700",), "C74.0"),                   # an adrenocortical carcinoma is one of the cortex
+                 ("C54.1", ("889",), (*ENDOMETRIAL, "893"), "C55.9"),       # a leiomyosarcoma is none of the endometrium
+                 ("C54.2", ENDOMETRIAL, ("889", "893"), "C54.1"),           # the myometrium is what an endometrial carcinoma grows into
+                 ("C55.9", ENDOMETRIAL, (), "C54.1"))                       # and the uterus what it grows in
+
+
+def place_by_type(place: Place,              # the place with most votes
+                  types: list[TermMention],  # histologic terms
+                  ) -> Place:
+    "The part of the organ where such a tumour begins."
+    code = next((code for seeming, of_part, others, code in PARTS_BY_TYPE if place.code == seeming and has_type(types, of_part) > has_type(types, others)), None)
+    return places_by_code()[code] if code else place
+
+
+INDIRECT = re.compile(r"(?:ectomy|resection|enucleation|craniotomy|biopsy|debulking|whipple|decortication)$|gleason|grade|fuhrman|nottingham|bloom|breslow|oment|cul-de-sac|implants|level$|mass$|nodule$|^(?:psa|ca 125|gfap|dcis|cin (?:iii|3)|ascites|ductal carcinoma in situ|myometrial invasion|cirrhosis|o'clock)$")
+
+
+def names_organ(mention: TermMention  # an organ word
+                ) -> bool:
+    "Whether the word is the organ's own, not that of an operation or a grading that is done on it; of the organ in a container of many, it says nothing of the tumour."
+    return mention.weight > 0.3 and not INDIRECT.search(mention.words)
+
+
 def find_site(places: list[TermMention],  # organ words
               types: list[TermMention],   # histologic terms
               lower: str = "",            # the folded report
               ) -> Site | None:
     "The primary site; None when too little speaks for any."
+    places = weighed_by_heads(lower, without_strays(places, types), types)
     votes = score_sites(places, types)
     known = {group: score for group, score in votes.scores.items() if group in votes.places or group in HINT_PLACES}
     group = max(known, key=known.get, default=None)
@@ -220,14 +347,13 @@ def find_site(places: list[TermMention],  # organ words
     if group not in votes.places and len(votes.places) == 1 and any(mention.weight > 0.6 for mention in places) and (heads_tumour(lower, places, types) or occurs_in(next(iter(votes.places)), types)):
         group, = votes.places  # `Fallopian tube: serous carcinoma`: what such a type hints at is nowhere named
     first = group
-    by_type = group_by_type(group, votes.scores, types)
+    by_type = group_by_type(uterus_or_ovary(group, known, types, lower), votes.scores, types)
     group = by_type if by_type in votes.places or by_type in HINT_PLACES else group  # a type alone moves it to no organ that nobody names
     if group in URINARY_GROUPS and not (group := urinary_group(group, places, types, lower)):
         return None
     place = choose_place(votes.places[group], told_places(lower, places, group)) if group in votes.places else HINT_PLACES[group]
-    if place.code.startswith("C55") and has_type(types, ENDOMETRIAL):
-        place = HINT_PLACES["C54"]
-    proof = sorted((mention for mention in places if group in groups_of(mention.words)), key=lambda mention: ((group, place) in votes_of(mention.words), mention.weight), reverse=True)
+    place = place_by_type(place, types)
+    proof = sorted((mention for mention in places if group in groups_of(mention.words)), key=lambda mention: (names_organ(mention), (group, place) in votes_of(mention.words), mention.weight), reverse=True)
     if not proof:
         proof = [mention for mention in places if {first, "C64"} & set(groups_of(mention.words))] if group in URINARY_GROUPS else []
     if not proof:
@@ -319,6 +445,11 @@ def meaning_at(mention: TermMention,  # a histologic mention
             or (meanings[0] if group is None and len(meanings) == 1 else None))  # no organ is known, and it means one thing in all
 
 
+FAMILIES = {"8010": ("80", "81", "82", "83", "84", "85"), "8140": ("81", "82", "83", "84", "85"), "8800": ("88", "889", "890", "904", "912", "954"),
+            "9380": ("938", "939", "94"), "9590": ("959", "96", "970", "971")}  # what says no more than carcinoma, adenocarcinoma, sarcoma, glioma, lymphoma → the first digits of its kinds
+KIN_SHARE = 0.53  # of the support that another type needs: a kind of the same may be named in an addendum or a comment alone
+
+
 def find_histology(types: list[TermMention],  # histologic terms
                    group: str | None,     # the group of the primary site
                    ) -> tuple[Morphology, TermMention] | None:
@@ -337,4 +468,7 @@ def find_histology(types: list[TermMention],  # histologic terms
     needed = 0.6 * max(mention.weight for mention in best.values())
     supported = [meaning for meaning, mention in best.items() if mention.weight >= needed]
     chosen = max(supported, key=lambda meaning: (meaning.priority, total[meaning]))
+    if members := FAMILIES.get(chosen.code[:4]):
+        kin = [meaning for meaning, mention in best.items() if mention.weight >= needed * KIN_SHARE and meaning.priority > chosen.priority and meaning.code.startswith(members) and meaning.code[-1] == chosen.code[-1]]
+        chosen = max(kin, key=lambda meaning: (best[meaning].weight, meaning.priority, total[meaning]), default=chosen)
     return chosen, best[chosen]
