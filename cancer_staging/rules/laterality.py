@@ -19,10 +19,10 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['SIDES', 'SHORT_SIDES', 'LOBES', 'SIDE_OF', 'BOTH_SIDES_GROUPS', 'PROSTATE_PART', 'THYROID_PART', 'PARTS',
            'NOT_SIDE_AFTER', 'NOT_SIDE_BOTH', 'TUMOUR_NEAR', 'SHORT_BEFORE', 'SHORT_AFTER', 'LETTER_BEFORE',
-           'OF_URETER', 'EMPTY_BOXES', 'PAST_BEFORE', 'PAST_AFTER', 'BENIGN_PART', 'BENIGN_SIDE', 'CORRECTED_SIDE',
-           'SIDE_LABEL', 'SIDE_CHOICE', 'IN_SITU_ONLY', 'LOOSE_AFTER', 'BOTH_LOBES', 'short_sides', 'organs_beside',
-           'mentioned_sides', 'belongs_to', 'is_past', 'SideVotes', 'side_votes', 'SideForm', 'labelled_sides',
-           'side_alone', 'find_laterality']
+           'OF_URETER', 'EMPTY_BOXES', 'PAST_BEFORE', 'PAST_AFTER', 'BENIGN_PART', 'BENIGN_SIDE', 'INK', 'KEY_BEFORE',
+           'LOCATION_BEFORE', 'BOTH_OVARIES', 'CORRECTED_SIDE', 'SIDE_LABEL', 'SIDE_CHOICE', 'IN_SITU_ONLY',
+           'LOOSE_AFTER', 'BOTH_LOBES', 'short_sides', 'organs_beside', 'mentioned_sides', 'belongs_to', 'is_past',
+           'SideVotes', 'side_votes', 'SideForm', 'labelled_sides', 'side_alone', 'find_laterality']
 
 # %% ../../nbs/api/25_rules.laterality.ipynb #09e1e849
 SIDES = {"left": "left", "lt": "left", "right": "right", "rt": "right", "bilateral": "bilateral", "both": "bilateral", "midline": "midline"}
@@ -172,6 +172,10 @@ BENIGN_PART = re.compile(r"\s(?:[a-z]{3,10}\s){0,2}(?:lobe|side|half|apex|base)\
 
 
 BENIGN_SIDE = re.compile(r"(?:(?!carcinoma|tumou?r|cancer|dcis|[.;\n]).){0,60}\b(?:fibroadenoma|fibrocystic|benign)\b")  # `L breast 3:00 bx: fibroadenoma`
+INK = re.compile(r"(?:\s(?:side|half|surface|margin))?\s(?:is\s|in\s|inked\s|-\s)?(?:black|blue|green|red|yellow|orange|purple)\b")  # `inked as follows: right side black`
+KEY_BEFORE = re.compile(r"\b(?:\d{1,2}[a-z]{1,2}|[a-z]\d{1,2})\s?[.:=-]?\s$")  # `1F. Left lower lobe` names a block
+LOCATION_BEFORE = re.compile(r"\b(?:location|site)(?:s|\(s\))?\s?:\s{0,2}$")
+BOTH_OVARIES = re.compile(r"(?:carcinoma|tumou?r)\s(?:is\s)?(?:involv\w{2,4}|present\sin|replac\w{2,4})\s(?:both|bilateral)\s(?:ovaries|adnexa)")
 CORRECTED_SIDE = re.compile(r"\b(left|right)\b[^.;\n]{0,40}[,(]\s?not\s(?:the\s)?(?:left|right)\b")  # `the specimen is a right mastectomy, not left`
 
 
@@ -192,8 +196,13 @@ def side_votes(document: Document,          # the report
             continue
         side, end, weight = SIDE_OF[word], start + len(word), SECTION_WEIGHTS[document.section(start)]
         following = min(sides[index + 1][0] if index + 1 < len(sides) else len(lower), end + 160)
-        if is_past(document, start, end):
+        if is_past(document, start, end) or INK.match(lower, end, end + 30):
             weight *= 0.1
+        elif KEY_BEFORE.search(lower, max(0, start - 8), start):
+            weight *= 0.3
+        elif LOCATION_BEFORE.search(lower, max(0, start - 20), start):
+            weight *= 2
+            with_tumour[side] = with_tumour.get(side, 0.0) + weight
         elif BENIGN_SIDE.match(lower, end, following):
             weight *= 0.3
         elif TUMOUR_NEAR.search(lower, end, following) and not NEGATION.search(lower, end, min(following, end + 70)):
@@ -300,6 +309,8 @@ def find_laterality(document: Document,  # the report
         return Finding("laterality", side, side, tuple(sorted(labelled.values())), "laterality.label")
     if site.group in PARTS and (both := BOTH_LOBES.search(document.lower)):
         return Finding("laterality", "bilateral", "bilateral", (Span(both.start(), both.end()),), "laterality.label")
+    if site.group == "C56" and (both := BOTH_OVARIES.search(document.lower)):
+        return Finding("laterality", "bilateral", "bilateral", (Span(both.start(), both.end()),), "laterality.both")
     votes, spans = side_votes(document, site)
     if not votes:
         return side_alone(document)

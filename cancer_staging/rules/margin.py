@@ -155,6 +155,9 @@ GROSS_WORDS = ("grossly", "cut section", "sectioning", "serially", "submitted", 
 BLOCK = re.compile(r"\W{0,3}(?:[a-z]{1,2}\d{1,2}|\d{1,2}[a-z])\b\s?[-:=&,a]")  # the legend of blocks: 'A3: deep margin'
 
 
+_BLOCK_KEY = re.compile(r"(?:^|[\n.;:])\s{0,3}[a-z][a-z\d]{1,2}\s?[-=:]\s?(?:[a-z]{3,12}\s){0,2}$")  # `E1-surgical margin closest to tumor` names a block
+
+
 SOME = re.compile(r"\b(?:most|some|several|many)\s(?:of\sthe\s|other\s|surgical\s|resection\s)?$")  # 'most margins are free' is not all
 
 
@@ -177,6 +180,8 @@ def read_edge(document: Document,  # a prepared report
     left, right = clause_around(document.text, start, end)
     answer = _answer_at(lower, start, end, left, right)
     if not answer or PAST.search(lower, max(0, start - 70), start) or PAST.match(lower[end:min(right, end + 70)]):
+        return None
+    if answer.value == "distance" and _BLOCK_KEY.search(lower, max(0, start - 30), start):
         return None
     if answer.value == "no" and SOME.search(lower, max(left, start - 40), start):
         return None
@@ -240,6 +245,7 @@ MARGIN_NAMES = (*MARGIN_SIDES, "crm", "bladder neck", "urethral", "ureter", "bro
 IN_SITU = "2"  # the behaviour, by ICD-O-3
 _NOT_INVASIVE = re.compile(r"\b(?:no|without)\s(?:[\w-]{3,12}\s){0,3}inva[sd]|\binva[sd]\w{2,8}(?:\s\w{4,10}){0,2}\s?(?::|is|was|-)\s?(?:not\b|none|absent|no\b)|\bptis\b")
 _ITS_DISEASE = re.compile(r"\bdcis\b|\bcis\b|\bcin[\s-]?(?:3|iii)\b|intraductal|(?<!lobular\s)carcinoma[\s-]in[\s-]situ")  # the tumour itself, where nothing is invasive; not LCIS beside it
+_UROTHELIUM = re.compile(r"(?:urothelial|transitional|\bureter|\burethra).{0,80}?(?:\bin[\s-]situ|\bcis\b)|(?:\bin[\s-]situ|\bcis\b).{0,80}?(?:\bureter|\burethra)", re.S)  # there a flat carcinoma in situ is the tumour: CAP counts a margin that holds it as involved
 RENEWED = PatternTable(
     "margin.renewed",
     Pattern("cut", r"re-?\s?exci|re-?resec|shav", ("re-excision of medial margin", "re excision", "margin shave"), ("excision",)),
@@ -284,7 +290,8 @@ def _first_invasive(edges: list[Edge], value: AnswerValue) -> Edge | None:
 def resolve_edges(edges: list[Edge]  # all statements about margins
                   ) -> MarginStatus | None:
     "What the statements come to; None when they say nothing of invasive tumour."
-    edges = [edge for edge in edges if edge.final] or [edge for edge in edges if edge.value != "distance"]
+    early = [edge for edge in edges if edge.value != "distance"]
+    edges = [edge for edge in edges if edge.final] or [edge for edge in early if "grossly" not in edge.around] or early
     clear = [edge for edge in edges if edge.value == "no"]
     if edge := _still_positive(edges, clear):
         label, evidence = "positive", "stated"
@@ -339,11 +346,13 @@ def read_margin(document: Document,            # a prepared report
     later: list[int] = []
     for position in document.hits(*MARGIN_CUES):
         (early if document.section(position) in EARLY_SECTIONS else later).append(position)
-    edges = _edges(document, later) or _edges(document, early)  # what is said early counts when nothing is said later
+    edges = _edges(document, later)
+    edges += [] if any(edge.final for edge in edges) else _edges(document, early)  # what is said early counts when nothing is said later
     unnamed = unnamed_edges(document)
     left = [edge for edge in unnamed if edge.value == "yes" and "inked" not in document.lower[edge.start:edge.end].replace("inked edge", "")]  # an inked surface may be no margin
     if "behavior" in found and found["behavior"].label == IN_SITU and _NOT_INVASIVE.search(document.lower):
         edges, left = ([edge._replace(in_situ=edge.in_situ and _ITS_DISEASE.search(edge.around) is None) for edge in stated] for stated in (edges, left))
+    edges = [edge._replace(in_situ=False) if edge.in_situ and edge.value == "yes" and _UROTHELIUM.search(edge.around) else edge for edge in edges]
     status = resolve_edges([*edges, *left]) or resolve_edges(unnamed)
     if status:
         yield Finding("margin", status.label, status.label or "cannot be assessed", (Span(status.edge.start, status.edge.end),), f"margin.{status.evidence}")

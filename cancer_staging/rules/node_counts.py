@@ -124,7 +124,7 @@ OTHER_FRACTION = PatternTable(
     Pattern("other", r"quadrant|o'clock|of the (?:upper|lower)",
             ("axilla; left breast, 3 o'clock, ", "lymph nodes of the lower "), ("upper paratracheal nodes ",), "a third or a quadrant of an organ, an hour of the breast"),
     Pattern("other", r"\bdate|\bpage", ("nodes negative. page ", "date: "), ("paratracheal nodes ", "candidate nodes ", "mandated node dissection "), "pages and dates"),
-    Pattern("other", r"\b(?:ki-?67|mib-?1|[ct]ps|tils?|er|pr|pgr)\W{1,3}$", ("nodes negative. ki-67: ", "node metastasis, pr ", "cps: "), ("er positive. sentinel nodes ",), "receptors and other stains; right before the ratio"),
+    Pattern("other", r"\b(?:ki-?67|mib-?1|[ct]ps|tils?|er|pr|pgr|ck|cytokeratins?|keratins?)\W{1,3}$", ("nodes negative. ki-67: ", "node metastasis, pr ", "cps: ", "positive for ck "), ("er positive. sentinel nodes ",), "receptors and other stains; right before the ratio"),
     Pattern("other", r"mandard|regress|cellularity|becker|ishak|fibrosis|rads\b|\becog|karnofsky|clark|breslow", ("regression (mandard) ", "node: cellularity ", "pi-rads "), ("node, progression ",), "scores of regression, of the liver, of imaging, of melanoma"),
     Pattern("other", r"margins?\s$", ("nodes clear; margins ",), ("margins; ",)),
     Pattern("other", r"margins?\W{1,2}(?:(?:is|are)\s)?(?:involved|positive)\W{0,3}$", ("nodes clear; margins involved ",), ("margins involved. lymph nodes ",)),

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 
-from .node_counts import N_CODE_CUES
+from .grammar import Finding
+from .node_counts import N_CODE_CUES, Side
 from ..text.context import NOT_ASSESSED
 from ..text.document import Document
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['NODES_CLEAR', 'NODES_DISEASED', 'JOINED_BEFORE', 'is_diseased', 'only_few_cells']
+__all__ = ['NODES_CLEAR', 'NODES_DISEASED', 'JOINED_BEFORE', 'PRINTED_N', 'is_diseased', 'only_few_cells', 'against_category']
 
 # %% ../../nbs/api/19_rules.node_health.ipynb #884e0120
 NODES_CLEAR = PatternTable(
@@ -95,3 +96,17 @@ def only_few_cells(document: Document  # a prepared report
     "Whether the N category is pN0(i+): then no node is counted positive, whatever number held isolated tumour cells."
     codes = [document.lower[position:position + 9] for position in document.hits(*N_CODE_CUES)]
     return any(map(_FEW_CELLS_CODE.match, codes)) and all(code[2] in "0o" for code in codes)
+
+# %% ../../nbs/api/19_rules.node_health.ipynb #d3623b5b
+PRINTED_N = ("tnm.pathologic", "tnm.bare")  # rules of a category that stands for this specimen
+
+
+def against_category(category: Finding | None,  # the N that the report prints
+                     positive: int | None,      # nodes that it seems to count as positive
+                     ) -> tuple[Side, ...]:
+    "The numbers that can't be true beside the category: positive nodes beside N0; beside N1 to N3 no positive node, and then not all that were examined are counted. N1c, N2c and N3c may be given for deposits outside of nodes."
+    if category is None or positive is None or category.rule not in PRINTED_N or (category.detail or "").endswith("c"):
+        return ()
+    if category.label == "N0":
+        return (Side.POSITIVE,) if positive else ()
+    return tuple(Side) if category.label and not positive else ()

@@ -174,6 +174,7 @@ def complete_labels(lower: str,           # a folded report
     return kept
 
 
+_SAME_NODES = 20  # nodes examined from which two specimens hardly have as many
 _SPECIMEN_BEGINS = re.compile(r"\bpart\s?#?\s?\d|[\n.;]\s{0,3}(?:[a-z]|\d{1,2})[.):]\s")
 
 
@@ -186,7 +187,7 @@ def specimen_labels(lower: str,           # a folded report
         if (first.positive is None) == (second.positive is None) or first.station or second.station or How.TOTAL in (first.how, second.how) or second.start - first.end > 40:
             return []
         pairs.append(Count(first.start, second.end, *(second.positive, first.examined) if first.positive is None else (first.positive, second.examined), How.LABEL))
-    many = [count.examined for count in pairs if count.examined >= _LEAST_TOLD_AGAIN]
+    many = [count.examined for count in pairs if count.examined >= _SAME_NODES]
     if len(pairs) < 2 or len(labels) % 2 or len(set(many)) < len(many) and len({count.pair for count in pairs}) == len(pairs) or not all(_SPECIMEN_BEGINS.search(lower, first.end, second.start) for first, second in pairwise(pairs)) or not all(count.is_possible for count in pairs):
         return []
     half = len(pairs) // 2

@@ -94,7 +94,7 @@ class Walk(NamedTuple):
 def walk_back(tokens: list[str]  # the words before node
               ) -> Walk | None:
     "The count that the tokens end with; None when they end with none."
-    index, aside, skipped, joined, stopped, of_category = len(tokens) - 1, None, 0, False, False, False
+    index, aside, skipped, joined, stopped, of_category, partly = len(tokens) - 1, None, 0, False, False, False, False
     while index >= 0 and skipped < 8:
         word = tokens[index]
         if word in ")]}":
@@ -110,6 +110,8 @@ def walk_back(tokens: list[str]  # the words before node
             if stopped and number[1] > 0 and tokens[number[1] - 1] == "/":
                 return None  # 'NOTTINGHAM SCORE 8/9. LYMPH NODES'
             walk = _finish_walk(tokens, number[0], number[1], index, aside)
+            if walk and partly and walk.positive is None:
+                return Walk(walk.start, walk.examined, None)
             return None if of_category and walk and walk.pair == (None, 1) else walk  # 'one N1 node is involved' sums up
         if aside and word in ("multiple", "several", "all", "numerous"):
             return Walk(index, aside.values[0] if aside.is_fraction else None, aside.values[-1])
@@ -119,6 +121,7 @@ def walk_back(tokens: list[str]  # the words before node
             return None
         stopped |= word == "."
         of_category |= word in _NAMED_N
+        partly |= word == "of" and index + 1 < len(tokens) and tokens[index + 1] in ("the", "these", "those")
         skipped += 1
         index -= 1
     return None
@@ -210,7 +213,7 @@ UNDER_THE_MICROSCOPE = PatternTable(
 OF_NODES = PatternTable(
     "nodes.of_nodes",
     Pattern("material", r"blocks?|slides?|sections?|tissues?|fragments?", (" blocks", " tissue"), (" sectioned",)),
-    Pattern("part", r"capsule|parenchyma|candidates?", (" capsule", " candidates"), (" capsular",)),
+    Pattern("part", r"capsule|parenchyma|candidates?|regions?|groups?|basins?", (" capsule", " candidates", " region"), (" capsular", " regional")),
     frame=r"\s(?:(?&material)|(?&part))\b", anchored=True)
 _LEGEND = re.compile(r"(?:(?!p?[tnmgrlv][0-4]\s?\.)[a-z]{1,2}\d{1,3}|\b\d{1,2}[a-z])\s?[:.=-]{1,2}\s{0,3}(?:\w{2,8}\s)?$")  # `A3: `, `2b - `
 OF_NODES
@@ -243,6 +246,7 @@ OF_WHICH = PatternTable(
     parts={"n": NUMBER, "seen": r"(?:(?:is|are|was|were)\s)?(?:examined|identified|found|removed|retrieved|recovered|present|dissected|sampled|submitted)",
            "ill": r"(?:(?:is|are|was|were)\s)?(?:found\s(?:to\sbe\s)?)?(?:positive|involved|metastatic\b(?!\s(?:focus|foci|deposit)))|(?:contain|show|harbou?r|has|have|with)\w{0,3}[\s.]{1,2}(?:(?!no\b|without|fat\b|reactive|benign|negative)[\w-]{1,14}[\s.]{1,2}){0,4}?"
                               r"(?:metast|macromet|micromet|tumou?r|\w{0,9}carcinoma|malign|neoplas|cancer|disease|involve)"})
+_SUMS_UP = re.compile(r"[^.;:\n]{0,60}\(see\sparts?\b")  # `35 lymph nodes free of tumor (see parts B through E)`
 _POSITIVE_NODES = re.compile(r"\s(?:positive|metastatic)\s(?:lymph\s)?nodes")
 OF_WHICH
 
@@ -280,6 +284,8 @@ def _judge_walk(document: Document,  # a prepared report
                 ) -> Count | None:
     "The count of `walk`, with its nodes judged healthy or diseased; None when it counts no nodes."
     lower, start, positive, examined = document.lower, *walk
+    if examined is None:  # 'one of the peribronchial lymph nodes'
+        return Count(start, end, positive, None, How.WORDS) if is_diseased(document, start, end) else None
     if not (examined or positive) or examined > MOST:
         return None
     if _LEGEND.search(lower, max(0, start - 12), start) or _are_candidates(lower, walk, end) or OF_NODES.match(lower, end):
@@ -314,6 +320,8 @@ def _judge_walk(document: Document,  # a prepared report
     elif positive == examined and diseased is False:
         positive = 0
     if N_CODE_BEFORE.search(lower, max(0, start - 18), start) and ":" not in lower[max(0, start - 4):start]:  # `N1a: one lymph node` may define the category
+        return Count(start, end, positive, examined, How.CODE)
+    if "(see" in lower[end:end + 80] and _SUMS_UP.match(lower, end, end + 80):
         return Count(start, end, positive, examined, How.CODE)
     if "total" in lower[max(0, start - 110):start] and TOTAL_BEFORE.search(lower, max(0, start - 110), start):
         return Count(start, end, positive, examined, How.CODE)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .grammar import Finding, Rule
 from .node_counts import Count, find_labelled, find_ratios, find_roman, How, NODE_CUES, NODE_STATION, ONE_SPECIMEN, Side
-from .node_health import only_few_cells
+from .node_health import against_category, only_few_cells
 from .node_repeats import as_amended, complete_labels, last_labels, specimen_labels, without_extension, without_repeats, without_retold
 from .node_words import BEFORE_DIAGNOSIS, find_uncounted, find_worded
 from ..text.document import Document, Span
@@ -463,9 +463,9 @@ def _more_than_examined(document: Document, diagnosed: list[Count], joined: list
 
 # %% ../../nbs/api/19_rules.nodes.ipynb #74378d58
 def read_nodes(document: Document,            # a prepared report
-               found: Mapping[str, Finding],  # what earlier rules found; none is needed
+               found: Mapping[str, Finding],  # what earlier rules found
                ) -> Iterator[Finding]:
-    "Nodes examined and nodes positive: labels first, then the count beside the N category, then the sum over specimens."
+    "Nodes examined and nodes positive, but what the N category contradicts: labels first, then the count beside the N category, then the sum over specimens."
     written = [*find_ratios(document), *find_roman(document)]
     diagnosed = _diagnosed(document, [*written, *find_worded(document)])
     counts, impossible = as_amended(document, _find_counts(document, written, diagnosed)), [count for count in diagnosed if not count.is_possible]
@@ -483,8 +483,9 @@ def read_nodes(document: Document,            # a prepared report
         first, *impossible = impossible
         totals = Totals(*(Total(first.number(side), [first], "contradicted") for side in Side))
     others = tuple((f"{count.positive}/{count.examined}", Span(count.start, count.end)) for count in impossible if count.pair != totals.pair)
+    doubtful = against_category(found.get("n"), totals.pair[0])
     for side, total in zip(Side, totals):
-        if total:
+        if total and side not in doubtful:
             spans = tuple(Span(count.start, count.end) for count in sorted(total.evidence, key=lambda count: count.start))
             kind = total.kind if totals.is_possible else "contradicted"
             yield Finding(side.field, str(total.value), str(total.value), spans, f"nodes.{kind}", "stated" if len(spans) == 1 else "derived", others)

@@ -13,7 +13,7 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['COMPONENT_RUN', 'COMPONENT_NAME', 'NAME_OF_COMPONENT', 'SCORES_OF_GRADE', 'BLOCK_BEFORE', 'BLOCK_KEY', 'BLOCK_HOLDS',
            'RANGE_BEFORE', 'STAGE_BETWEEN', 'KEY_LENGTH', 'SUPERSEDED_BEFORE', 'SUPERSEDED_AFTER', 'is_grade_component',
-           'is_block', 'is_place_code', 'is_listed_place', 'is_unticked', 'is_station', 'is_superseded']
+           'is_block', 'is_sample', 'is_place_code', 'is_listed_place', 'is_unticked', 'is_station', 'is_superseded']
 
 # %% ../../nbs/api/16_rules.other_codes.ipynb #d0621844
 COMPONENT_RUN = PatternTable(
@@ -94,6 +94,16 @@ def is_block(lower: str,   # a folded report
         return False
     opened = [match.end() for match in BLOCK_KEY.finditer(lower, max(0, start - KEY_LENGTH), start)]
     return bool(opened) and not (NAMES_STAGING.search(lower, opened[-1], start) or STAGE_BETWEEN.search(lower, opened[-1], start))
+
+# %% ../../nbs/api/16_rules.other_codes.ipynb #3b2d6e52
+_WEIGHT_BEHIND = re.compile(r"\s?[-:=(]?\s?\d{1,4}(?:[.,]\d)?\s?(?:mg|ml|[uµ]l)\b")
+
+
+def is_sample(lower: str,  # a folded report
+              end: int,    # where what looks like a category without a prefix ends
+              ) -> bool:
+    "Whether a weight behind it tells a sample of a tissue bank: `T1-300 mg, N1-274 mg`, tumour and normal tissue."
+    return _WEIGHT_BEHIND.match(lower, end, end + 16) is not None
 
 # %% ../../nbs/api/16_rules.other_codes.ipynb #bff71d15
 _PLACE_CODE = re.compile(r"[ra]?pm(?:[\s.]{1,3}[1il|]|i)")

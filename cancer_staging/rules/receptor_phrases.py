@@ -20,7 +20,7 @@ __all__ = ['PERCENTAGE', 'AMOUNT', 'OPEN_BOUND', 'UPPER_BOUND', 'LOWER_BOUND', '
 # %% ../../nbs/api/18_rules.receptor_phrases.ipynb #995bcdad
 PERCENTAGE = {
     "amount": r"[1-9]\s0|\d{1,3}(?:\.\d{1,2})?|\b(?:one|zero)(?=\sper)",  # OCR prints 10 as `1 0`
-    "upper": r"(?:less|lower|fewer)\s{1,2}than|under|below|at\smost|up\sto|not?\smore\sthan|<",
+    "upper": r"(?:less|lower|fewer)\.?\s{1,2}than|under|below|at\smost|up\sto|not?\smore\sthan|<",
     "lower": r"(?:greater|more|higher)\s{1,2}than|over|above|exceeding|in\sexcess\sof|at\sleast|not?\s(?:less|fewer)\sthan|>",
     "bound": r"(?:(?&upper)|(?&lower))\s?=?\s?(?:the\s)?",
     "sign": r"%|per\s?cent\b|[z8]\s(?=nuclear|of\snuclear)",

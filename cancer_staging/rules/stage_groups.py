@@ -350,6 +350,8 @@ def is_other_token(document: Document,  # the report
         return True
     if "L" in text[slice(*match.span("number"))]:
         return True
+    if match.start("number") == label.start + len(label.cue) and text[match.start("number")].islower():
+        return True  # `stageia`: OCR has run words together
     if match["in_situ"] and number != "0" and (number != "i" or match["in_situ"] != "s" or ":" not in lower[match.start():match.start("number")]):
         return True  # testis IS, not the word
     return number in ("i", "l") and not lettered and is_item(lower, label, match)

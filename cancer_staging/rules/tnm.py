@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..fields import read_m, read_n, read_t
 from .grammar import Finding, Rule
-from .other_codes import is_block, is_grade_component, is_listed_place, is_place_code, is_station, is_superseded, is_unticked
+from .other_codes import is_block, is_grade_component, is_listed_place, is_place_code, is_sample, is_station, is_superseded, is_unticked
 from ..text.context import EMPTY_BEFORE, TICKED_BEFORE
 from ..text.document import Document, Span
 from ..text.notation import AFTER_LETTER, CATEGORIES, Category, GAP, NAMES_STAGING, PREFIX, read_category, SPEAKS_OF_EXTENT
@@ -48,7 +48,7 @@ def _prefix(lower: str, position: int) -> tuple[str | None, int]:
         return None, position  # "at a 3", not autopsy or recurrence
     if prefix == "m":      # "M MX" of a form, but a word runs into "mm x"
         return "" if match.end("prefix") < len(window) else None, position
-    if prefix[0] == "m":   # several tumours: no part of the category
+    if prefix[0] == "m" or prefix[0] == "a" and match["prefix"][1:2].isspace():   # several tumours, `changed to a pT3`: no part of the category
         return prefix[1:], position - (len(prefix) - 1)
     return prefix, position - (len(window) - match.start("prefix"))
 
@@ -321,7 +321,7 @@ def _is_of_another_kind(lower: str, category: Category, alone: bool) -> bool:
         return False
     if axis == "n" and (alone or lower[start - 2:start] in (". ", "; ")) and is_station(lower, end):
         return True
-    return is_grade_component(lower, start, end) or alone and is_block(lower, start, end)
+    return is_grade_component(lower, start, end) or alone and (is_block(lower, start, end) or is_sample(lower, end))
 
 
 _AMENDED_REPORT = re.compile(r"(?:^|\n)\W{0,4}(?:amended|corrected|revised)\s(?:(?:surgical|pathology|pathologic|final)\s){0,2}(?:report|diagnosis)\b[^\n]{0,60}")
