@@ -11,13 +11,13 @@ from functools import cache
 from .grammar import Finding, Rule
 from .laterality import find_laterality, SIDES
 from .site import find_histology, find_site, find_site_code, INVASIVE_TOLD, Site, site_code_cues, without_echoes
-from .vocabulary import find_code, find_mentions, Morphology, morphology, morphology_by_code, site_group, TermMention, topography
+from .vocabulary import find_code, find_mentions, Morphology, morphology, morphology_by_code, site_group, TermMention, topography, type_meanings
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['INVADING', 'NOT_INVADING', 'ANAPLASTIC', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type', 'read_anatomy',
-           'as_graded', 'as_diagnosed', 'outgrows', 'histology_finding']
+__all__ = ['INVADING', 'NOT_INVADING', 'ANAPLASTIC', 'MOST_MICRO', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type',
+           'read_anatomy', 'as_measured', 'as_graded', 'as_diagnosed', 'outgrows', 'histology_finding']
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #24ce9a84
 INVADING = ("T1", "T2", "T3", "T4")
@@ -57,12 +57,24 @@ def read_anatomy(document: Document,             # the report
     if site and (laterality := find_laterality(document, site)):
         yield laterality
     behavior, stated = found.get("behavior"), found.get("t")
-    histology = histology_finding(document, types, site.group if site else None, stated)
+    histology = histology_finding(document, as_measured(types, found.get("tumor_size_mm")), site.group if site else None, stated)
     if histology and not (behavior and outgrows(histology.detail, behavior.label)):
         yield as_graded(histology if stated and stated.label not in INVADING else as_diagnosed(histology, behavior), found.get("grade"))
 
 
 ANAPLASTIC = {"9400/3": "9401/3", "9450/3": "9451/3"}  # astrocytoma, oligodendroglioma
+
+
+MOST_MICRO = 10  # mm: a papillary carcinoma of the thyroid that is larger is no microcarcinoma (WHO)
+
+
+def as_measured(types: list[TermMention],  # histologic terms
+                size: Finding | None,      # of the tumour, in mm
+                ) -> list[TermMention]:
+    "The terms; where the tumour is larger and has a name of its own, without the microcarcinomas: they are other foci beside it."
+    if size is None or size.label is None or float(size.label) <= MOST_MICRO:
+        return types
+    return [mention for mention in types if not all(meaning.code == "8341/3" for meaning in type_meanings(mention.words))] or types
 
 
 def as_graded(histology: Finding,     # the histologic type

@@ -20,12 +20,12 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['GROUPS', 'SECTION_WEIGHTS', 'SKIN_BEFORE', 'NOT_PRIMARY_BEFORE', 'NOT_PRIMARY_AFTER', 'TUMOUR_AFTER', 'TUMOUR_BEFORE',
            'TOLD_BEFORE', 'ANOTHER_TUMOUR', 'WEAK_AFTER', 'WEAK_BEFORE', 'FAVOURED', 'IN_CAPITALS', 'ORIGIN_WEIGHT',
-           'TYPE_LABEL', 'LIST_NUMBER', 'SPREADING_GROUPS', 'PART_WIDTH', 'PART_ENDS', 'MORPHOLOGY_CODE', 'Place',
-           'Morphology', 'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues', 'build_vocabulary',
-           'topography', 'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology', 'type_meanings',
-           'site_group', 'TermMention', 'without_templates', 'outermost_terms', 'tells_another', 'place_weight',
-           'type_weight', 'in_metastatic_part', 'names_tumour', 'without_metastatic_organs', 'with_own_tumour',
-           'Mentions', 'find_mentions', 'morphology_by_code', 'find_code']
+           'TYPE_LABEL', 'LIST_NUMBER', 'LIST_NUMBER_AND_WORDS', 'SPREADING_GROUPS', 'PART_WIDTH', 'PART_ENDS',
+           'MORPHOLOGY_CODE', 'Place', 'Morphology', 'words_of', 'any_term', 'TermPatterns', 'Vocabulary', 'term_cues',
+           'build_vocabulary', 'topography', 'morphology_terms', 'morphology', 'BareTerms', 'bare_morphology',
+           'type_meanings', 'site_group', 'TermMention', 'without_templates', 'outermost_terms', 'tells_another',
+           'place_weight', 'type_weight', 'in_metastatic_part', 'names_tumour', 'without_metastatic_organs',
+           'with_own_tumour', 'Mentions', 'find_mentions', 'morphology_by_code', 'find_code']
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #41824344
 class Place(NamedTuple):
@@ -230,13 +230,17 @@ class TermMention(NamedTuple):
 LIST_NUMBER = re.compile(r"(?:^|[\s.])[1-9][0-9]?['.,)]{0,2}\s{1,2}$")  # the number of a choice, before its words
 
 
+LIST_NUMBER_AND_WORDS = re.compile(r"(?:^|[\s.])[1-9][0-9]?[.,)]\s{1,2}[a-z]{3,12}(?:\s[a-z]{3,12})?/$")  # `5. Small cell/neuroendocrine carcinoma`
+
+
 def without_templates(lower: str,               # the folded report
                       mentions: list[TermMention],  # in order
                       whole: bool = False,          # whether what else the list names goes too, such as a bracket behind a choice: in a list of organs each heads a specimen
                       ) -> list[TermMention]:
     "The mentions without those in a numbered list of at least four choices, where the choice itself is only a number."
     numbered = [mention for mention in mentions
-                if lower[mention.start - 1] == " " and lower[mention.start - 2] in "0123456789.,')" and LIST_NUMBER.search(lower, max(0, mention.start - 5), mention.start)]
+                if lower[mention.start - 1] == " " and lower[mention.start - 2] in "0123456789.,')" and LIST_NUMBER.search(lower, max(0, mention.start - 5), mention.start)
+                or lower[mention.start - 1] == "/" and LIST_NUMBER_AND_WORDS.search(lower, max(0, mention.start - 30), mention.start)]
     choices = set()
     for first, fourth in zip(numbered, numbered[3:]):
         if fourth.start - first.start < 250:

@@ -13,7 +13,7 @@ from .phrases import end_of_last, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['CONDITION', 'SUPPOSITION', 'RELATIVE', 'ASKED', 'ELSEWHERE', 'LEFT_OPEN', 'SUBMITTED', 'PAST', 'UNASSERTED_CUES',
-           'SENTENCE_STOP', 'WIDTH', 'FIRST', 'FORMER_LENGTH', 'unasserted']
+           'SENTENCE_STOP', 'WIDTH', 'FIRST', 'CITED_LENGTH', 'CITED_APART', 'FORMER_LENGTH', 'unasserted']
 
 # %% ../../nbs/api/11_text.unasserted.ipynb #da9116dd
 CONDITION = PatternTable(
@@ -74,10 +74,13 @@ _KINDS = (_Kind(("if ", "in case", "in the case", "in the event", "unless", "pro
           _Kind(("history", "hx", "pmh", "clinical note", "clinical detail", "clinical info", "clinical data", "background", "past:", "known ", "anamnese", "vorgeschichte", "z. n.", "z.n.", "voorgeschiedenis", "ant\u00e9c\u00e9dent", "antecedente"), PAST, True))
 _FORMER_CUES = ("previously:", "previous report", "previous diagnosis", "original report", "original diagnosis", "originally:", "initial report", "initial diagnosis", "formerly:")
 _VOID_CUES = ("(for record only", "(do not use", "(for reference only", "(superseded")  # `ORIGINAL DIAGNOSIS (for record only): …`, up to the end of the line
-UNASSERTED_CUES = (*(cue for kind in _KINDS for cue in kind.cues), *_FORMER_CUES, *_VOID_CUES)
+_CITING_CUES = ("references:", "references\n", "references :")
+UNASSERTED_CUES = (*(cue for kind in _KINDS for cue in kind.cues), *_FORMER_CUES, *_VOID_CUES, *_CITING_CUES)
 SENTENCE_STOP = re.compile(r"(?:(?<!\s[A-Za-z])\.|[;!])[)\]]?(?=\s|$)|\n(?=\s{0,4}(?:\n|[A-Z0-9*>•-]))")  # in a report as printed
 WIDTH = 240      # characters of a sentence at most; a longer one has lost its stops, and is left
 FIRST = 20       # of a cue that is repeated
+_CITED = re.compile(r"\bet\.?\s?al\b|\b(?:19|20)\d\d\b|\b\d{1,4}\s?[:(]\s?\d{1,4}\s?[-)]")  # authors, a year, volume and pages
+CITED_LENGTH, CITED_APART = 1500, 250  # characters of all citations at most, and from one such mark to the next
 _VOID_LABEL = re.compile(r"\b(?:original|previous|former|old|superseded)\s(?:(?:report|diagnosis|text|version)\s)?$")
 FORMER_LENGTH = 900  # characters of a former diagnosis at most
 _FORMER_LABEL = re.compile(r"\s{0,4}(?:previous(?:ly)?|original(?:ly)?|initial|formerly)\s?(?:(?:reported\s)?(?:report|diagnosis)\b)?[^:\n]{0,30}:")
@@ -108,6 +111,13 @@ def unasserted(text: str,                      # the report as printed
             end = line if line >= 0 else len(text)
             if label and end - position < FORMER_LENGTH:
                 yield label.start(), end
+    for cue in _CITING_CUES:
+        for position in hits.get(cue, ())[:FIRST]:
+            end, first = position + len(cue), position + len(cue)
+            while cited := _CITED.search(lower, end, min(end + CITED_APART, first + CITED_LENGTH)):
+                end = cited.end()
+            if " et al" in lower[first:end]:
+                yield position, end
     for cue in _FORMER_CUES:
         for position in hits.get(cue, ())[:FIRST]:
             label = _FORMER_LABEL.match(lower, lower.rfind("\n", 0, position) + 1)
