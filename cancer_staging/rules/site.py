@@ -19,13 +19,13 @@ from ..text.phrases import Pattern, PatternTable
 __all__ = ['HINT_PLACES', 'CERVICAL', 'UTERINE', 'ENDOMETRIAL', 'SEROUS', 'NOT_SEROUS', 'UROTHELIAL', 'RENAL', 'PELVIC_GROUPS',
            'LEAST_SCORE', 'SURE_SCORE', 'HEADED_SCORE', 'LEAST_HOME', 'ABDOMINAL', 'HOMES', 'MULLERIAN',
            'GROWS_IN_UTERUS', 'GROWS_ON_OVARY', 'URINARY_GROUPS', 'TUMOUR_OF', 'HEADING', 'HEADING_END', 'STRAY',
-           'SITE_LABEL', 'BROAD_GROUPS', 'PART_HEAD', 'CLEAR_PART', 'PARTS_BY_TYPE', 'INDIRECT', 'SITE_CODE',
-           'SITE_CODE_LABEL', 'INVASIVE_SHARE', 'INVASIVE_TOLD', 'INVASIVE_WORDS', 'FAMILIES', 'KIN_SHARE', 'votes_of',
-           'groups_of', 'hints_of', 'Site', 'Votes', 'score_sites', 'is_exact', 'choose_place', 'told_places',
-           'has_type', 'Home', 'group_by_type', 'uterus_or_ovary', 'urinary_group', 'occurs_in', 'heads_tumour',
-           'without_strays', 'heads_clear_part', 'weighed_by_heads', 'place_by_type', 'names_organ', 'find_site',
-           'places_by_code', 'site_code_cues', 'find_site_code', 'invasive_first', 'without_echoes', 'meaning_at',
-           'find_histology']
+           'SITE_LABEL', 'BROAD_GROUPS', 'PART_HEAD', 'CLEAR_PART', 'PARTS_BY_TYPE', 'OPERATION', 'GRADING', 'FINDING',
+           'SITE_CODE', 'SITE_CODE_LABEL', 'INVASIVE_SHARE', 'INVASIVE_TOLD', 'INVASIVE_WORDS', 'FAMILIES', 'KIN_SHARE',
+           'votes_of', 'groups_of', 'hints_of', 'Site', 'Votes', 'score_sites', 'is_exact', 'choose_place',
+           'told_places', 'has_type', 'Home', 'group_by_type', 'uterus_or_ovary', 'urinary_group', 'occurs_in',
+           'heads_tumour', 'without_strays', 'heads_clear_part', 'weighed_by_heads', 'place_by_type', 'is_indirect',
+           'names_organ', 'find_site', 'places_by_code', 'site_code_cues', 'find_site_code', 'invasive_first',
+           'without_echoes', 'meaning_at', 'find_histology']
 
 # %% ../../nbs/api/24_rules.site.ipynb #dd10ffcb
 HINT_PLACES = {"C22": Place("C22.0", "Liver", False, 0), "C71": Place("C71.9", "Brain", True, 0), "C61": Place("C61.9", "Prostate", True, 0),
@@ -324,13 +324,22 @@ def place_by_type(place: Place,              # the place with most votes
     return places_by_code()[code] if code else place
 
 
-INDIRECT = re.compile(r"(?:ectomy|resection|enucleation|craniotomy|biopsy|debulking|whipple|decortication)$|gleason|grade|fuhrman|nottingham|bloom|breslow|oment|cul-de-sac|implants|level$|mass$|nodule$|^(?:psa|ca 125|gfap|dcis|cin (?:iii|3)|ascites|ductal carcinoma in situ|myometrial invasion|cirrhosis|o'clock)$")
+OPERATION = re.compile(r"(?:ectomy|resection|enucleation|craniotomy|biopsy|debulking|whipple|decortication)$")
+GRADING = re.compile(r"gleason|grade|fuhrman|nottingham|bloom|breslow|level$|^(?:psa|ca 125|gfap|dcis|cin (?:iii|3)|ductal carcinoma in situ|o'clock)$")
+FINDING = re.compile(r"oment|cul-de-sac|implants|mass$|nodule$|^(?:ascites|myometrial invasion|cirrhosis)$")
+
+
+@lru_cache(maxsize=4096)
+def is_indirect(words: str  # an organ word of the table
+                ) -> bool:
+    "Whether it names what is done to the organ, measured or found there, not the organ."
+    return any(kind.search(words) for kind in (OPERATION, GRADING, FINDING))
 
 
 def names_organ(mention: TermMention  # an organ word
                 ) -> bool:
-    "Whether the word is the organ's own, not that of an operation or a grading that is done on it; of the organ in a container of many, it says nothing of the tumour."
-    return mention.weight > 0.3 and not INDIRECT.search(mention.words)
+    "Whether the word is the organ's own, and said of the tumour's organ rather than in passing."
+    return mention.weight > 0.3 and not is_indirect(mention.words)
 
 
 def find_site(places: list[TermMention],  # organ words
