@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from itertools import chain
 from typing import NamedTuple
@@ -25,7 +25,7 @@ __all__ = ['SIZE_SIDE', 'NOT_TUMOR', 'AWAY', 'OTHER_LESION', 'TUMOR_WORDS', 'TUM
 # %% ../../nbs/api/20_rules.size.ipynb #4a9a5579
 SIZE_SIDE = r"(?:\d{1,2}[.,\u00b7]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma
 _NUMBER = re.compile(SIZE_SIDE)
-_SIZE = re.compile(rf"(?<![\w.,])(?<!\d/)(?P<sides>{SIZE_SIDE}(?:\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIZE_SIDE}){{0,2}})[\s.|-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
+_SIZE = re.compile(rf"(?<![\w.,])(?<!\d/)(?P<sides>{SIZE_SIDE}(?:(?:(?<=[.,]\d)\.)?\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIZE_SIDE}){{0,2}})[\s.|-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
 
 
 def read_millimetres(sides: str,  # `3.5 x 2 x 1`, `2,5`
@@ -41,6 +41,7 @@ class MeasuredSize(NamedTuple):
     millimetres: float   # of the greatest side
     span: Span
     whole: bool = False  # whether its label says that it is of the whole: `total size`, which may hold carcinoma in situ
+    least: bool = False  # whether a side before it can't be read, which may be greater
 
 # %% ../../nbs/api/20_rules.size.ipynb #b3c4eafe
 NOT_TUMOR = PatternTable(
@@ -65,12 +66,12 @@ NOT_TUMOR = PatternTable(
 # %% ../../nbs/api/20_rules.size.ipynb #16893099
 AWAY = PatternTable(
     "size.away",
-    Pattern("away", r"from|away|(?:ab)?orally|to the|of (?:the )?(?:margin|resect)|distant|proximal|distal|beneath|below|above", (" from the margin", " away", " proximal to it", " below the surface", " of the margin"), (" in greatest dimension", " of tumor")),
+    Pattern("away", r"from|away|(?:ab)?orally|to the|to an? (?:\w{3,12} )?(?:margin|resect)|of (?:the )?(?:margin|resect)|distant|proximal|distal|beneath|below|above", (" from the margin", " away", " proximal to it", " below the surface", " of the margin"), (" in greatest dimension", " of tumor")),
     Pattern("away", r"clearance|clear\b", (" clearance", " clear"), (" clearly",)),
     Pattern("away", r"(?:superior|inferior|lateral|medial|anterior|posterior)\sto", (" lateral to the nipple",), (" lateral mass",)),
     Pattern("away", r"(?:in )?(?:thick|depth)|deep", (" in depth", " thick", " deep"), (" in diameter",)),
-    Pattern("away", r"(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip|aggregate)s?\b", (" segment of colon", " aggregate of tissue", " wedge-shaped portion"), (" tumor",), "the size of the piece"),
-    Pattern("away", r"(?:\w{4,14}\s){0,2}?(?:adenoma|scar|cavity|ha?ematoma|seroma|lymph\snode|fibroid|leiomyoma)\b", (" tubulovillous adenoma", " biopsy cavity", " scar"), (" adenocarcinoma",), "the size of another thing"),
+    Pattern("away", r"\)?,?\s?(?:in\s)?(?:\d{1,3}(?:\.\d{1,2})?\s?(?:gm?|grams?)\s)?(?:\w{3,12}[\s-]{1,2}){0,2}(?:piece|portion|segment|fragment|specimen|ellipse|strip|aggregate)s?\b", (" segment of colon", " aggregate of tissue", " wedge-shaped portion", ") portion of tissue", ", 0.32 gm aggregate", " in aggregate"), (" tumor",), "the size of the piece"),
+    Pattern("away", r"(?:\w{4,14}\s){0,2}?(?:adenoma|scar|cavity|ha?ematoma|seroma|lymph\snode|fibroid|leiomyoma|granuloma(?:tous)?)\b", (" tubulovillous adenoma", " biopsy cavity", " scar"), (" adenocarcinoma",), "the size of another thing"),
     Pattern("away", r"(?:\w{3,12}\s){0,2}?(?:tumou?r\s)?bed\b", (" fibrotic tumor bed", " bed"), (" tumor",), "where the tumour was before treatment"),
     Pattern("away", r",\s(?:benign|hyperplastic|adenomatoid)\b", (", benign",), (", malignant",)),
     Pattern("away", r"of\s(?:the\s)?(?:recto-?sigmoid|sigmoid|colon|bowel|rectum|ileum|jejunum|duodenum|o?esophagus|ureter|skin|small|large|terminal)\b|long,?\s(?:with|contain\w{0,3}|showing|bearing)\b", (" of rectosigmoid", " long, with a stenosing tumour"), (" long", " of tumor"), "the length of the organ"),
@@ -84,7 +85,7 @@ OTHER_LESION = PatternTable(
     Pattern("other", r"nodes?\s(?:is\s|are\s)?(?:positive|involved|with|contain\w{1,3}|show\w{1,3})\b[^.;,]{0,20}", ("node positive for carcinoma", "nodes with metastatic spread of carcinoma"), ("node negative. carcinoma",)),
     Pattern("other", r"\b(?:whole|entire)(?=\stum)", ("whole tumor",), ("the tumor",), "with the carcinoma in situ around it"),
     Pattern("other", r"(?:free|clear)\sof|(?:axillary|mesenteric|nodal)(?=\smass)", ("free of tumor", "axillary mass", "mesenteric mass"), ("axillary tail tumor",)),
-    Pattern("other", r"\b(?:goit(?:er|re)|goitrous|hyperplastic|regenerative|benign|colloid|adenomatoid)\s(?=(?:thyroid\s)?(?:nodule|mass|lesion))", ("goiter nodule", "regenerative nodule"), ("malignant nodule", "colloid carcinoma")),
+    Pattern("other", r"\b(?:goit(?:er|re)|goitrous|granulomatous|calcified|hyperplastic|regenerative|benign|colloid|adenomatoid)\s(?=(?:thyroid\s)?(?:nodule|mass|lesion))", ("goiter nodule", "regenerative nodule"), ("malignant nodule", "colloid carcinoma")),
     frame=r"(?&other)[^.]{0,12}$")
 
 # %% ../../nbs/api/20_rules.size.ipynb #d1a2faaf
@@ -94,7 +95,7 @@ TUMOR_WORDS = PatternTable(
     Pattern("tumor", r"[ck]ar[cz]ino{1,2}m(?:as?|es?)?", ("adenocarcinoma", "karzinom", "carcinome", "carcinoom"), ("carcinoid",)),
     Pattern("tumor", r"\b(?:idc|ilc|nsclc|hcc|scc|adenoca)\b|(?<![a-bd-z])rcc\b", ("idc, ", "nsclc ", "ccrcc ", "adenoca, "), ("rccs1", "hccr"), "abbreviated names"),
     Pattern("tumor", r"(?<!non-)(?<!non)(?<!non\s)(?<!micro)invasive(?:\s(?:focus|foci|component|disease|cancer)|[\s:]{1,2}$)|residual\scancer", ("largest invasive focus", "residual cancer", "dcis 40 mm; invasive "), ("focus of adenosis", "breast cancer clinic", "non-invasive component")),
-    Pattern("tumor", r"\bmass(?:es)?\b|lesion|nodule", ("a mass", "lesions", "nodule"), ("massive", "nodular")),
+    Pattern("tumor", r"\bmass(?:es)?\b|lesions?\b|nodule", ("a mass", "lesions", "nodule"), ("massive", "nodular")),
     Pattern("tumor", r"fungating|ulcerat|encircling", ("fungating", "ulcerated"), ("ulcer ",), "how a bowel's tumour looks, often in place of its name"))
 TUMOR_WORD_STARTS = ("tumo", "carcino", "mass", "lesion", "neoplasm", "nodule", "malignan", "fungating", "ulcerat", "encircling", "sarcoma", "melanoma",
                      "invasive ", "invasive:", "residual canc", "adenoca", "idc", "ilc", "nsclc", "rcc", "hcc", "scc", "tumeur", "karzin")  # how these words begin, for a quick search
@@ -197,6 +198,11 @@ def _size_behind(lower: str, start: int, end: int) -> re.Match | None:
     return size if gap.count(":") < 3 and "grade" not in gap and "type" not in gap else None
 
 
+_SIZE_BEFORE = re.compile(rf"(?<![\w.,])(?P<sides>{SIZE_SIDE})\s(?:and|&)\s$")  # `tumors are 2.0 and 0.15 cm`
+_FROM = re.compile(r"\s{1,2}(?:away\s)?from\b")  # `tumor measures 5 cm from the bronchial margin`
+_SIDE_LOST = re.compile(r"(?<![a-z])[x*]\s{0,2}(?:\d{1,3}\s?\.\s)?$")  # `a mass x 2.4 x 1 cm`, `10.81 x 14. 79mm`: what stands here is not the greatest side
+
+
 def labelled_sizes(document: Document,   # a prepared report
                    early: bool = False,  # those in the history or the frozen section, in place of the others
                    ) -> Iterator[MeasuredSize]:
@@ -209,9 +215,11 @@ def labelled_sizes(document: Document,   # a prepared report
         if _UNIT_IN_LABEL.search(lower, label.end(), min(len(lower), label.end() + 60)):
             continue  # read by its unit, below
         if size := _size_behind(lower, position, label.end()):
-            if OTHER_EXAMINATION.search(lower, label.end(), size.start()) or measured_elsewhere(lower, position, size.end(), early):
+            if _FROM.match(lower, size.end()) or OTHER_EXAMINATION.search(lower, label.end(), size.start()) or measured_elsewhere(lower, position, size.end(), early):
                 continue
             yield _of_match(size, position, size.end(), _WHOLE.search(lower, max(0, position - 12), size.start()) is not None)
+            if first := _SIZE_BEFORE.search(lower, label.end(), size.start()):
+                yield MeasuredSize(read_millimetres(first["sides"], size["unit"]), Span(position, size.end()))
             following = _NEXT_SIZE.match(lower, size.end())  # 'length is 4.0 cm, width is 5.4 cm', '6.4 cm and 7.8 cm'
             if following and (second := _SIZE.match(lower, following.end())):
                 yield _of_match(second, position, second.end())
@@ -343,7 +351,8 @@ def described_sizes(document: Document,    # a prepared report
             if not size.start("unit") <= position + 1 <= size.end() or not (span := tumor_at(document, size)):
                 continue
             if not is_limit(lower, size.start(), size.end()) and not measured_elsewhere(lower, size.start(), size.end()):
-                yield from _with_list(lower, _of_match(size, *span), size)
+                lost = _SIDE_LOST.search(lower, max(0, size.start() - 8), size.start()) is not None
+                yield from _with_list(lower, _of_match(size, *span)._replace(least=lost), size)
 
 # %% ../../nbs/api/20_rules.size.ipynb #f6255d7a
 class SizeEvidence(str, Enum):
@@ -355,9 +364,10 @@ class SizeEvidence(str, Enum):
 
 
 def sizes_by_evidence(document: Document  # a prepared report
-                      ) -> Iterator[tuple[SizeEvidence, Iterator[MeasuredSize]]]:
+                      ) -> Iterator[tuple[SizeEvidence, Iterable[MeasuredSize]]]:
     "The kinds of evidence in the order of trust, each with its sizes."
-    yield SizeEvidence.LABEL, chain(labelled_sizes(document), unit_labelled_sizes(document))
+    labelled = [*labelled_sizes(document), *unit_labelled_sizes(document)]
+    yield SizeEvidence.LABEL, [size for size in labelled if document.section(size.span.start) != "gross"] or labelled
     lower, gross, elsewhere, added = document.lower, [], [], []
     for position in document.hits(*UNIT_CUES):
         if lower[position - 1:position] in _BEFORE_UNIT:
@@ -386,6 +396,8 @@ def read_size(document: Document,            # a prepared report
         if sizes:
             sizes = [size for size in sizes if not size.whole] or sizes  # the invasive part is what is staged
             largest = max(sizes, key=lambda size: (size.millimetres, -size.span.start))
+            if largest.least:
+                return
             yield Finding("tumor_size_mm", f"{largest.millimetres:g}", f"{largest.millimetres:g} mm", (largest.span,), evidence.value)
             return
 
