@@ -5,6 +5,7 @@
 # %% ../../nbs/api/30_rules.gate.ipynb #8d7862d5
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from .behavior import BEHAVIOR
@@ -12,7 +13,7 @@ from .grammar import Basis, Finding
 from .stage_groups import STAGE_GROUPS
 
 # %% auto #0
-__all__ = ['STAGING', 'INFERRED_BEHAVIOR', 'may_be_inferred', 'through_gate']
+__all__ = ['STAGING', 'INFERRED_BEHAVIOR', 'UNGRADED', 'may_be_inferred', 'without_impossible', 'through_gate']
 
 # %% ../../nbs/api/30_rules.gate.ipynb #ee511f60
 STAGING = ("t", "n", "m", "stage_group")
@@ -26,11 +27,29 @@ def may_be_inferred(found: Mapping[str, Finding]  # what the grammar found
     return behavior is not None and behavior.label == INFERRED_BEHAVIOR and "site" in found
 
 
+UNGRADED = ("872", "873", "874", "877", "906", "907", "908", "909", "910", "959", "965", "966", "967", "968", "969", "970", "971", "972", "973")  # melanoma, germ cell tumour, lymphoma: first digits of the morphology
+_PATHOLOGIC_T1 = re.compile(r"[ymr]{0,2}pT1")
+
+
+def without_impossible(found: Mapping[str, Finding]  # what the grammar found
+                       ) -> dict[str, Finding]:
+    "The findings without a grade of tumours that have none (SEER's grade tables), and without a pathologic T1 of the prostate, which the manual does not have: OCR made it of pT2 and pT3 in all seven training reports that print it."
+    kept = dict(found)
+    if "histology" in kept and (kept["histology"].detail or "").startswith(UNGRADED):
+        kept.pop("grade", None)
+    if "site" in kept and (kept["site"].detail or "").startswith("C61") and "t" in kept and _PATHOLOGIC_T1.match(kept["t"].detail or ""):
+        del kept["t"]
+        if "stage_group" in kept and kept["stage_group"].basis != Basis.STATED:
+            del kept["stage_group"]
+    return kept
+
+
 def through_gate(found: Mapping[str, Finding]  # what the grammar found
                  ) -> dict[str, Finding]:
-    "The findings with no more staging than the behaviour allows."
+    "The findings with no more staging than the behaviour allows, and without what there can't be of such a tumour."
+    found = without_impossible(found)
     if may_be_inferred(found):
-        return dict(found)
+        return found
     kept = {name: finding for name, finding in found.items() if name not in STAGING or finding.basis == "stated" or finding.label == "M1"}
     behavior, group = found.get("behavior"), found.get("stage_group")
     if group is not None and group.label == "0" and "t" in kept:

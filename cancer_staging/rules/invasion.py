@@ -216,11 +216,16 @@ def _shared(lower: str, structure: NamedStructure, before: str) -> InvasionMenti
     return InvasionMention(structure.start, answer.end, answer.value, "prose") if answer else None
 
 # %% ../../nbs/api/21_rules.invasion.ipynb #72733129
+_TWO_ENTRIES = re.compile(r"[Ii]nvasion\s?[.;]\s{1,3}[A-Z][a-z]")  # `Capsular Invasion: Focal invasion. Blood Vessel Invasion: No`
+
+
 def answer_named(document: Document,         # a prepared report
                  structure: NamedStructure,  # a name found in it
                  ) -> InvasionMention | None:
     "The name with its answer; None when the report gives none."
     lower, start, end = document.lower, structure.start, structure.end
+    if _TWO_ENTRIES.search(document.text, start, end):
+        return None
     before = _words_before(document, start)
     labels = lower[end:end + 3].lstrip(" ")[:1] == ":"
     answer = read_answer(lower, end, min(len(lower), end + (190 if labels else 75)), "inva")  # forms leave many blanks before the value

@@ -90,23 +90,26 @@ def without_extension(document: Document,  # a prepared report
 _LEAST_TOLD_AGAIN = 8  # nodes examined from which two equal counts are the same nodes
 
 
-def without_repeats(group: list[Count]  # the counts of one part of the report
+def without_repeats(group: list[Count],  # the counts of one part of the report
+                    lower: str = "",     # the folded report; '' when it is not at hand
                     ) -> list[Count]:
     "The counts without those that tell the same nodes again."
     half = len(group) // 2
     if half > 1 and len(group) % 2 == 0:
-        pairs = [count.pair for count in group]
-        if len(set(pairs[:half])) > 1 and pairs[:half] == pairs[half:]:
+        told = [count.pair for count in group]
+        if len(set(told[:half])) > 1 and told[:half] == told[half:]:
             group = group[:half]  # the whole diagnosis is printed twice
     unique: list[Count] = []
-    examined, pairs = set(), set()
+    examined: set[int] = set()
+    pairs: dict[tuple[int | None, int | None], list[frozenset[str]]] = {}
     for count in group:
+        here = _places(lower, count)
         least = 1 if count.how is How.AGAIN else 2 if count.how is How.ROMAN and count.positive else _LEAST_TOLD_AGAIN
-        told = count.examined in examined if count.how is How.AGAIN else count.pair in pairs
+        told = count.examined in examined if count.how is How.AGAIN else any(not (here and there) or here & there for there in pairs.get(count.pair, ()))
         if count.examined is not None and (count.examined < least or not told):
             unique.append(count)
             examined.add(count.examined)
-            pairs.add(count.pair)
+            pairs.setdefault(count.pair, []).append(here)
     return unique
 
 # %% ../../nbs/api/19_rules.node_repeats.ipynb #65564ee6

@@ -293,7 +293,7 @@ def choose_parts(document: Document,   # a prepared report
         return sorted(counts, key=lambda count: -count.positive)[:1]
     best: list[Count] = []
     for group in _by_part(document, counts):
-        group = without_repeats(without_retold(document, without_extension(document, group)))
+        group = without_repeats(without_retold(document, without_extension(document, group)), document.lower)
         group = without_subtotals(document, group)
         if _outweighs(document, group, best):
             best = group

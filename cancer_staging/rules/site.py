@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Set
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -186,7 +187,8 @@ MULLERIAN = (*SEROUS, "895", "898")  # serous carcinomas and carcinosarcomas
 GROWS_IN_UTERUS = PatternTable(
     "site.grows_in_uterus",
     Pattern("depth", r"myometrial\s?invasion|inva(?:ding|des?|sion\sof)\s[^.;]{0,40}myometri|into\s[^.;]{0,40}myometri|depth\sof\s(?:myo|inva)|thickness\sof\s(?:the\s)?myometri|(?:inner|outer)\shalf|cm\sthick|myoinva",
-            ("myometrial invasion: 4 mm", "invades the outer myometrium", "0.3 cm into a 1.5 cm thick myometrium", "depth of invasion", "less than inner half"), ("myometrium: adenomyosis", "benign myometrium")), named=False)
+            ("myometrial invasion: 4 mm", "invades the outer myometrium", "0.3 cm into a 1.5 cm thick myometrium", "depth of invasion", "less than inner half"), ("myometrium: adenomyosis", "benign myometrium")),
+    Pattern("named", r"endometrial\s(?:[a-z-]{3,14}\s){0,3}(?:adeno)?carcinoma|carcinoma\sof\s(?:the\s)?endometri", ("endometrial high-grade serous carcinoma", "serous carcinoma of the endometrium"), ("endometrial polyp",)), named=False)
 GROWS_ON_OVARY = PatternTable(
     "site.grows_on_ovary",
     Pattern("mass", r"(?:ovarian|pelvic|adnexal)\s(?:mass|cancer|carcinoma|tumou?r|primary)", ("ovarian mass", "pelvic tumor", "adnexal mass"), ("ovarian tissue", "pelvic nodes")),
@@ -263,16 +265,19 @@ def heads_tumour(lower: str,                  # the folded report; '' when it is
     return False
 
 
-STRAY = frozenset(("o'clock", "liq", "loq", "uiq", "uoq", *(f"{level}{between}{side}" for level in ("upper", "lower") for side in ("inner", "outer") for between in " -")))
+STRAY = {**dict.fromkeys(("o'clock", "liq", "loq", "uiq", "uoq", *(f"{level}{between}{side}" for level in ("upper", "lower") for side in ("inner", "outer") for between in " -")), "C50"),
+         **dict.fromkeys(("rul", "rml", "rll", "lul", "lll"), "C34")}  # words of a quadrant, a clock position or a lobe → the organ
 
 
 def without_strays(places: list[TermMention],  # organ words
                    types: list[TermMention],   # histologic terms
                    ) -> list[TermMention]:
-    "The organ words without quadrants and clock positions where nothing else speaks of a breast: the cervix has them, too."
-    if any(mention.words in STRAY for mention in places) and not any("C50" in groups_of(mention.words) for mention in places if mention.words not in STRAY) and not any("C50" in hints_of(mention.words) for mention in types):
-        return [mention for mention in places if mention.words not in STRAY]
-    return places
+    "The organ words without those that count only where something else speaks of their organ: the cervix has a clock, too, and OCR makes `LUL` of any word, but not twice."
+    if not any(mention.words in STRAY for mention in places):
+        return places
+    named = {group for mention in places if mention.words not in STRAY for group in groups_of(mention.words)} | {hint.rstrip("?") for mention in types for hint in hints_of(mention.words)}
+    told = Counter(mention.words for mention in places)
+    return [mention for mention in places if STRAY.get(mention.words) in (None, *named) or STRAY[mention.words] == "C34" and told[mention.words] > 1]
 
 
 SITE_LABEL = PatternTable(
