@@ -255,6 +255,7 @@ AMONG_ALL = PatternTable(
     "nodes.among_all",
     Pattern("all", r"\s(?:out\s)?of\s(?:a\stotal\sof\s)?(?P<examined>(?&n))(?:\s(?:examined|removed|identified|dissected|lymph|nodes)|\W{0,2}$|[.,;)]\D)", (" out of 23.", " of 23 examined", " of fourteen lymph nodes"), (" of 2 cm", " of the axilla")),
     parts={"n": NUMBER}, anchored=True)
+_OUT_OF = re.compile(rf"\sout\sof\s(?:a\stotal\sof\s)?(?P<examined>{NUMBER})(?=[\s.,;)]|$)(?!\s(?:blocks|slides|levels|cm))")  # `metastasis in 1 lymph node out of 3`
 _METASTASES = re.compile(r"\s{0,2}metasta[st][ei]s")
 _INVOLVED_OUT_OF = re.compile(r"\s(?:(?:is|are|was|were)\s)?(?:involved|positive|affected)(?=\s(?:out\s)?of\s)")
 AMONG_ALL
@@ -305,6 +306,8 @@ def _judge_walk(document: Document,  # a prepared report
         part = which and read_number(which["first"] or which["second"] or which["third"])
         if part is not None:
             return Count(start, which.end(), part, examined, How.WORDS)
+        if (among := _OUT_OF.match(lower, end, end + 30)) and (total := read_number(among["examined"])) and total >= examined and is_diseased(document, start, end):
+            return Count(start, among.end(), examined, total, How.WORDS)
         involved = _INVOLVED_OUT_OF.match(lower, end, end + 30)
         if involved or _METASTASES.match(lower, end) or examined > 1 and _POSITIVE_NODES.search(lower, start, end):
             among = AMONG_ALL.match(lower, involved.end() if involved else end, end + 60)

@@ -48,6 +48,7 @@ NOT_TUMOR = PatternTable(
     "size.not_tumor",
     Pattern("other", r"\bsections?\s(?:of|measur)|section[\s,:]{0,3}$|\bmaterial\b", ("sections of colon ", "section measures ", "resection ", "resection material "), ("sectioning shows a ", "sectioned to reveal ", "resection shows "), "sectioning shows what lies in the piece"),
     Pattern("other", r"specimen|segment|ellipse|skin|nipple|uterus|spleen|tissue|weigh|consists|procedure", ("specimen measures ", "ellipse of skin ", "weighs 300 g and "), ("tumor measures ",), "what was taken out"),
+    Pattern("other", r"(?:prostate|gland|ovary|uterus|kidney|testis|thyroid)\ssize", ("prostate size: ",), ("tumor size: ",), "the organ"),
     Pattern("other", r"clearance|(?:clear|free)\s(?:of|by)\b[^.\n]{0,20}$", ("clearance of ", "clear by ", "free of tumor by "), ("clear cell ",), "a distance"),
     Pattern("other", r"margin|distance|from\W|away|within|nearest|closest|approach", ("margin: ", "distance to ", "from the ", "approaches to "), ("formed by ",), "a distance"),
     Pattern("other", r"breslow|\bdoi\b", ("breslow ", "doi: "), ("doing",), "a depth"),

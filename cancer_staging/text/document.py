@@ -179,6 +179,8 @@ class Document:
         for heading, name in SECTIONS.items():
             for start in self._hits.get(heading, ()):
                 opening = lower[max(0, start - 4):start].rstrip(" ")
+                if opening.endswith("see"):
+                    continue  # `SEE COMMENT.` opens none
                 opens = not opening or opening[-1] in "\n.:;*-)]_|"
                 end = start + len(heading)
                 shout = text[start:end].isupper()
