@@ -203,7 +203,7 @@ WEAK_AFTER = PatternTable(
     frame=r"[\s,.:;(-]{0,3}(?:(?&in_situ)|(?&part)|(?&other))", anchored=True, named=False)
 WEAK_BEFORE = PatternTable(
     "vocabulary.weak_before",
-    Pattern("part", r"focal|focally|partly|partially|features\sof|areas?\sof|foci\sof|focus\sof|component\sof|(?<!consistent\s)(?<!compatible\s)with", ("focal ", "with areas of papillary ", "with a minor "), ("focal, high-grade and diffuse ",)),
+    Pattern("part", r"focal|focally|features\sof|areas?\sof|foci\sof|focus\sof|component\sof|(?<!consistent\s)(?<!compatible\s)with", ("focal ", "with areas of papillary ", "with a minor "), ("focal, high-grade and diffuse ",)),
     Pattern("doubt", r"differential|versus|vs|resembl\w{1,4}|consider\w{0,5}", ("versus ", "resembling ", "considered a "), ("considerable necrosis in a large poorly ",)),
     Pattern("elsewhere", r"metastatic|metastasis\sof|in\ssitu|prior|previous|history\sof", ("metastatic ", "history of ductal "), ("no metastasis. ",)),
     frame=r"(?:(?&part)|(?&doubt)|(?&elsewhere))[\s,.:]{1,3}(?:[a-z-]{1,14}\s)?(?:[a-z-]{1,14}\s)?$", named=False)
