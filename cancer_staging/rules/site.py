@@ -264,7 +264,7 @@ def heads_tumour(lower: str,                  # the folded report; '' when it is
             return True
     return False
 
-
+# %% ../../nbs/api/24_rules.site.ipynb #8072cfc4
 STRAY = {**dict.fromkeys(("o'clock", "liq", "loq", "uiq", "uoq", *(f"{level}{between}{side}" for level in ("upper", "lower") for side in ("inner", "outer") for between in " -")), "C50"),
          **dict.fromkeys(("rul", "rml", "rll", "lul", "lll"), "C34")}  # words of a quadrant, a clock position or a lobe → the organ
 
@@ -279,7 +279,7 @@ def without_strays(places: list[TermMention],  # organ words
     told = Counter(mention.words for mention in places)
     return [mention for mention in places if STRAY.get(mention.words) in (None, *named) or STRAY[mention.words] == "C34" and told[mention.words] > 1]
 
-
+# %% ../../nbs/api/24_rules.site.ipynb #b7b450bf
 SITE_LABEL = PatternTable(
     "site.label",
     Pattern("label", r"(?:tumou?r|primary)\s(?:site|location)(?:\(s\))?|site\sof\s(?:the\s)?(?:primary\s)?tumou?r|\bsite\sof\sorigin|primary", ("tumor site: ", "site of tumor: left ", "primary: the "), ("anatomic site: ", "site of the lesion: ")),
@@ -313,7 +313,7 @@ def weighed_by_heads(lower: str,                  # the folded report; '' when i
     weighed = [mention._replace(weight=mention.weight * 0.3) if heads_clear_part(lower, mention, types) else mention for mention in places]
     return [mention._replace(weight=mention.weight * 4) if told & set(groups_of(mention.words)) else mention for mention in weighed] if len(told) == 1 else weighed
 
-
+# %% ../../nbs/api/24_rules.site.ipynb #2ae4011b
 PARTS_BY_TYPE = (("C22.0", ("816",), ("817", "818"), "C22.1"),              # a cholangiocarcinoma in the liver is one of its bile ducts
                  ("C74.9", ("837",), ("8700",), "C74.0"),                   # an adrenocortical carcinoma is one of the cortex
                  ("C54.1", ("889",), (*ENDOMETRIAL, "893"), "C55.9"),       # a leiomyosarcoma is none of the endometrium
@@ -328,7 +328,7 @@ def place_by_type(place: Place,              # the place with most votes
     code = next((code for seeming, of_part, others, code in PARTS_BY_TYPE if place.code == seeming and has_type(types, of_part) > has_type(types, others)), None)
     return places_by_code()[code] if code else place
 
-
+# %% ../../nbs/api/24_rules.site.ipynb #5900658a
 OPERATION = re.compile(r"(?:ectomy|resection|enucleation|craniotomy|biopsy|debulking|whipple|decortication)$")
 GRADING = re.compile(r"gleason|grade|fuhrman|nottingham|bloom|breslow|level$|^(?:psa|ca 125|gfap|dcis|cin (?:iii|3)|ductal carcinoma in situ|o'clock)$")
 FINDING = re.compile(r"oment|cul-de-sac|implants|mass$|nodule$|^(?:ascites|myometrial invasion|cirrhosis)$")
@@ -346,7 +346,7 @@ def names_organ(mention: TermMention  # an organ word
     "Whether the word is the organ's own, and said of the tumour's organ rather than in passing."
     return mention.weight > 0.3 and not is_indirect(mention.words)
 
-
+# %% ../../nbs/api/24_rules.site.ipynb #8d1cba22
 def find_site(places: list[TermMention],  # organ words
               types: list[TermMention],   # histologic terms
               lower: str = "",            # the folded report
