@@ -90,6 +90,12 @@ def without_extension(document: Document,  # a prepared report
 _LEAST_TOLD_AGAIN = 8  # nodes examined from which two equal counts are the same nodes
 
 
+def _is_elsewhere(lower: str, first: Count, second: Count) -> bool:
+    "Whether two equal counts name stations, and others."
+    here, there = _places(lower, first), _places(lower, second)
+    return bool(here and there) and here.isdisjoint(there)
+
+
 def without_repeats(group: list[Count],  # the counts of one part of the report
                     lower: str = "",     # the folded report; '' when it is not at hand
                     ) -> list[Count]:
@@ -101,15 +107,14 @@ def without_repeats(group: list[Count],  # the counts of one part of the report
             group = group[:half]  # the whole diagnosis is printed twice
     unique: list[Count] = []
     examined: set[int] = set()
-    pairs: dict[tuple[int | None, int | None], list[frozenset[str]]] = {}
+    pairs: dict[tuple[int | None, int | None], list[Count]] = {}
     for count in group:
-        here = _places(lower, count)
         least = 1 if count.how is How.AGAIN else 2 if count.how is How.ROMAN and count.positive else _LEAST_TOLD_AGAIN
-        told = count.examined in examined if count.how is How.AGAIN else any(not (here and there) or here & there for there in pairs.get(count.pair, ()))
+        told = count.examined in examined if count.how is How.AGAIN else any(not _is_elsewhere(lower, other, count) for other in pairs.get(count.pair, ()))
         if count.examined is not None and (count.examined < least or not told):
             unique.append(count)
             examined.add(count.examined)
-            pairs.setdefault(count.pair, []).append(here)
+            pairs.setdefault(count.pair, []).append(count)
     return unique
 
 # %% ../../nbs/api/19_rules.node_repeats.ipynb #65564ee6

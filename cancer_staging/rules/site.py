@@ -304,12 +304,18 @@ def heads_clear_part(lower: str,                # the folded report
     return clear is not None and not any(colon <= told.start <= clear.start() for told in types)
 
 
+def _is_labelled(lower: str, start: int) -> bool:
+    "Whether a label of the tumour's site stands before `start`."
+    window = lower[max(0, start - 45):start]
+    return ("site" in window or "location" in window or "primary" in window) and SITE_LABEL.search(window) is not None
+
+
 def weighed_by_heads(lower: str,                  # the folded report; '' when it is not at hand
                      places: list[TermMention],   # organ words
                      types: list[TermMention],    # histologic terms
                      ) -> list[TermMention]:
     "The organ words; those of the one organ behind a label of the tumour's site weigh four times as much, one that heads a part without tumour weighs a third."
-    told = {group for mention in places if mention.weight > 0.6 and SITE_LABEL.search(lower, max(0, mention.start - 45), mention.start) for group in groups_of(mention.words)} - set(BROAD_GROUPS)
+    told = {group for mention in places if mention.weight > 0.6 and _is_labelled(lower, mention.start) for group in groups_of(mention.words)} - set(BROAD_GROUPS)
     weighed = [mention._replace(weight=mention.weight * 0.3) if heads_clear_part(lower, mention, types) else mention for mention in places]
     return [mention._replace(weight=mention.weight * 4) if told & set(groups_of(mention.words)) else mention for mention in weighed] if len(told) == 1 else weighed
 
