@@ -297,11 +297,11 @@ def heads_clear_part(lower: str,                # the folded report
                      types: list[TermMention],  # histologic terms
                      ) -> bool:
     "Whether the organ heads a specimen part in which there is no tumour: `Bladder, biopsy: Negative for carcinoma`."
-    colon = lower.find(":", place.end, place.end + 62)
-    if colon < 0 or not PART_HEAD.search(lower, max(0, place.start - 28), place.start) or any(lower.find(stop, place.end, colon) >= 0 for stop in "\n.;"):
+    head = HEADING_END.match(lower, place.end, place.end + 42)
+    if not head or not PART_HEAD.search(lower, max(0, place.start - 28), place.start):
         return False
-    clear = CLEAR_PART.search(lower, colon, colon + 64)
-    return clear is not None and not any(colon <= told.start <= clear.start() for told in types)
+    clear = CLEAR_PART.search(lower, head.end(), head.end() + 64)
+    return clear is not None and not any(head.end() <= told.start <= clear.start() for told in types)
 
 
 def _is_labelled(lower: str, start: int) -> bool:
