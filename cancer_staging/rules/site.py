@@ -314,9 +314,12 @@ def weighed_by_heads(lower: str,                  # the folded report; '' when i
                      places: list[TermMention],   # organ words
                      types: list[TermMention],    # histologic terms
                      ) -> list[TermMention]:
-    "The organ words; those of the one organ behind a label of the tumour's site weigh four times as much, one that heads a part without tumour weighs a third."
+    "The organ words; those of the one organ behind a label of the tumour's site weigh four times as much, one that heads a part without tumour, beside one with it, weighs a third."
     told = {group for mention in places if mention.weight > 0.6 and _is_labelled(lower, mention.start) for group in groups_of(mention.words)} - set(BROAD_GROUPS)
-    weighed = [mention._replace(weight=mention.weight * 0.3) if heads_clear_part(lower, mention, types) else mention for mention in places]
+    clear = {mention for mention in places if heads_clear_part(lower, mention, types)}
+    if not any(names_tumour(lower, mention, types) for mention in places if mention not in clear):
+        clear = set()  # of a benign lesion, such as an adenoma
+    weighed = [mention._replace(weight=mention.weight * 0.3) if mention in clear else mention for mention in places] if clear else places
     return [mention._replace(weight=mention.weight * 4) if told & set(groups_of(mention.words)) else mention for mention in weighed] if len(told) == 1 else weighed
 
 # %% ../../nbs/api/24_rules.site.ipynb #2ae4011b
