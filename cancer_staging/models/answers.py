@@ -13,7 +13,7 @@ from ..fields import FIELDS
 from .learned import Judgement
 from ..rules.calibration import RuleCalibration
 from ..rules.edition import EDITIONS, read_edition
-from ..rules.gate import may_be_inferred, STAGING, through_gate, without_impossible
+from ..rules.gate import may_be_inferred, STAGING, through_gate
 from ..rules.grammar import Basis, Finding
 from ..rules.inference import INFERENCE, SEVERAL
 from ..rules.joint_group import AxisBelief, joint_group
@@ -110,12 +110,12 @@ class Answering:
             edition: str | None = None,            # of the AJCC manual; None: the one that the report names, else 8
             ) -> StagedRow:
         "All answers of one report: no more staging than its behaviour allows, and a stage group that its own T, N and M have. Nothing is inferred from a report in another language than English."
-        found = without_impossible(found)
         written_in, named, staged = language(document.lower), read_edition(document), may_be_inferred(found)
+        found = through_gate(found)
         if written_in not in (None, "en"):
             judged = {}
         if not staged:
-            found, judged = through_gate(found), {name: judgement for name, judgement in judged.items() if name not in STAGING}
+            judged = {name: judgement for name, judgement in judged.items() if name not in STAGING}
         answers = {name: answer for name in FIELDS if (answer := self.answer(name, found.get(name), judged.get(name))) is not None}
         if not any(name in answers for name in STAGING):
             return StagedRow(document, answers, found, written_in, named=named)

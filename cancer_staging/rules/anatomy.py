@@ -16,7 +16,7 @@ from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['INVADING', 'NOT_INVADING', 'ANAPLASTIC', 'MOST_MICRO', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type',
+__all__ = ['INVADING', 'NOT_INVADING', 'MOST_MICRO', 'ANAPLASTIC', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type',
            'read_anatomy', 'as_measured', 'as_graded', 'as_diagnosed', 'outgrows', 'histology_finding']
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #24ce9a84
@@ -62,9 +62,6 @@ def read_anatomy(document: Document,             # the report
         yield as_graded(histology if stated and stated.label not in INVADING else as_diagnosed(histology, behavior), found.get("grade"))
 
 
-ANAPLASTIC = {"9400/3": "9401/3", "9450/3": "9451/3"}  # astrocytoma, oligodendroglioma
-
-
 MOST_MICRO = 10  # mm: a papillary carcinoma of the thyroid that is larger is no microcarcinoma (WHO)
 
 
@@ -75,6 +72,9 @@ def as_measured(types: list[TermMention],  # histologic terms
     if size is None or size.label is None or float(size.label) <= MOST_MICRO:
         return types
     return [mention for mention in types if not all(meaning.code == "8341/3" for meaning in type_meanings(mention.words))] or types
+
+
+ANAPLASTIC = {"9400/3": "9401/3", "9450/3": "9451/3"}  # astrocytoma, oligodendroglioma
 
 
 def as_graded(histology: Finding,     # the histologic type

@@ -347,7 +347,8 @@ def read_margin(document: Document,            # a prepared report
     for position in document.hits(*MARGIN_CUES):
         (early if document.section(position) in EARLY_SECTIONS else later).append(position)
     edges = _edges(document, later)
-    edges += [] if any(edge.final for edge in edges) else _edges(document, early)  # what is said early counts when nothing is said later
+    if not any(edge.final for edge in edges):
+        edges += _edges(document, early)  # what is said early counts when nothing is said later
     unnamed = unnamed_edges(document)
     left = [edge for edge in unnamed if edge.value == "yes" and "inked" not in document.lower[edge.start:edge.end].replace("inked edge", "")]  # an inked surface may be no margin
     if "behavior" in found and found["behavior"].label == IN_SITU and _NOT_INVASIVE.search(document.lower):

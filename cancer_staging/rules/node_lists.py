@@ -164,6 +164,8 @@ def listed_in_brackets(document: Document,  # a prepared report
                        ) -> Count | None:
     "The nodes of stations whose numbers stand in brackets: `Multiple superior (2 paratracheal) and inferior mediastinal (3 subcarinal, 1 paraesophageal) lymph nodes are negative`."
     lower, floor = document.lower, max(floor, position - 240)
+    if lower.find("multiple", floor, position) < 0:
+        return None
     floor = max(floor, *(lower.rfind(stop, floor, position) + 1 for stop in (". ", ":", ";")))
     start = lower.find("multiple", floor, position)
     brackets = list(_STATIONS_IN_BRACKET.finditer(lower, start, position)) if start >= 0 and ")" in lower[start:position] else []

@@ -163,7 +163,7 @@ class Home(NamedTuple):
 LEAST_HOME = 0.4  # votes for the organ, and weight of the type
 ABDOMINAL = ("C16", "C17", "C18", "C22", "C25", "C64", "C66", "C74")  # what is taken out with a retroperitoneal sarcoma
 HOMES = (Home(("837", "8700"), (*RENAL, "817", "868", "869"), (), ("C74",)),               # adrenal cortical carcinoma and phaeochromocytoma, removed with the kidney
-         Home(("868", "8690", "8691", "8692", "8693"), ("8700",), ("C74",), ("C48", "C67", "C75", "C49", "C38")),  # paraganglioma outside the adrenal gland
+         Home(("868", "869"), ("8700",), ("C74",), ("C48", "C67", "C75", "C49", "C38")),  # paraganglioma outside the adrenal gland
          Home(("905",), ("814", "807", "825"), ("C34",), ("C38",)),                        # mesothelioma
          Home(("885",), (), (*ABDOMINAL, "C44", "C56"), ("C48", "C49")),                   # liposarcoma
          Home(("880", "881", "882", "883", "884", "889", "890", "904", "912", "954"), ("80", "81", "83", "872", "873", "874", "877"), ("C18", "C17", "C25", "C64", "C66", "C74", "C44"), ("C48", "C49")))  # other sarcomas
@@ -209,10 +209,11 @@ def uterus_or_ovary(group: str,                # the group with most votes
 
 # %% ../../nbs/api/24_rules.site.ipynb #bf3b70f5
 URINARY_GROUPS = ("C64", "C65", "C66", "C67", "C68")
+_SITE_OF_TUMOUR = r"(?:tumou?r|primary)\s(?:site|location)(?:\(s\))?"
 TUMOUR_OF = PatternTable(
     "site.tumour_of",
     Pattern("tumour", r"(?:carcinoma|tumou?r|cancer|neoplasm|mass|lesion)\s(?:of|in|arising\s(?:in|from)|within)\s", ("urothelial carcinoma of ", "tumor in the distal ", "arising in the ca, mass within the left "), ("carcinoma. the ", "carcinoma involving the ")),
-    Pattern("label", r"(?:tumou?r|primary)\s(?:site|location)(?:\(s\))?\s?[:.-]\s?|\bsite\sof\s(?:tumou?r|origin)\s?:\s?", ("tumor site: ", "primary site - right ", "tumour location: distal "), ("specimen site: ", "anatomic site: right ")),
+    Pattern("label", rf"{_SITE_OF_TUMOUR}\s?[:.-]\s?|\bsite\sof\s(?:tumou?r|origin)\s?:\s?", ("tumor site: ", "primary site - right ", "tumour location: distal "), ("specimen site: ", "anatomic site: right ")),
     frame=r"(?:(?&tumour)|(?&label))(?:the\s)?(?:left\s|right\s)?(?:distal\s|proximal\s|mid\s|upper\s|lower\s)?$", named=False)
 
 
@@ -282,7 +283,7 @@ def without_strays(places: list[TermMention],  # organ words
 # %% ../../nbs/api/24_rules.site.ipynb #b7b450bf
 SITE_LABEL = PatternTable(
     "site.label",
-    Pattern("label", r"(?:tumou?r|primary)\s(?:site|location)(?:\(s\))?|site\sof\s(?:the\s)?(?:primary\s)?tumou?r|\bsite\sof\sorigin|primary", ("tumor site: ", "site of tumor: left ", "primary: the "), ("anatomic site: ", "site of the lesion: ")),
+    Pattern("label", rf"{_SITE_OF_TUMOUR}|site\sof\s(?:the\s)?(?:primary\s)?tumou?r|\bsite\sof\sorigin|primary", ("tumor site: ", "site of tumor: left ", "primary: the "), ("anatomic site: ", "site of the lesion: ")),
     frame=r"(?&label)\s?[:.-]{1,2}\s{0,2}(?:the\s)?(?:left\s|right\s)?$", named=False)
 BROAD_GROUPS = ("C06", "C10", "C14", "C44", "C49")  # regions: a label may name one, and the report its part elsewhere
 PART_HEAD = re.compile(r"(?:^|[\n.;])\s{0,3}(?:[a-z0-9]{1,2}[.):]\s{1,3})?(?:[a-z]{3,12},\s)?(?:(?:left|right)\s)?$")  # `B. Lung, left lower lobe, wedge: benign`
@@ -317,7 +318,7 @@ def weighed_by_heads(lower: str,                  # the folded report; '' when i
     "The organ words; those of the one organ behind a label of the tumour's site weigh four times as much, one that heads a part without tumour, beside one with it, weighs a third."
     told = {group for mention in places if mention.weight > 0.6 and _is_labelled(lower, mention.start) for group in groups_of(mention.words)} - set(BROAD_GROUPS)
     clear = {mention for mention in places if heads_clear_part(lower, mention, types)}
-    if not any(names_tumour(lower, mention, types) for mention in places if mention not in clear):
+    if clear and not any(names_tumour(lower, mention, types) for mention in places if mention not in clear):
         clear = set()  # of a benign lesion, such as an adenoma
     weighed = [mention._replace(weight=mention.weight * 0.3) if mention in clear else mention for mention in places] if clear else places
     return [mention._replace(weight=mention.weight * 4) if told & set(groups_of(mention.words)) else mention for mention in weighed] if len(told) == 1 else weighed
@@ -468,7 +469,7 @@ def meaning_at(mention: TermMention,  # a histologic mention
             or (meanings[0] if group is None and len(meanings) == 1 else None))  # no organ is known, and it means one thing in all
 
 
-FAMILIES = {"8010": ("80", "81", "82", "83", "84", "85"), "8140": ("81", "82", "83", "84", "85"), "8800": ("88", "889", "890", "904", "912", "954"),
+FAMILIES = {"8010": ("80", "81", "82", "83", "84", "85"), "8140": ("81", "82", "83", "84", "85"), "8800": ("88", "890", "904", "912", "954"),
             "9380": ("938", "939", "94"), "9590": ("959", "96", "970", "971")}  # what says no more than carcinoma, adenocarcinoma, sarcoma, glioma, lymphoma → the first digits of its kinds
 KIN_SHARE = 0.53  # of the support that another type needs: a kind of the same may be named in an addendum or a comment alone
 
