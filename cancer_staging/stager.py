@@ -209,7 +209,7 @@ class Stager:
     def _rows_together(self, reports: Sequence[Report]) -> list[tuple[StagedRow | None, Status, str | None]]:
         readable = [report for report in reports if report.status is Status.OK]
         documents = [GRAMMAR.prepare(report.text) for report in readable]
-        found = [GRAMMAR.read_document(document) for document in documents]
+        found = GRAMMAR.read_documents(documents)
         judged = self.judge.judge([report.text for report in readable], found) if self.judge and readable else [{}] * len(readable)
         rows = [self._answering.row(document, findings, judgements, self.edition) for document, findings, judgements in zip(documents, found, judged, strict=True)]
         if self.site is not None:

@@ -77,12 +77,12 @@ def test_every_bad_report_is_a_row(tmp_path):
 def test_a_rule_that_fails_costs_one_row_and_not_the_run(monkeypatch):
     from cancer_staging import stager
 
-    def read_document(document):
-        if "poison" in document.text:
+    def read_documents(documents):
+        if any("poison" in document.text for document in documents):
             raise RuntimeError("secret words of the report")
-        return {}
+        return [{} for _ in documents]
 
-    monkeypatch.setattr(stager.GRAMMAR, "read_document", read_document)
+    monkeypatch.setattr(stager.GRAMMAR, "read_documents", read_documents)
     table = Stager().stage_frame(pl.DataFrame({"text": ["a", "poison", "b"]}))
     assert table["status"].to_list() == ["ok", "error", "ok"]
     assert "RuntimeError" in table["error"][1] and "secret" not in table["error"][1]

@@ -27,7 +27,7 @@ from ..text.masking import remove_notation
 __all__ = ['NEGATIONS', 'SIZE_CLASSES', 'MARKED_WORDS', 'LONGEST_TERM', 'BEFORE', 'AFTER', 'MENTIONS', 'LARGEST_MM', 'SIZE_STEPS',
            'NODE_STEPS', 'Tokens', 'tokens', 'Terms', 'all_terms', 'TermVocabulary', 'structure_words',
            'StructureExtent', 'extents', 'Measure', 'measures', 'SizeLimit', 't_limits', 't_structures', 'expected_t',
-           'Described', 'describe', 'without']
+           'Described', 'describe', 'describe_all', 'without']
 
 # %% ../../nbs/api/53_models.features.ipynb #3f51ad20
 NEGATIONS = frozenset("no not without negative free absent uninvolved nor never none denies lack benign".split())
@@ -328,11 +328,25 @@ def describe(text: str,                                       # a report
              read: Mapping[str, Finding] | None = None,       # what the grammar found in it, where that is known
              ) -> Described:
     "What the report says apart from its TNM and stage notation. Offsets are those of `text`."
-    whole, masked = fold(text), remove_notation(text)
-    lower = blanked(whole, masked.removed)
+    return describe_all([text], vocabulary, None if read is None else [read])[0]
+
+
+def describe_all(texts: Sequence[str],                              # reports
+                 vocabulary: TermVocabulary | None = None,          # the terms that count; None: all
+                 read: Sequence[Mapping[str, Finding]] | None = None,  # what the grammar found in each, where that is known
+                 ) -> list[Described]:
+    "The same of several reports, sooner than one by one."
+    masked = [remove_notation(text) for text in texts]
+    found = dict(enumerate(read or ()))
+    again = [number for number, one in enumerate(masked) if one.removed or number not in found]  # without notation to remove it reads the same
+    found |= zip(again, GRAMMAR.read_documents([GRAMMAR.prepare(masked[number].text) for number in again]))
+    return [_described(fold(text), one.removed, found[number], vocabulary) for number, (text, one) in enumerate(zip(texts, masked))]
+
+
+def _described(whole: str, removed: Sequence[tuple[int, int]], found: Mapping[str, Finding], vocabulary: TermVocabulary | None) -> Described:
+    lower = blanked(whole, removed)
     values: dict[str, float] = {}
     places: dict[str, list[tuple[int, int]]] = {}
-    found = read if read is not None and not masked.removed else GRAMMAR.read(masked.text)  # without notation to remove it reads the same
     _add_findings(found, values, places)
     all_measures = measures(lower)
     size = _add_sizes(found.get("tumor_size_mm"), all_measures, values, places)

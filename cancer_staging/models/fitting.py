@@ -15,7 +15,7 @@ import numpy as np
 
 from ..fields import FIELDS, get_field
 from .answers import Answering
-from .features import describe, Described
+from .features import describe_all, Described
 from .learned import (
     Arbiter, ARBITER_PENALTY, block_scales, cut_types, Description, expected_t_of_types, finding_features, judged_fields, judgement_of, LEARNED_FIELDS, LearnedModel, LEAST_LABELLED,
     LEAST_TYPE_REPORTS, log_probability, MASKED_WEIGHT, PENALTY, pooled_features, RARE, softmax, TERM_WEIGHT, TERMS, TOPIC_TERMS, TOPICS, TYPE_PENALTY, TYPE_TERMS, WEAK)
@@ -386,8 +386,8 @@ def fit_learned(frame: pl.DataFrame,                             # a corpus: tex
     say(f"reading {frame.height:,} reports")
     texts = frame["text"].fill_null("").to_list()
     documents = [GRAMMAR.prepare(text) for text in texts]
-    found = [GRAMMAR.read_document(document) for document in documents]
-    fit = _prepare(frame, fields, codes, fold_of, [describe(text) for text in texts], found)
+    found = GRAMMAR.read_documents(documents)
+    fit = _prepare(frame, fields, codes, fold_of, describe_all(texts), found)
     types = _types_on_folds(fit, say)
     fit.with_expected(types)
     logs = {name: _description_on_folds(fit, name, types, say) for name in fields}

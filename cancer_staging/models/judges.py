@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from ..fields import FIELDS
-from .features import describe, Described
+from .features import describe, describe_all, Described
 from .learned import Judgement, LearnedModel, SHOWN_ACCURACY
 from ..rules.calibration import RuleCalibration
 from ..rules.grammar import Finding
@@ -48,7 +48,7 @@ class LearnedJudge:
         return self._described.get(text) or describe(text, self.model.vocabulary, findings)
 
     def judge(self, texts: Sequence[str], found: Sequence[Mapping[str, Finding]]) -> list[dict[str, Judgement]]:
-        told = [self._describe(text, findings) for text, findings in zip(texts, found, strict=True)]
+        told = describe_all(texts, self.model.vocabulary, found)
         self._described = dict(zip(texts, told))
         return self.model.judge(told, found)
 

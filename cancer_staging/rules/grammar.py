@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -68,7 +68,7 @@ class Rule:
 
 
 class Grammar:
-    "Rules in order, run over one report in time linear in its length."
+    "Rules in order, run over reports in time linear in their length."
     def __init__(self, rules: Iterable[Rule]  # later rules see what earlier ones found
                  ):
         self.rules = tuple(rules)
@@ -102,10 +102,16 @@ class Grammar:
     def read_document(self, document: Document  # a prepared report
                       ) -> dict[str, Finding]:
         "The same of a report that is prepared already."
-        found: dict[str, Finding] = {}
+        return self.read_documents([document])[0]
+
+    def read_documents(self, documents: Sequence[Document]  # prepared reports
+                       ) -> list[dict[str, Finding]]:
+        "The same of several, sooner than one by one: each rule goes through all of them while the processor has it at hand."
+        found: list[dict[str, Finding]] = [{} for _ in documents]
         for rule in self.rules:
-            for finding in rule.read(document, found):
-                if finding.rule not in self.ids:
-                    raise ValueError(f"rule {rule.name!r} gives evidence {finding.rule!r}, which no rule declares")
-                found[finding.field] = finding
+            for document, of_document in zip(documents, found):
+                for finding in rule.read(document, of_document):
+                    if finding.rule not in self.ids:
+                        raise ValueError(f"rule {rule.name!r} gives evidence {finding.rule!r}, which no rule declares")
+                    of_document[finding.field] = finding
         return found
