@@ -313,12 +313,15 @@ class LearnedModel:
         kept = rows >= 0
         effects = self._together.effects(rows[kept], report.values[kept], report.blocks)[:, self._labels[name]]
         gains = effects[:, label] - np.delete(effects, label, 1).mean(1)
-        score = np.zeros(len(where))
-        for number, gain in zip(report.numbers[kept].tolist(), gains.tolist()):
-            feature = self.features[number]
-            places = told.terms[feature] if number < len(self.idf) else told.places.get(feature, ())
+        numbers, terms = report.numbers[kept], told.terms
+        gain_of = np.zeros(len(self.features))
+        gain_of[numbers] = gains
+        firsts = np.array([start for start, _ in where])
+        score = np.bincount(np.searchsorted(firsts, terms.starts, "right") - 1, gain_of[terms.numbers] / np.bincount(terms.numbers)[terms.numbers], len(where))  # a term's gain is shared by its places
+        for number in numbers[numbers >= len(self.idf)].tolist():
+            places = told.places.get(self.features[number], ())
             for start, _ in places:
-                score[sentence_at(where, start)] += gain / len(places)
+                score[sentence_at(where, start)] += gain_of[number] / len(places)
         described = np.array([told.lower[start:end] == told.bare[start:end] for start, end in where], bool)  # what holds notation is stated, not described
         return [sentence for sentence in np.argsort(-score * described)[:CANDIDATES].tolist() if score[sentence] > 0 and described[sentence]]
 
