@@ -1,4 +1,4 @@
-"What registrars found wrong when they read 320 training reports beside their values, by kind. The texts are invented; what a registrar takes from them by ICD-O-3, SEER's rules and the CAP protocols stands beside them."
+"What registrars found wrong when they read 416 training reports beside their values, by kind. The texts are invented; what a registrar takes from them by ICD-O-3, SEER's rules and the CAP protocols stands beside them."
 import pytest
 
 from cancer_staging import Stager
@@ -94,3 +94,54 @@ def test_evidence_of_a_site_names_the_organ(stager, report, words):
     staged = stager.stage(report)
     first = staged["site"].evidence[0]
     assert staged.text[first.start:first.end] == words
+
+
+# Found in 96 further reports, by kind.
+
+FURTHER = [
+    ("margin", "Thyroid: papillary carcinoma. Surgical Margins: Free of tumor. Tumor lies very close to the inked margin. Tumor Multifocality: several foci present. Background: thyroiditis.", "negative"),
+    ("margin", "Kidney, partial nephrectomy: clear cell carcinoma\nTumor Extension (select all that apply)\nTumor limited to kidney\nMargins (select all that apply)\nMargins uninvolved by invasive carcinoma", "negative"),
+    ("margin", "CERVIX: SEROUS CARCINOMA.\nB.NEOPLASM EXTENDS TO DEEP MARGIN OF RESECTION ANTERIORLY.\nC.VAGINAL MARGIN OF RESECTION APPEARS FREE OF NEOPLASM.", "positive"),
+    ("margin", "Kidney: carcinoma with a TUMOR THROMBUS EXTENDING TO THE RENAL VEIN MARGIN, REMAINING SURGICAL MARGINS ARE FREE.", "positive"),
+    ("margin", "Prostate: adenocarcinoma. Focal extension of tumor to the margin of resection cannot be excluded. Where it leaves the prostate, the margin of resection is free of tumor.", None),
+    ("margin", "Tongue, glossectomy: squamous cell carcinoma.\n- Tumor present at deep margin.\n(May not represent the final deep margin, see part E).\n- Lateral margin negative.", "negative"),
+    ("margin", "Kidney: carcinoma; tumor in lymphatic spaces surrounding the ureteral margin; vascular margin free of tumor.", "negative"),
+    ("margin", "Lung, lobectomy: carcinoma. Submitted: bronchial and vascular margin\nAlso received are fre sn section remnants", None),
+    ("tumor_size_mm", "Glottis: squamous cell carcinoma (1.4 X 1.1 X O. 8 CM).", "14"),
+    ("tumor_size_mm", "Lung: squamous cell carcinoma.\nTumor size:\n1.4.7 cm (diameter)", "47"),
+    ("tumor_size_mm", "Left ovary: serous carcinoma. The cervix measures 3.0 cm long and has a maximum diameter of 2.8 cm.", None),
+    ("tumor_size_mm", "Prostate: adenocarcinoma. No obvious lesions or nodules are identified. The attached right and left seminal vesicles are 4.0 x 2.0 x 1.0 cm.", None),
+    ("tumor_size_mm", "Adrenal cortical carcinoma. A 2 cm area near the edge of the tumor is more orange.", None),
+    ("site", "A. Left salpingo-oophorectomy: High grade serous carcinoma.\nB. Uterus, hysterectomy: Serosa: involved with tumor. Endometrium: Atrophy. Myometrium: adenomyosis. Endometrium unremarkable.", "Ovary"),
+]
+FURTHER_NODES = [
+    ("L9 LYMPH NODE: NO TUMOR SEEN (0/1). LEVEL 7 LYMPH NODE: NO TUMOR SEEN (0/2).", ("0", "3")),
+    ("7) LYMPH NODES, LEFT PARA AORTIC; EXCISION:\n-EIGHT BENIGN LYMPH NODES (0/8).\n10) LYMPH NODES, RIGHT COMMON ILIAC; EXCISION:\n-EIGHT BENIGN LYMPH NODES (0/8).", ("0", "16")),
+    ("10) LYMPH NODES, LEFT HYPOGASTRIC; EXCISION:\n-TWO BENIGN LYMPH NODES (0/2).\n-ONE LYMPH NODE HAS FOCAL ENDOSALPINGIOSIS.\n11) LYMPH NODES, LEFT OBTURATOR; EXCISION:\n-FOUR BENIGN LYMPH NODES (0/4).", ("0", "6")),
+    ("pT1: Solitary tumor without vascular invasion. REGIONAL LYMPH NODES (pN): pNX", (None, None)),
+    ("HILAR LYMPH NODES: METASTATIC CARCINOMA IN ONE OF THREE LYMPH NODES.\nCOMMENT\nThe metastatic focus in one lymph node consists of a few clusters of cells.", ("1", "3")),
+    ("2. Lymph node, aortocaval: An atypical cell is present in one of four lymph nodes. 3. Lymph node, paracaval: no tumor seen (0/19).", ("0", "23")),
+    ("RIGHT PELVIC LYMPH NODES: Four lymph nodes ,no morphologic evidence of malignancy. LEFT PELVIC LYMPH NODES: Two lymph nodes, no morphologic evidence of malignancy.", ("0", "6")),
+    ("Lymph nodes, right pelvic: A single (1/16) lymph node is positive. Amendments: Revision Description: a node is positive on permanent sections.\n....Original Diagnosis....\nLymph nodes, right pelvic: Multiple (16) lymph nodes are negative.", ("1", "16")),
+]
+
+
+@pytest.mark.parametrize("name, report, right", FURTHER)
+def test_further_finds(stager, name, report, right):
+    assert label(stager.stage(report), name) == right
+
+
+@pytest.mark.parametrize("report, right", FURTHER_NODES)
+def test_further_nodes(stager, report, right):
+    staged = stager.stage("Endometrial adenocarcinoma. " + report)
+    assert (label(staged, "nodes_positive"), label(staged, "nodes_examined")) == right
+
+
+@pytest.mark.parametrize("report, code, words", [
+    ("LUNG CHECKLIST. Left-lower. Specimen type: Lobectomy. Tumor site: Lung. Histologic type: Squamous cell carcinoma.", "C34.3", "Left-lower"),
+    ("Tumor site: Lung. Squamous cell carcinoma of the lung. Upper lobe, wedge. Lower lobe, wedge.", "C34.9", None),
+])
+def test_the_lobe_is_the_one_that_is_named(stager, report, code, words):
+    staged = stager.stage(report)
+    first = staged["site"].evidence[0]
+    assert staged["site"].detail == code and words in (None, staged.text[first.start:first.end])

@@ -5,19 +5,21 @@
 # %% ../../nbs/api/26_rules.anatomy.ipynb #a43dd557
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 
 from .grammar import Finding, Rule
 from .laterality import find_laterality, SIDES
-from .site import find_histology, find_site, find_site_code, INVASIVE_TOLD, Site, site_code_cues, without_echoes
+from .site import find_histology, find_site, find_site_code, INVASIVE_TOLD, places_by_code, Site, site_code_cues, without_echoes
 from .vocabulary import find_code, find_mentions, Morphology, morphology, morphology_by_code, site_group, TermMention, topography, type_meanings
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['INVADING', 'NOT_INVADING', 'MOST_MICRO', 'ANAPLASTIC', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY', 'in_situ_type',
-           'read_anatomy', 'as_measured', 'as_graded', 'as_diagnosed', 'outgrows', 'histology_finding']
+__all__ = ['INVADING', 'NOT_INVADING', 'LOBE', 'LUNG', 'LOBES', 'MOST_MICRO', 'ANAPLASTIC', 'SPECIFIC', 'ANATOMY_CUES', 'ANATOMY',
+           'in_situ_type', 'only_lobe', 'read_anatomy', 'as_measured', 'as_graded', 'as_diagnosed', 'outgrows',
+           'histology_finding']
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #24ce9a84
 INVADING = ("T1", "T2", "T3", "T4")
@@ -39,6 +41,22 @@ def in_situ_type(meaning: Morphology,  # a histologic type
         return meaning
     return next(iter(morphology_by_code().get(f"{digits}/2", ())), meaning)
 
+# %% ../../nbs/api/26_rules.anatomy.ipynb #de757a75
+LOBE = PatternTable(
+    "anatomy.lobe",
+    Pattern("lobe", r"\b(?:upper|middle|lower)[\s.]{1,2}(?:lung\s)?lobe", ("left upper lobe", "lower. lobectomy", "middle lung lobe"), ("upper outer", "lobes")),
+    Pattern("sided", r"\b(?:left|right)[\s-](?:upper|middle|lower)\b(?![\s.]{1,2}(?:(?:lung\s)?lobe|quad|para|outer|inner|arm|extrem|lid|lymph|node|level|neck|jugul|pole|mediast|hil))", ("left-lower.", "right upper lung"), ("right lower paratracheal node", "upper left")),
+    Pattern("short", r"\b[rl][uml]l\b", ("lul wedge", "rml"), ("pull",)))
+LUNG, LOBES = "C34.9", {"u": "C34.1", "m": "C34.2", "l": "C34.3"}
+_WHICH_LOBE = re.compile(r"(?:upper|middle|lower)|(?<=\b[rl])[uml](?=l\b)")
+
+
+def only_lobe(lower: str  # a folded report
+              ) -> tuple[str, Span] | None:
+    "The topography code of the lobe of the lung that the report names, and where it does so first; None where it names none, or several."
+    named = {_WHICH_LOBE.search(match[0])[0][0]: match for match in reversed(list(LOBE.finditer(lower)))}
+    return next(((LOBES[letter], Span(*match.span())) for letter, match in named.items()), None) if len(named) == 1 else None
+
 # %% ../../nbs/api/26_rules.anatomy.ipynb #1202d499
 def read_anatomy(document: Document,             # the report
                  found: Mapping[str, Finding],   # what earlier rules found
@@ -52,8 +70,10 @@ def read_anatomy(document: Document,             # the report
         site = Site(place, site_group(place.code), site.mentions if same else (), "site.code")
         yield Finding("site", place.label, place.code, (span,), "site.code")
     elif site:
-        first = site.mentions[0]
-        yield Finding("site", site.place.label, site.place.code, (Span(first.start, first.end),), site.rule)
+        first = Span(site.mentions[0].start, site.mentions[0].end)
+        if site.place.code == LUNG and (lobe := only_lobe(document.lower)):
+            site, first = site._replace(place=places_by_code()[lobe[0]]), lobe[1]
+        yield Finding("site", site.place.label, site.place.code, (first,), site.rule)
     if site and (laterality := find_laterality(document, site)):
         yield laterality
     behavior, stated = found.get("behavior"), found.get("t")

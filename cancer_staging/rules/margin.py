@@ -20,9 +20,9 @@ from ..text.phrases import Pattern, PatternTable
 # %% auto #0
 __all__ = ['MARGIN_CUES', 'MARGIN_WORD', 'TUMOR_EDGE', 'IN_SITU_WORD', 'IN_SITU_NAME', 'INVASIVE', 'DENIED_INVASIVE', 'DIRECT',
            'VERB_BEFORE', 'CODE_BEHIND', 'GLUED_SIGN', 'DISTANCE_BEFORE', 'GROSS_WORDS', 'BLOCK', 'SOME', 'PAST',
-           'EXCEPTION', 'RECTUM_CUES', 'MARGIN_NAMES', 'IN_SITU', 'RENEWED', 'MarginEvidence', 'MOST_EDGES', 'MARGIN',
-           'Edge', 'is_in_situ', 'read_edge', 'read_edges', 'within_one_millimetre', 'in_rectum', 'names_of',
-           'MarginStatus', 'resolve_edges', 'unnamed_edges', 'read_margin']
+           'NOT_FINAL', 'EXCEPTION', 'RECTUM_CUES', 'MARGIN_NAMES', 'IN_SITU', 'RENEWED', 'MarginEvidence',
+           'MOST_EDGES', 'MARGIN', 'Edge', 'is_in_situ', 'read_edge', 'read_edges', 'within_one_millimetre',
+           'in_rectum', 'names_of', 'MarginStatus', 'resolve_edges', 'unnamed_edges', 'read_margin']
 
 # %% ../../nbs/api/22_rules.margin.ipynb #5c7a2e02
 MARGIN_CUES = ("margin", "resection line", "incision line", "excision line", "resection edge", "surgical edge", "cut edge", "resection end", "intestine end", "bowel end",
@@ -93,7 +93,7 @@ def is_in_situ(words: str,              # what is said of a margin, folded
 # %% ../../nbs/api/22_rules.margin.ipynb #9f461f58
 DIRECT = PatternTable(
     "margin.direct",
-    Pattern("verb", r"is|are|was|were|appears?|remains?", (" is free", " of resection are clear", "(s) appear free"), (" near tumor", " of the skin are")),
+    Pattern("verb", r"is|are|was|were|appears?|remains?(?!ing)", (" is free", " of resection are clear", "(s) appear free"), (" near tumor", " of the skin are")),
     Pattern("sign", r"[:=?|-]|\.{2,6}", (": free", " (inked) - free", " ...... free"), (". free",)),
     Pattern("answer", r"[a-z]{0,3}negative|positive|free|clear|uninvolved|involved|not\Winvolved|widely|tumou?r[\s-]free", (" free of tumor", " uninvolved", " tumor-free"), (" closest", " inked")),
     Pattern("answer", r"can(?:not|\snot)\sbe|show|contain|with\s(?:no|tumou?r)", (" cannot be assessed", " shows tumor", " with tumor"), (" with ink",)),
@@ -124,8 +124,12 @@ DISTANCE_BEFORE = re.compile(r"\d\s{0,2}[cm]m\s(?:away\s)?from\W{1,2}[a-z\s.]{0,
 
 def _is_direct(lower: str, start: int, end: int, right: int, answer: StatedAnswer) -> bool:
     "Whether the answer behind the margin at `start:end` is said of it beyond doubt."
-    joined = DIRECT.match(lower, end, right) is not None or VERB_BEFORE.match(lower, end, answer.start) is not None
+    joined = DIRECT.match(lower, end, right) is not None or VERB_BEFORE.match(lower, end, answer.start) is not None and ", remaining" not in lower[end:answer.start]
     return joined and not DISTANCE_BEFORE.search(lower, max(0, start - 50), start)
+
+
+_HEADING = re.compile(r"margins?(?:\(s\))?\s?(?::|\((?:select|check|note))")  # on a line of its own: what stands before it is another item's
+_LEAST_SENTENCE = 25  # characters before the margin from which it closes a sentence and heads nothing
 
 
 def _answer_at(lower: str, start: int, end: int, left: int, right: int) -> StatedAnswer | None:
@@ -136,13 +140,16 @@ def _answer_at(lower: str, start: int, end: int, left: int, right: int) -> State
     if involvement := involvement_answer(lower, left, start, end, right):
         return involvement
     answer = answer_after(lower, end, right)
+    if answer is not None and right == end and lower[end:end + 1] == "." and len(lower[left:start].strip()) >= _LEAST_SENTENCE:
+        answer = None  # 'close to the inked margin. Tumor multicentricity: present'
     if answer is not None and answer.start - end < 60 and (turned := turned_by_subject(lower, left, start, end, answer)):
         return turned
     if answer is not None and answer.start - end < 25 and NO_DISTANCE.match(lower, answer.start):
         return answer
     if answer is not None and _is_direct(lower, start, end, right, answer) or BOX_OPENS.match(lower, end, right):
         return answer
-    before = answer_before(lower, left, start)
+    heads_line = lower[left:start].rpartition("\n")[1:] == ("\n", "") and _HEADING.match(lower, start)
+    before = None if heads_line else answer_before(lower, left, start)
     if before and before.value == "yes" and CODE_BEHIND.match(lower, end, right):
         return None
     if before and before.value == "yes" and (doubt := UNSURE.match(lower, end + 1, right)):  # 'carcinoma at the deep margin cannot be excluded'
@@ -169,6 +176,12 @@ PAST = PatternTable(
     Pattern("behind", r"^.{0,24}\b(?:on|at|in|from|of)\s(?:the\s|an?\s)?(?:previous|prior|outside|earlier)\s(?:excision|biops|lumpectomy|specimen|resection)", (" on previous excision", " in the prior specimen"), (" on the deep side",)))
 
 
+NOT_FINAL = PatternTable(
+    "margin.not_final",
+    Pattern("other", r"(?:(?:may|does|do|did|is|are|was|were)\s)?not\s(?:(?:be|represent|reflect|necessarily)\s){0,2}(?:the\s)?(?:final|true|actual)\b", (".\n(may not represent final", " (is not the true", ", which does not reflect the final"), (" at the final", " is not involved"), "the margin is that of a further specimen"),
+    frame=r"(?:\s(?:of|at)\s[a-z\s]{3,30})?[\s.,;:]{0,3}\(?\s?(?:(?:this|these|it|which|that)\s(?:margins?\s)?)?(?&other)", anchored=True)
+
+
 def read_edge(document: Document,  # a prepared report
               start: int,          # where the word margin begins
               end: int,            # where it ends
@@ -179,7 +192,7 @@ def read_edge(document: Document,  # a prepared report
         return None
     left, right = clause_around(document.text, start, end)
     answer = _answer_at(lower, start, end, left, right)
-    if not answer or PAST.search(lower, max(0, start - 70), start) or PAST.match(lower[end:min(right, end + 70)]):
+    if not answer or PAST.search(lower, max(0, start - 70), start) or PAST.match(lower[end:min(right, end + 70)]) or NOT_FINAL.match(lower, max(end, answer.end)):
         return None
     if answer.value == "distance" and _BLOCK_KEY.search(lower, max(0, start - 30), start):
         return None
@@ -287,6 +300,9 @@ def _first_invasive(edges: list[Edge], value: AnswerValue) -> Edge | None:
     return next((edge for edge in edges if edge.value == value and not edge.in_situ), None)
 
 # %% ../../nbs/api/22_rules.margin.ipynb #871e1cb8
+_NOT_EXCLUDED = re.compile(r"not\s?(?:be\s|been\s)?(?:\w{3,9}ly\s)?(?:excluded|ruled\sout)")
+
+
 def resolve_edges(edges: list[Edge]  # all statements about margins
                   ) -> MarginStatus | None:
     "What the statements come to; None when they say nothing of invasive tumour."
@@ -295,6 +311,8 @@ def resolve_edges(edges: list[Edge]  # all statements about margins
     clear = [edge for edge in edges if edge.value == "no"]
     if edge := _still_positive(edges, clear):
         label, evidence = "positive", "stated"
+    elif edge := next((edge for edge in edges if edge.value == "perhaps" and not edge.in_situ and _NOT_EXCLUDED.search(edge.around)), None):
+        label, evidence = None, "stated"  # 'extension to the margin cannot be excluded': no other margin that is free makes it a clear one
     elif clear:
         edge = max(clear, key=lambda edge: (not edge.in_situ, edge.general))
         label, evidence = "negative", "stated"

@@ -21,7 +21,7 @@ __all__ = ['TUMOR_WORD', 'TUMOR', 'LENGTH', 'MARGIN_ANSWER', 'NOT_FREE', 'UNSTAT
 TUMOR_WORD = PatternTable(
     "margin.tumor_word",
     Pattern("tumor", r"tumou?rs?|carcinoma\w{0,2}|\w{0,9}carcinoma|neoplas\w{1,5}|malignan\w{1,3}|cancer|melanoma|sarcoma|metasta\w{1,4}", ("tumor", "adenocarcinoma", "neoplasm", "metastatic"), ("carcinoid", "polyp")),
-    Pattern("tumor", r"disease|lesions?|cells|dysplasia|atypia|viable|residual|dcis\b|cin[\s-]?(?:3|iii)\b", ("residual disease", "atypia", "lesion", "dcis"), ("cell", "atypical")),
+    Pattern("tumor", r"disease|lesions?|cells|dysplasia|atypia|viable|residual|thromb(?:us|i)\b|dcis\b|cin[\s-]?(?:3|iii)\b", ("residual disease", "atypia", "lesion", "dcis", "tumor thrombus"), ("cell", "atypical")),
     Pattern("tumor", r"invasive|invasion|involvement|invol\w{1,5}|extension|infiltrat\w{1,4}", ("invasive", "involvement", "infiltrating"), ("convolution", "extends")),
     Pattern("tumor", r"evidence|significant|definite|diagnostic", ("evidence of", "definite"), ("indefinite", "diagnosis"), "'no evidence of', 'no definite': what follows is the tumour"),
     frame=r"\b(?&tumor)")
@@ -44,7 +44,7 @@ MARGIN_ANSWER = PatternTable(
     Pattern("no", r"neg(?:ative)?\b|un\W{0,2}involved", ("negative", "uninvolved", "un-involved"), ("negligible", "involved")),
     Pattern("no", r"shows?\s(?:no\b|only\s|benign|normal)", ("shows no tumor", "show only fibrosis"), ("shows nodes", "shows tumor")),
     Pattern("no", r"not\W{1,3}(?:(?!only)\w{1,12}ly\W)?(?:transected|involved|identified|present|seen|show|reach|extend|infiltrat\w{1,4})", ("not involved", "not grossly involved", "does not reach"), ("not free of tumor", "involved", "not only involved")),
-    Pattern("no", r"[fil1t][rt]ee\b|fr[ebc]{1,2}\b", ("free", "tree of tumor", "frbe of tumor"), ("freely", "three"), "OCR"),
+    Pattern("no", r"[fil1t][rt]ee\b|fr[ebc]{1,2}\b(?!\s\w{1,3}\ssection)", ("free", "tree of tumor", "frbe of tumor"), ("freely", "three", "fre sn section"), "OCR"),
     Pattern("no", r"off\s(?:the\s)?(?:cancer|tumou?r|neoplas)", ("off the tumor", "off cancer"), ("off the specimen",)),
     Pattern("no", r"clear\b|clean\b|widely", ("clear", "widely free"), ("clearly involved", "nuclear")),
     Pattern("no", r"n[o0]\W{1,3}(?:\w{2,14}\W{1,2}){0,3}?(?&tumor)", ("no residual tumor", "n0 carcinoma", "no in situ or invasive carcinoma"), ("noted", "northern")),
@@ -212,7 +212,7 @@ LEADING = PatternTable(
     "margin.leading",
     Pattern("no", "free|clear|negative|uninvolved|clean|benign|tumou?r-free|unaffected|adequate", ("negative surgical ", "tumor-free deep "), ("nuclear ", "inadequate ")),
     Pattern("distance", r"(?&length)(?=[^;:]{0,40}\b(?:fr[a-z]m|form|to|away|off|of the|free)\b)", ("2 mm from the ", "3.5 cm frcm the distal ", "0.4 cm to the closest "), ("tumor 2 mm, the ",), "a length without *from* is the tumour's own"),
-    Pattern("distance", r"(?:close to|adjacent|approach\w{0,3}|near\w{0,3}|within|less than|closest|distance|away|towards)\b", ("close to the ", "approaches the ", "nearest ", "adjacent to the "), ("disclosed ", "closed ")),
+    Pattern("distance", r"(?:close to|adjacent|surround\w{0,3}|approach\w{0,3}|near\w{0,3}|within|less than|closest|distance|away|towards)\b", ("close to the ", "approaches the ", "nearest ", "adjacent to the "), ("disclosed ", "closed ")),
     Pattern("yes", r"present|identified|seen|at|extend\w{0,3}|extension|reach\w{0,3}|abut\w{0,4}|touch\w{0,3}", ("extends to the ", "is present at the ", "reaches the "), ("presented ", "overreaches ")),
     Pattern("yes", r"involv\w{0,5}|transect\w{0,3}|invades|invading|infiltrates|positive|incomplete(?=\sat\s)", ("incomplete at the superior ", "involves the ", "positive deep ", "transected at the "), ("uninvolved ", "infiltrating ")),
     Pattern("denial", r"(?:no|not|without|absen(?:ce|t)|nor|none|neither)(?!\W(?:only|just|merely|solely|simply)\b)", ("no tumor at any ", "does not reach the "), ("node at the ", "notes ", "not only at the ")),

@@ -20,7 +20,7 @@ __all__ = ['NODES_CLEAR', 'NODES_DISEASED', 'JOINED_BEFORE', 'PRINTED_N', 'is_di
 NODES_CLEAR = PatternTable(
     "nodes.clear",
     Pattern("clear", r"tumou?r[\s-]{1,3}free|free\b|negative|neg\b", ("nodes are tumor-free", "free of tumor", "negative for carcinoma", "all neg"), ("freely movable", "neglected")),
-    Pattern("clear", r"n[o0][\s.]{1,3}(?:evidence|evident|tumou?r|malign|metasta|carcinoma|\w{4,9}carcinoma|residual|neoplas|cancer)",
+    Pattern("clear", r"n[o0][\s.]{1,3}(?:(?:morphologic|microscopic|histologic)(?:al)?\s(?=evid))?(?:evidence|evident|tumou?r|malign|metasta|carcinoma|\w{4,9}carcinoma|residual|neoplas|cancer)",
             ("no evidence of malignancy", "n0 tumor", "no adenocarcinoma in"), ("node, tumor",), "OCR reads o as 0"),
     Pattern("clear", r"n[o0][\s.]{1,3}(?:diagnostic|significant|pathologic|definit|identif|viable|involv|micromet|macromet)|(?:necrosis|fibrosis)\s(?:and\s(?:fibrosis|necrosis)\s)?(?:only|alone)\b", ("no diagnostic abnormality", "no viable germ cell tumor", "necrosis and fibrosis only in", "no identifiable tumor", "no micrometastasis"), ("no. 3 identified",)),
     Pattern("clear", r"no\b[\s.]{1,2}(?:lymph\s)?node|none\b|absence|not\s(?:involved|identified|seen|present)", ("no lymph node is involved", "none of", "absence of tumor", "tumor is not seen"), ("not all",)),

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from .node_counts import Count, How, NODE_STATION, Side
 from ..text.document import Document
-from ..text.phrases import Pattern, PatternTable
+from ..text.phrases import last_match, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['RETOLD', 'EXTENSION_BEHIND', 'EXTENSION_BEFORE', 'without_retold', 'without_extension', 'without_repeats',
@@ -90,10 +90,22 @@ def without_extension(document: Document,  # a prepared report
 _LEAST_TOLD_AGAIN = 8  # nodes examined from which two equal counts are the same nodes
 
 
+_ITEM = re.compile(r"(?:^|\n|[.;]\s)\s{0,3}(?P<number>\d{1,2})[).:]\s(?=[^\n]{0,20}node[^.:]{0,60}(?:exci|biops|dissect|resect|lymphadenect))")
+
+
+def _item(lower: str, count: Count) -> int | None:
+    "The number of the specimen of nodes under which the count stands: `10) LYMPH NODES, RIGHT COMMON ILIAC; EXCISION:`."
+    found = last_match(_ITEM, lower, max(0, count.start - 110), count.start)
+    return int(found["number"]) if found else None
+
+
 def _is_elsewhere(lower: str, first: Count, second: Count) -> bool:
-    "Whether two equal counts name stations, and others."
+    "Whether two equal counts name stations, and others, or stand under two specimens of one list."
     here, there = _places(lower, first), _places(lower, second)
-    return bool(here and there) and here.isdisjoint(there)
+    if here and there:
+        return here.isdisjoint(there)
+    before, after = _item(lower, first), _item(lower, second)
+    return before is not None and after is not None and before < after
 
 
 def without_repeats(group: list[Count],  # the counts of one part of the report

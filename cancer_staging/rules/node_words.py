@@ -25,7 +25,7 @@ __all__ = ['CANDIDATE_NODES', 'UNDER_THE_MICROSCOPE', 'OF_NODES', 'AGAIN_BEFORE'
 _TOKEN = re.compile(r"(?!1ymp)\d{1,3}(?=[a-z]{4}|of\b)|\w{1,30}|-\s|[^\s\w]")  # a hyphen before a space is a dash
 _STOP = frozenset("in with for from by to is are was were and or at on no not shows showing cm mm em measuring measures ranging contains containing consists which that "
                   "identified within sections section slides slide fragments fragment blocks pieces cores foci half halves third thirds fourth fourths quarter "
-                  "quarters number numbers".split())
+                  "quarters number numbers without".split())
 _NAMED_N = frozenset(("n1", "n2", "n3"))  # `three N1 lymph nodes`: the stations of that category
 _KINDS_OF_NODE = frozenset("benign reactive hyperplastic enlarged unremarkable negative".split())  # with a comma between them
 _LEVELS = frozenset(("level", "levels", "station", "stations"))
@@ -269,6 +269,9 @@ _OF_ONE_NODE = re.compile(r"\d\s?%?\sof\s(?:the|a|this)\s(?:lymph\s)?$")  # `lar
 ALL_BUT = re.compile(rf"[\s,;:]{{1,3}}(?:of\swhich\s)?all\sbut\s(?P<ill>{NUMBER})\s[^.;]{{0,20}}?(?:free|negative|clear|uninvolved)\b|[^.;:]{{0,45}}[\s,](?P<well>{NUMBER})\sof\s(?:them|these|which)\s(?:(?:are|were|is)\s)?(?:free|negative|uninvolved|clear)\b")  # `twelve nodes, all but one free of tumour`
 
 
+_ATYPICAL_BEFORE = re.compile(r"\batypical\s(?:\w{4,11}\s)?cells?\s(?:(?:is|are|was|were)\s)?(?:(?:present|seen|identified|found)\s)?in\s$")  # `an atypical cell is present in one of four lymph nodes`: that is no metastasis
+
+
 def _are_candidates(lower: str, walk: Walk, end: int) -> bool:
     "Whether the counted nodes are only thought to be nodes, were imaged, or counted with the naked eye and not told of again."
     if _IMAGED.search(lower, max(0, walk.start - 80), walk.start):
@@ -320,7 +323,7 @@ def _judge_walk(document: Document,  # a prepared report
         return Count(start, end, None, examined, How.WORDS)  # 'one micrometastasis, of 15 nodes' does not say that all are diseased
     if positive is None and diseased is not None:
         positive = examined if diseased else 0
-    elif positive == examined and diseased is False:
+    elif positive and (positive == examined and diseased is False or _ATYPICAL_BEFORE.search(lower, max(0, start - 50), start)):
         positive = 0
     if N_CODE_BEFORE.search(lower, max(0, start - 18), start) and ":" not in lower[max(0, start - 4):start]:  # `N1a: one lymph node` may define the category
         return Count(start, end, positive, examined, How.CODE)
@@ -401,6 +404,10 @@ def _one_node(document: Document, position: int) -> Count | None:
     return Count(start, heading.end(), int(heading.lastgroup == "diseased"), 1, How.HEADING)
 
 # %% ../../nbs/api/19_rules.node_words.ipynb #7ba5ff72
+_LETTERED_STATION = re.compile(r"[lr](?:[2-9]|1[0-4])$")  # `L9 lymph node` is a station, not nineteen nodes
+_TOLD_WITH_OTHERS = re.compile(r"\bthe\smetasta(?:tic|sis)\s(?:focus\s|deposit\s|carcinoma\s|tumou?r\s)?in\s$|\(\d{1,2}/\d{1,2}\)\.\s{0,3}-\s?$")  # `The metastatic focus in one lymph node measures`, `- TWO BENIGN LYMPH NODES (0/2). - ONE LYMPH NODE HAS`
+
+
 def _count_at(document: Document,  # a prepared report
               position: int,       # where the word node begins
               floor: int,          # nothing before it belongs to the count
@@ -424,6 +431,8 @@ def _count_at(document: Document,  # a prepared report
         walk = walk_back(_TOKEN.findall(lower, floor, position))
         if walk:
             first = next(islice(_TOKEN.finditer(lower, floor, position), walk.start, None))
+            if not plural and _LETTERED_STATION.match(first[0]) or walk.positive is None and _TOLD_WITH_OTHERS.search(lower, max(floor, first.start() - 40), first.start()):
+                return None
             return _judge_walk(document, walk._replace(start=first.start()), position + (5 if plural else 4))
     tally = read_tally(lower, position)
     if tally:

@@ -12,21 +12,20 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ..reading.tables import packaged_table
+from .homes import ENDOMETRIAL, group_by_type, has_type, RENAL, uterus_or_ovary, UROTHELIAL
 from .vocabulary import Morphology, names_tumour, Place, site_group, TermMention, TOLD_BEFORE, topography, type_meanings
 from ..text.document import Document, Span
 from ..text.phrases import Pattern, PatternTable
 
 # %% auto #0
-__all__ = ['HINT_PLACES', 'CERVICAL', 'UTERINE', 'ENDOMETRIAL', 'SEROUS', 'NOT_SEROUS', 'UROTHELIAL', 'RENAL', 'PELVIC_GROUPS',
-           'LEAST_SCORE', 'SURE_SCORE', 'HEADED_SCORE', 'LEAST_HOME', 'ABDOMINAL', 'HOMES', 'MULLERIAN',
-           'GROWS_IN_UTERUS', 'GROWS_ON_OVARY', 'URINARY_GROUPS', 'TUMOUR_OF', 'HEADING', 'HEADING_END', 'STRAY',
-           'SITE_LABEL', 'BROAD_GROUPS', 'PART_HEAD', 'CLEAR_PART', 'PARTS_BY_TYPE', 'OPERATION', 'GRADING', 'FINDING',
-           'SITE_CODE', 'SITE_CODE_LABEL', 'INVASIVE_SHARE', 'INVASIVE_TOLD', 'INVASIVE_WORDS', 'FAMILIES', 'KIN_SHARE',
-           'votes_of', 'groups_of', 'hints_of', 'Site', 'Votes', 'score_sites', 'is_exact', 'choose_place',
-           'told_places', 'has_type', 'Home', 'group_by_type', 'uterus_or_ovary', 'urinary_group', 'occurs_in',
-           'heads_tumour', 'without_strays', 'heads_clear_part', 'weighed_by_heads', 'place_by_type', 'is_indirect',
-           'names_organ', 'find_site', 'places_by_code', 'site_code_cues', 'find_site_code', 'invasive_first',
-           'without_echoes', 'meaning_at', 'find_histology']
+__all__ = ['HINT_PLACES', 'URINARY_GROUPS', 'TUMOUR_OF', 'HEADING', 'HEADING_END', 'STRAY', 'SITE_LABEL', 'BROAD_GROUPS',
+           'PART_HEAD', 'CLEAR_PART', 'PARTS_BY_TYPE', 'OPERATION', 'GRADING', 'FINDING', 'LEAST_SCORE', 'SURE_SCORE',
+           'HEADED_SCORE', 'SITE_CODE', 'SITE_CODE_LABEL', 'INVASIVE_SHARE', 'INVASIVE_TOLD', 'INVASIVE_WORDS',
+           'FAMILIES', 'KIN_SHARE', 'votes_of', 'groups_of', 'hints_of', 'Site', 'Votes', 'score_sites', 'is_exact',
+           'choose_place', 'told_places', 'urinary_group', 'occurs_in', 'heads_tumour', 'without_strays',
+           'heads_clear_part', 'weighed_by_heads', 'place_by_type', 'is_indirect', 'names_organ', 'find_site',
+           'places_by_code', 'site_code_cues', 'find_site_code', 'invasive_first', 'without_echoes', 'meaning_at',
+           'find_histology']
 
 # %% ../../nbs/api/24_rules.site.ipynb #dd10ffcb
 HINT_PLACES = {"C22": Place("C22.0", "Liver", False, 0), "C71": Place("C71.9", "Brain", True, 0), "C61": Place("C61.9", "Prostate", True, 0),
@@ -120,92 +119,6 @@ def told_places(lower: str,             # the folded report; '' when it is not a
     "The parts of the organ that stand behind a label or a tumour's name: `Tumor site: lateral border of the tongue`."
     return {place for mention in places if lower and mention.weight > 0.6 and group in groups_of(mention.words) for voted, place in votes_of(mention.words)
             if voted == group and is_exact(place) and TOLD_BEFORE.search(lower, max(0, mention.start - 40), mention.start)}
-
-# %% ../../nbs/api/24_rules.site.ipynb #5e97d7b5
-CERVICAL = ("807", "8384", "8482")                     # squamous, endocervical, mucinous endocervical
-UTERINE = ("838", "844", "895", "898")                 # endometrioid, serous, mixed Müllerian, carcinosarcoma
-ENDOMETRIAL = ("838", "844", "8310", "895", "898")     # and clear cell: of the endometrium where the report says only `uterus`
-SEROUS, NOT_SEROUS = ("8441", "846"), ("814", "807", "848")
-UROTHELIAL = ("812", "813")
-RENAL = ("826", "831")                                 # renal cell carcinomas
-PELVIC_GROUPS = ("C48", "C52", "C53", "C54", "C56", "C57")  # where a serous carcinoma may be at home
-LEAST_SCORE, SURE_SCORE = 1.5, 6.0                     # votes below which there is no site, and from which a tumour is named with it
-HEADED_SCORE = 0.5                                     # the same for the only organ of a report, where it heads its tumour
-
-
-def has_type(types: list[TermMention],    # histologic terms
-             prefixes: tuple[str, ...],   # first characters of morphology codes
-             ) -> float:
-    "The weight of the histologic terms with these codes."
-    return sum(mention.weight for mention in types if any(meaning.code.startswith(prefixes) and not meaning.code.endswith("/2") for meaning in type_meanings(mention.words)))
-
-
-class Home(NamedTuple):
-    "Types that are at home in few organs, and what else they may lie in, or be taken out with."
-    types: tuple[str, ...]            # first characters of morphology codes
-    rivals: tuple[str, ...]           # types that outweigh them where they are named more
-    taken_with: tuple[str, ...]       # groups that they are no tumours of; none: all others
-    groups: tuple[str, ...]           # where they are at home
-
-    def calls(self,
-              group: str,                # with most votes
-              scores: dict[str, float],  # votes of all groups
-              types: list[TermMention],  # histologic terms
-              ) -> str | None:
-        "The group where they are at home, when the report names it and the type, and the group is another one."
-        homes = {home: scores[home] for home in self.groups if scores.get(home, 0) > LEAST_HOME}
-        if not homes or group in self.groups or self.taken_with and group not in self.taken_with:
-            return None
-        told = has_type(types, self.types)
-        return max(homes, key=homes.get) if told > LEAST_HOME and told > has_type(types, self.rivals) else None
-
-
-LEAST_HOME = 0.4  # votes for the organ, and weight of the type
-ABDOMINAL = ("C16", "C17", "C18", "C22", "C25", "C64", "C66", "C74")  # what is taken out with a retroperitoneal sarcoma
-HOMES = (Home(("837", "8700"), (*RENAL, "817", "868", "869"), (), ("C74",)),               # adrenal cortical carcinoma and phaeochromocytoma, removed with the kidney
-         Home(("868", "869"), ("8700",), ("C74",), ("C48", "C67", "C75", "C49", "C38")),  # paraganglioma outside the adrenal gland
-         Home(("905",), ("814", "807", "825"), ("C34",), ("C38",)),                        # mesothelioma
-         Home(("885",), (), (*ABDOMINAL, "C44", "C56"), ("C48", "C49")),                   # liposarcoma
-         Home(("880", "881", "882", "883", "884", "889", "890", "904", "912", "954"), ("80", "81", "83", "872", "873", "874", "877"), ("C18", "C17", "C25", "C64", "C66", "C74", "C44"), ("C48", "C49")))  # other sarcomas
-
-
-def group_by_type(group: str,                  # the group with most votes
-                  scores: dict[str, float],    # votes of all groups
-                  types: list[TermMention],    # histologic terms
-                  ) -> str:
-    "The group where such a tumour comes from, when it is another one."
-    if group in ("C54", "C52", "C56") and scores.get("C53", 0) > 1 and has_type(types, CERVICAL) > has_type(types, UTERINE):
-        group = "C53"
-    if group not in PELVIC_GROUPS and has_type(types, SEROUS) > has_type(types, NOT_SEROUS):
-        group = max(("C54", "C56"), key=lambda name: scores.get(name, 0.0))
-    if group == "C61" and scores.get("C67", 0) > 2 and has_type(types, UROTHELIAL) > 1:
-        group = "C67"
-    return next((home for one in HOMES if (home := one.calls(group, scores, types))), group)
-
-# %% ../../nbs/api/24_rules.site.ipynb #8a879174
-MULLERIAN = (*SEROUS, "895", "898")  # serous carcinomas and carcinosarcomas
-GROWS_IN_UTERUS = PatternTable(
-    "site.grows_in_uterus",
-    Pattern("depth", r"myometrial\s?invasion|inva(?:ding|des?|sion\sof)\s[^.;]{0,40}myometri|into\s[^.;]{0,40}myometri|depth\sof\s(?:myo|inva)|thickness\sof\s(?:the\s)?myometri|(?:inner|outer)\shalf|cm\sthick|myoinva",
-            ("myometrial invasion: 4 mm", "invades the outer myometrium", "0.3 cm into a 1.5 cm thick myometrium", "depth of invasion", "less than inner half"), ("myometrium: adenomyosis", "benign myometrium")),
-    Pattern("named", r"endometrial\s(?:[a-z-]{3,14}\s){0,3}(?:adeno)?carcinoma|carcinoma\sof\s(?:the\s)?endometri", ("endometrial high-grade serous carcinoma", "serous carcinoma of the endometrium"), ("endometrial polyp",)), named=False)
-GROWS_ON_OVARY = PatternTable(
-    "site.grows_on_ovary",
-    Pattern("mass", r"(?:ovarian|pelvic|adnexal)\s(?:mass|cancer|carcinoma|tumou?r|primary)", ("ovarian mass", "pelvic tumor", "adnexal mass"), ("ovarian tissue", "pelvic nodes")),
-    Pattern("surface", r"ovar(?:y|ian)\s(?:capsul|surface)|surface\sof\s(?:the\s)?ovar", ("ovarian surface involvement", "surface of the ovary", "ovarian capsule"), ("serosal surface",)),
-    Pattern("marker", r"ca-?\s?125", ("ca-125", "ca 125", "ca125"), ("ca 19-9",)), named=False)
-
-
-def uterus_or_ovary(group: str,                # the group with most votes
-                    known: Mapping[str, float],  # votes of the groups
-                    types: list[TermMention],  # histologic terms
-                    lower: str,                # the folded report; '' when it is not at hand
-                    ) -> str:
-    "The group, or the other one of the two where the report tells how such a tumour grows."
-    if group not in ("C54", "C56") or not {"C54", "C56"} <= known.keys() or not has_type(types, MULLERIAN):
-        return group
-    in_uterus, on_ovary = bool(GROWS_IN_UTERUS.search(lower)), bool(GROWS_ON_OVARY.search(lower))
-    return "C54" if in_uterus and not on_ovary else "C56" if on_ovary and not in_uterus else group
 
 # %% ../../nbs/api/24_rules.site.ipynb #bf3b70f5
 URINARY_GROUPS = ("C64", "C65", "C66", "C67", "C68")
@@ -357,6 +270,10 @@ def names_organ(mention: TermMention  # an organ word
     return mention.weight > 0.3 and not is_indirect(mention.words)
 
 # %% ../../nbs/api/24_rules.site.ipynb #8d1cba22
+LEAST_SCORE, SURE_SCORE = 1.5, 6.0  # votes below which there is no site, and from which a tumour is named with it
+HEADED_SCORE = 0.5                  # the same for the only organ of a report, where it heads its tumour
+
+
 def find_site(places: list[TermMention],  # organ words
               types: list[TermMention],   # histologic terms
               lower: str = "",            # the folded report

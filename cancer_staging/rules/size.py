@@ -23,16 +23,19 @@ __all__ = ['SIZE_SIDE', 'NOT_TUMOR', 'AWAY', 'OTHER_LESION', 'TUMOR_WORDS', 'TUM
            'read_size']
 
 # %% ../../nbs/api/20_rules.size.ipynb #4a9a5579
-SIZE_SIDE = r"(?:\d{1,2}[.,\u00b7]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma
+SIZE_SIDE = r"(?:\d{1,2}[.,\u00b7]\d{1,2}|\d{1,2}\s?\.\s?\d(?!\d)|(?<![a-z])o\s?\.\s?\d(?!\d)|\d{1,3}|[.,]\d{1,2})"  # "grade 2, 18 mm" is no decimal comma; OCR reads 0 as o
 _NUMBER = re.compile(SIZE_SIDE)
-_SIZE = re.compile(rf"(?<![\w.,])(?<!\d/)(?P<sides>{SIZE_SIDE}(?:(?:(?<=[.,]\d)\.)?\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIZE_SIDE}){{0,2}})[\s.|-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
+_SIZE = re.compile(rf"(?:(?<![\w.,])(?<!\d/)(?<!\bo\.\s)|(?<=\n\d\.)(?=\d{{1,2}}\.\d))(?P<sides>{SIZE_SIDE}(?:(?:(?<=[.,]\d)\.)?\s?(?:cm|mm|em)?\s{{0,2}}(?:[x*]|by)\.?\s{{0,2}}{SIZE_SIDE}){{0,2}})[\s.|-]{{0,3}}(?P<unit>cm(?!\d)|mm(?!\d)|em\b|ern\b|millimet|centimet)")
+
+
+_PLAIN = str.maketrans(",\u00b7o", "..0")
 
 
 def read_millimetres(sides: str,  # `3.5 x 2 x 1`, `2,5`
                      unit: str,   # `cm` or what OCR makes of it, `mm`
                      ) -> float:
     "The greatest of the sides in mm."
-    numbers = [side.replace(" ", "").replace("\n", "").replace(",", ".").replace("\u00b7", ".") for side in _NUMBER.findall(sides)]
+    numbers = ["".join(side.split()).translate(_PLAIN) for side in _NUMBER.findall(sides)]
     return max(map(float, numbers)) * (1 if unit.startswith("m") else 10)
 
 
@@ -56,7 +59,7 @@ NOT_TUMOR = PatternTable(
     Pattern("other", r"node|implant|metasta\w{2,4}s?\b|deposit|extran|focus of met|satellite", ("lymph node ", "metastatic ", "tumor deposit ", "satellite nodule "), ("meta",), "tumour elsewhere"),
     Pattern("other", r"polyps?\b|adenoma\b|dcis|in[\s-]situ|lipoma|fibroid|leiomyo|cyst", ("polyp ", "tubular adenoma ", "dcis ", "cyst "), ("polypoid ", "adenocarcinoma ", "adenomatous "), "another lesion"),
     Pattern("other", r"\blcis|papillomas?\b|[.;]\s{1,2}(?:micro)?calcifications?\s[^.;]{0,20}$|inked\ssurface|\blvi\sfoc|ki-?67|hot\s?spot|angioma", ("lcis ", "papilloma ", "; calcifications ", "lvi focus ", "hot spot ", "inked surface "), ("papillary ", "with calcifications "), "another lesion"),
-    Pattern("other", r"\.\s{1,3}the\s(?:\w{4,9}\s){0,2}(?:tube|ovary|uterus|cervix|kidney|ureter|gland|cavity|spleen|lobe|colon|testis|appendix|duct)s?\s{1,2}(?:measure|is\s\d)", (". the right fallopian tube measures ", ". the cervix is 3"), ("in the right ovary measuring ", ". the mass measures "), "an organ that the next sentence measures"),
+    Pattern("other", r"\.\s{0,3}(?:the|attached)\s(?:attached\s)?(?:right\sand\sleft\s)?(?:\w{4,9}\s){0,2}(?:tube|ovary|uterus|cervix|kidney|ureter|gland|cavity|spleen|lobe|colon|testis|appendix|duct|vesicle)s?\s{1,2}(?:also\s)?(?:measure|(?:is|are)\s(?:\d|$))", (". the right fallopian tube measures ", ". the cervix is 3", " .the ovary measures ", ". attached fallopian tube\nmeasures ", ". the right and left seminal vesicles are 4"), ("in the right ovary measuring ", ". the mass measures "), "an organ that the next sentence measures"),
     Pattern("other", r"scar|ha?ematoma|seroma|biopsy site|cavity|incision|wire|clip|hemorrh|ulcer\b", ("scar ", "biopsy site ", "ulcer "), ("ulcerated ",), "what an operation left"),
     Pattern("other", r"\bbed\b|\bwhole\b|(?:overall|total)\sextent|(?:incl\w{0,6}\.?|plus|and|with|\+)[\s.]{1,2}(?:the\s)?(?:extensive\s)?(?:dcis|in[\s-]situ|cis)\b", ("bed ", "whole ", "including dcis ", "(invasive + dcis) "), ("bedside ",), "with the tumour bed or the carcinoma in situ around it"),
     Pattern("other", r"marge|resektion|schnitt|\brand\b|abstand|snijvlak|margen|tiefe|dicke|profond|\u00e9paiss|espesor|ganglio|lymphkno|lymfekl|pr\u00e4parat|pi\u00e8ce|pieza", ("abstand zum rand ", "marge ", "ganglion ", "tiefe "), ("brand ",), "the same in German, French, Spanish and Dutch"),
@@ -75,6 +78,7 @@ AWAY = PatternTable(
     Pattern("away", r"(?:\w{4,14}\s){0,2}?(?:adenoma|scar|cavity|ha?ematoma|seroma|lymph\snode|fibroid|leiomyoma|granuloma(?:tous)?)\b", (" tubulovillous adenoma", " biopsy cavity", " scar"), (" adenocarcinoma",), "the size of another thing"),
     Pattern("away", r"(?:\w{3,12}\s){0,2}?(?:tumou?r\s)?bed\b", (" fibrotic tumor bed", " bed"), (" tumor",), "where the tumour was before treatment"),
     Pattern("away", r",\s(?:benign|hyperplastic|adenomatoid)\b", (", benign",), (", malignant",)),
+    Pattern("away", r"(?:\w{3,12}\s)?(?:area|zone|spot|region)\s(?:near|at|along|close)\b", (" area near the edge of the tumor", " yellow spot at the edge"), (" area of tumor",), "a part of it"),
     Pattern("away", r"of\s(?:the\s)?(?:recto-?sigmoid|sigmoid|colon|bowel|rectum|ileum|jejunum|duodenum|o?esophagus|ureter|skin|small|large|terminal)\b|long,?\s(?:with|contain\w{0,3}|showing|bearing)\b", (" of rectosigmoid", " long, with a stenosing tumour"), (" long", " of tumor"), "the length of the organ"),
     frame=r"[\s.]{0,3}(?&away)", anchored=True)
 
@@ -181,6 +185,7 @@ _SIDES = rf"{SIZE_SIDE}(?:\s{{0,2}}(?:[x*]|by)\s{{0,2}}{SIZE_SIDE}){{0,2}}"
 _UNIT_IN_LABEL = re.compile(rf"(?:\(|in\s|,\s)(?P<unit>cms?|mm|cent|mill)(?:imet\w{{2,4}})?\)?[\s.:=]{{1,4}}(?P<sides>{_SIDES})(?![\d.,]?\d)(?!\s?(?:[cm]m|%|/|x\s?\d))")  # `Size (cm): 2.3 x 2.0`
 _NEXT_SIZE = re.compile(rf"[\s.,;]{{0,3}}(?:(?:in )?length,?[\s.]{{1,2}})?(?:and|width is|(?:and )?width)[\s.]{{1,2}}(?={SIZE_SIDE})")
 _WHOLE = re.compile(r"\b(?:total|overall|entire|aggregate)\s")
+_ORGAN_MEASURED = re.compile(r"\b(?:cervix|uterus|ovary|kidney|spleen|prostate|gland|testis|tube|appendix|lobe|lung|liver|bladder)\s(?:measures|is|has)\b(?P<rest>(?:[^.;]|\.\d){0,70})$")  # `the cervix measures 3 cm in length and has a maximum diameter of`
 _REACH = 110  # characters behind a label at most
 _EARLY_SECTIONS = ("history", "frozen")
 
@@ -194,6 +199,9 @@ def _size_behind(lower: str, start: int, end: int) -> re.Match | None:
     last = min(len(lower), end + _REACH)
     size = next((size for size in _SIZE.finditer(lower, end, last) if not is_limit(lower, size.start(), size.end())), None)
     if not size or NOT_TUMOR.search(lower, max(0, start - 18, lower.rfind(";", max(0, start - 18), start)), start) or NOT_TUMOR.search(lower, start, size.start()) or LIMIT_BEFORE.search(lower, end, min(end + 40, size.start())):
+        return None
+    organ = _ORGAN_MEASURED.search(lower, max(0, start - 90), start)
+    if organ and not TUMOR_WORDS.search(lower, organ.start("rest"), end):
         return None
     gap = lower[end:size.start()]
     return size if gap.count(":") < 3 and "grade" not in gap and "type" not in gap else None
@@ -231,7 +239,7 @@ _CLAUSE_STOPS = (";", "\n\n", ". - ", "). ")
 _SPECIMEN_NEXT = re.compile(r"\.\s{1,3}(?:The\s)?(?i:specimen)\b")  # a new sentence, on what was taken out
 _NEW_SENTENCE = re.compile(r"\.\s{1,3}(?:[A-Z][a-z]|An?\s[a-z])")
 _NO = re.compile(r"\bno\b")
-_NO_SUCH = re.compile(r"\bno\s(?:\w{3,12}\s)?$")
+_NO_SUCH = re.compile(r"\bno\s(?:\w{3,12}\s)?(?:(?:lesions?|mass(?:es)?|tumou?rs?)\sor\s)?$")
 _IN_SITU_MEASURED = re.compile(r"(?:dcis|in[\s-]situ)\b[^.;]{0,20}[cm]m\)?,?\s(?:with|and)\s(?:an?\s)?(?:focal\s)?$")  # `DCIS 35 mm with 6 mm invasive carcinoma`
 _BRACKET = re.compile(r"\([^()]{0,80}\)")  # a remark between a tumour and its measure, such as its scores
 
@@ -254,7 +262,7 @@ def _tumor_before(before: str) -> int | None:
     between = _BRACKET.sub("", before[word.end():]) if word else ""
     if not word or "section" in between or NOT_TUMOR.search(between):  # behind a section another description begins
         return None
-    if OTHER_LESION.search(before[max(0, word.end() - 60):word.end()]) or _NO_SUCH.search(before[max(0, last - 20):last]):
+    if OTHER_LESION.search(before[max(0, word.end() - 60):word.end()]) or _NO_SUCH.search(before[max(0, last - 36):last]):
         return None
     first = word.start()
     while first and before[first - 1].isalpha():  # the carcinoma of 'adenocarcinoma'

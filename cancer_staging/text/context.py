@@ -174,7 +174,7 @@ CLAUSE_END = PatternTable(
 BOUNDARY = PatternTable(
     "context.boundary",
     Pattern("stop", r";|\.(?<=[a-z0-9)\]%\"']\.)\s{1,8}(?=[A-Z0-9(\-])|\.\s{0,2}-", ("Free; Clear", "seen. No", "seen. - No"), ("seen. no", "2.5 cm")),
-    Pattern("initial", r"\.(?<=[A-Z]\.)\s{1,8}(?=[A-Z][a-z]|[A-Z0-9]{1,2}[.):]\s|-)", ("SEEN. Margins", "SEEN. B. Node"), ("A. MARGIN",), "after capitals a new sentence or a new entry must follow"),
+    Pattern("initial", r"\.(?<=[A-Z]\.)\s{1,8}(?=[A-Z][a-z]|[A-Z0-9]{1,2}[.):](?:\s|[A-Z]{3})|-)", ("SEEN. Margins", "SEEN. B. Node", "SEEN.\nC.ECTOCERVICAL"), ("A. MARGIN",), "after capitals a new sentence or a new entry must follow"),
     Pattern("line", r"\n(?:\s{0,6}\n|\s{0,4}(?:[-*•]|\(?[A-Za-z0-9]{1,2}[.)]\s)|(?=[A-Z][^\n:]{2,50}:)|(?=\s{0,4}\w{1,4}\s?[-:]\s))", ("one\n\ntwo", "one\n- two", "one\nMargins: free", "one\nB. two"), ("vascular\ninvasion",)),
     cased=True, named=False)
 SENTENCE_END = PatternTable(
