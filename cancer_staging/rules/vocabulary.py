@@ -46,19 +46,21 @@ class Morphology(NamedTuple):
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #549623a1
 _BETWEEN = r"[\s.,()/-]"  # what may stand between two words of a term
+_MISREAD = r"[hn]a|me|rna|nia|[li]1a|lna|rha|ima|za"  # what OCR makes of the end of `carcinoma`
+_MISREAD_CARCINOMA = re.compile(rf"carcino(?:{_MISREAD})$|carcino(?:{_MISREAD})(?=\s)")
 
 
 @lru_cache(maxsize=4096)
 def words_of(term: str  # a term as it stands in a report
              ) -> str:
     "The words of a term, one space apart, without punctuation."
-    return " ".join(re.split(_BETWEEN + "{1,4}", term.strip()))
+    return _MISREAD_CARCINOMA.sub("carcinoma", " ".join(re.split(_BETWEEN + "{1,4}", term.strip())))
 
 
 def any_term(terms: list[str]  # terms, the longest first
              ) -> str:
     "A regular expression for any of the terms, with whatever may stand between their words."
-    return "|".join((_BETWEEN + "{1,3}").join(map(re.escape, term.split(" "))) for term in terms)
+    return "|".join((_BETWEEN + "{1,3}").join(map(re.escape, term.split(" "))) for term in terms).replace("carcinoma", rf"carcino(?:ma|{_MISREAD})")
 
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #6d6cdcaa
 class TermPatterns(dict[str, re.Pattern]):
@@ -89,7 +91,7 @@ def term_cues(words: list[str],   # the words of a term
               ) -> list[str]:
     "The literals that announce a term: its first word, or for words that say nothing alone (`lower`) the first word and the beginning of the next."
     if len(words) == 1 or words[0] in terms:
-        return [words[0]]
+        return [words[0].replace("carcinoma", "carcino")]  # its end may be misread
     return [words[0] + between + words[1][:3] for between in (" ", "-", "\n", " \n", ". ", ", ", " ,")]
 
 
