@@ -50,7 +50,7 @@ PRETRAINING = {"breast": {"epochs": 20}, "all": {"epochs": 4}}
 PRETRAINING_SHARE = 2 / 3  # of the budget of a system that is pre-trained first
 BUDGETS = {  # minutes of training at most, on the machine that the results name
     "breast": {"minilm": 45, "modernbert-from-configuration": 90, "smollm2-lora": 60, "smollm2-qlora": 75, "smollm2-single-task": 200},
-    "all": {"minilm": 180, "modernbert-from-configuration": 240, "smollm2-lora": 480}}
+    "all": {"minilm": 95, "modernbert-from-configuration": 240, "smollm2-lora": 480}}
 ZERO_SHOT = {"smollm2-zero-shot-likelihood": ZeroShotLikelihood, "smollm2-zero-shot-json": ZeroShotJson}
 FROZEN = "minilm-frozen"
 BACKBONES: dict[str, object] = {}  # system → another backbone, encoder, model with its tokenizer, or the sizes of a ModernBERT
