@@ -152,7 +152,7 @@ def _check_tensors(tensors: Mapping[str, np.ndarray], content: Mapping[str, obje
             raise ValueError(f"{sizes[f'trees of {name}']} trees of {name!r} can't be shared among {len(labels)} labels: {_FOREIGN}")
     for name in (*content["fields"], "cancer_type"):
         _check_within(f"{name}.columns", tensors, features)
-        if len(np.unique(tensors[f"{name}.columns"])) < sizes[f"columns of {name}"]:
+        if np.bincount(tensors[f"{name}.columns"]).max(initial=0) > 1:
             raise ValueError(f"{name}.columns names a feature twice: {_FOREIGN}")
 
 
