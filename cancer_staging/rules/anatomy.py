@@ -54,8 +54,9 @@ _WHICH_LOBE = re.compile(r"(?:upper|middle|lower)|(?<=\b[rl])[uml](?=l\b)")
 def only_lobe(lower: str  # a folded report
               ) -> tuple[str, Span] | None:
     "The topography code of the lobe of the lung that the report names, and where it does so first; None where it names none, or several."
-    named = {_WHICH_LOBE.search(match[0])[0][0]: match for match in reversed(list(LOBE.finditer(lower)))}
-    return next(((LOBES[letter], Span(*match.span())) for letter, match in named.items()), None) if len(named) == 1 else None
+    named = list(LOBE.finditer(lower))
+    letters = {_WHICH_LOBE.search(match[0])[0][0] for match in named}
+    return (LOBES[letters.pop()], Span(*named[0].span())) if len(letters) == 1 else None
 
 # %% ../../nbs/api/26_rules.anatomy.ipynb #1202d499
 def read_anatomy(document: Document,             # the report

@@ -79,29 +79,28 @@ def group_by_type(group: str,                  # the group with most votes
 # %% ../../nbs/api/24_rules.homes.ipynb #8a879174
 MULLERIAN = (*SEROUS, "895", "898")  # serous carcinomas and carcinosarcomas
 GROWS_IN_UTERUS = PatternTable(
-    "site.grows_in_uterus",
+    "homes.grows_in_uterus",
     Pattern("depth", r"myometrial\s?invasion|(?<!not\s)(?<!not\sgrossly\s)inva(?:ding|des?|sion\sof)\s[^.;]{0,40}myometri|into\s[^.;]{0,40}myometri|depth\sof\s(?:myo|inva)|thickness\sof\s(?:the\s)?myometri|(?:inner|outer)\shalf|cm[\s-]thick\smyo|myoinva",
             ("myometrial invasion: 4 mm", "invades the outer myometrium", "0.3 cm into a 1.5 cm thick myometrium", "depth of invasion", "less than inner half"), ("myometrium: adenomyosis", "benign myometrium")),
     Pattern("named", r"(?<!not\san\s)(?<!not\s)endometrial\s(?:[a-z-]{3,14}\s){0,3}(?:adeno)?carcinoma|carcinoma\sof\s(?:the\s)?endometri", ("endometrial high-grade serous carcinoma", "serous carcinoma of the endometrium"), ("endometrial polyp",)), named=False)
+_CARCINOMA_OF_OVARY = r"carcinoma\sof\s(?:the\s)?(?:left\s|right\s)?ovar"
+_OF_OVARY = re.compile(_CARCINOMA_OF_OVARY)
 GROWS_ON_OVARY = PatternTable(
-    "site.grows_on_ovary",
+    "homes.grows_on_ovary",
     Pattern("mass", r"(?:ovarian|pelvic|adnexal)\s(?:mass|cancer|carcinoma|tumou?r|primary)", ("ovarian mass", "pelvic tumor", "adnexal mass"), ("ovarian tissue", "pelvic nodes")),
     Pattern("surface", r"ovar(?:y|ian)\s(?:capsul|surface)|surface\sof\s(?:the\s)?ovar", ("ovarian surface involvement", "surface of the ovary", "ovarian capsule"), ("serosal surface",)),
-    Pattern("named", r"carcinoma\sof\s(?:the\s)?(?:left\s|right\s)?ovar", ("adenocarcinoma of the left ovary", "carcinoma of ovarian origin"), ("ovarian tissue",)),
+    Pattern("named", _CARCINOMA_OF_OVARY, ("adenocarcinoma of the left ovary", "carcinoma of ovarian origin"), ("ovarian tissue",)),
     Pattern("marker", r"ca-?\s?125", ("ca-125", "ca 125", "ca125"), ("ca 19-9",)), named=False)
 QUIET_ENDOMETRIUM = PatternTable(
-    "site.quiet_endometrium",
+    "homes.quiet_endometrium",
     Pattern("behind", r"endometrium\W{1,4}(?:(?:is|shows?|cystic|focal|mild|senile|extensive|endometrial)\s){0,3}(?:atroph|quiescent|inactive|proliferative|secretory|benign|polyp|unremarkable|no\s(?:histo|patho|signif|diagn|evid|tumou?r))",
             ("endometrium: atrophy", "endometrium: cystic atrophy", "endometrium: endometrial polyp", "endometrium, no histopathologic abnormality"), ("endometrium: serous carcinoma", "endometrial polyp")),
     Pattern("before", r"(?:atrophic|inactive|benign|proliferative|secretory|unremarkable|quiescent)\s(?:\w{4,14}\s)?endometri(?:um|al\s(?:polyp|gland))",
             ("atrophic endometrium", "benign endometrial polyp", "disordered proliferative endometrium"), ("benign ovary", "proliferative endometrial carcinoma")), named=False)
 QUIET_OVARY = PatternTable(
-    "site.quiet_ovary",
+    "homes.quiet_ovary",
     Pattern("before", r"(?:benign|atrophic|unremarkable|normal|physiologic)\s(?:(?:left|right|bilateral)\s)?ovar(?:y|ies|ian\s(?:tissue|cyst))", ("benign ovary", "atrophic left ovary"), ("benign endometrium",)),
     Pattern("behind", r"ovar(?:y|ies)\W{1,3}(?:(?:is|are|with|and|fallopian|tubes?|showing|no)[\s:]{1,2}){0,4}(?:physiologic|unremarkable|benign|atroph|normal|uninvolved|significant)", ("ovary with physiologic changes", "ovaries: unremarkable", "ovary and fallopian tube: benign"), ("ovary: serous carcinoma",)), named=False)
-
-
-_OF_OVARY = re.compile(r"carcinoma\sof\s(?:the\s)?(?:left\s|right\s)?ovar")
 
 
 def uterus_or_ovary(group: str,                # the group with most votes
@@ -112,8 +111,12 @@ def uterus_or_ovary(group: str,                # the group with most votes
     "The group, or the other one of the two where the report tells how such a tumour grows, or that the endometrium holds none."
     if group not in ("C54", "C56") or not {"C54", "C56"} <= known.keys():
         return group
-    in_uterus, on_ovary = bool(GROWS_IN_UTERUS.search(lower)), bool(GROWS_ON_OVARY.search(lower))
+    mullerian = has_type(types, MULLERIAN) > 0
+    if not mullerian and not (group == "C54" and _OF_OVARY.search(lower)):
+        return group
+    in_uterus = GROWS_IN_UTERUS.search(lower) is not None
     quiet = group == "C54" and not in_uterus and QUIET_ENDOMETRIUM.search(lower) is not None and not QUIET_OVARY.search(lower)
-    if not has_type(types, MULLERIAN):
-        return "C56" if quiet and _OF_OVARY.search(lower) else group
+    if not mullerian:
+        return "C56" if quiet else group
+    on_ovary = GROWS_ON_OVARY.search(lower) is not None
     return "C54" if in_uterus and not on_ovary else "C56" if (on_ovary or quiet) and not in_uterus else group

@@ -148,7 +148,7 @@ def _answer_at(lower: str, start: int, end: int, left: int, right: int) -> State
         return answer
     if answer is not None and _is_direct(lower, start, end, right, answer) or BOX_OPENS.match(lower, end, right):
         return answer
-    heads_line = lower[left:start].rpartition("\n")[1:] == ("\n", "") and _HEADING.match(lower, start)
+    heads_line = lower.endswith("\n", left, start) and _HEADING.match(lower, start)
     before = None if heads_line else answer_before(lower, left, start)
     if before and before.value == "yes" and CODE_BEHIND.match(lower, end, right):
         return None

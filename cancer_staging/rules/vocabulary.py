@@ -47,7 +47,7 @@ class Morphology(NamedTuple):
 # %% ../../nbs/api/23_rules.vocabulary.ipynb #549623a1
 _BETWEEN = r"[\s.,()/-]"  # what may stand between two words of a term
 _MISREAD = r"[hn]a|me|rna|nia|[li]1a|lna|rha|ima|za"  # what OCR makes of the end of `carcinoma`
-_MISREAD_CARCINOMA = re.compile(rf"carcino(?:{_MISREAD})$|carcino(?:{_MISREAD})(?=\s)")
+_MISREAD_CARCINOMA = re.compile(rf"carcino(?:{_MISREAD})(?=\s|$)")
 
 
 @lru_cache(maxsize=4096)

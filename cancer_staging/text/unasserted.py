@@ -13,8 +13,8 @@ from .phrases import end_of_last, Pattern, PatternTable
 
 # %% auto #0
 __all__ = ['CONDITION', 'SUPPOSITION', 'RELATIVE', 'ASKED', 'ELSEWHERE', 'LEFT_OPEN', 'SUBMITTED', 'PAST', 'UNASSERTED_CUES',
-           'SENTENCE_STOP', 'WIDTH', 'FIRST', 'CITED_LENGTH', 'CITED_APART', 'FORMER_LENGTH', 'REPLACED_LENGTH',
-           'unasserted']
+           'SENTENCE_STOP', 'WIDTH', 'FIRST', 'CITED_LENGTH', 'CITED_APART', 'FORMER_LENGTH', 'REPLACED_WIDTH',
+           'REPLACED_LENGTH', 'unasserted']
 
 # %% ../../nbs/api/11_text.unasserted.ipynb #da9116dd
 CONDITION = PatternTable(
@@ -86,8 +86,9 @@ _VOID_LABEL = re.compile(r"\b(?:original|previous|former|old|superseded)\s(?:(?:
 FORMER_LENGTH = 900  # characters of a former diagnosis at most
 _FORMER_LABEL = re.compile(r"\s{0,4}(?:previous(?:ly)?|original(?:ly)?|initial|formerly)\s?(?:(?:reported\s)?(?:report|diagnosis)\b)?[^:\n]{0,30}:")
 _REVISED_LABEL = re.compile(r"\n\s{0,4}(?:revised|amended|corrected|current|final)\s{0,2}(?:(?:final\s)?(?:report|diagnosis)\b[^:\n]{0,30})?:")
-_REPLACED = re.compile(r"\b(?:amendments?\b|revision\sdescription|amend(?:ed)?\s(?:date|by)\b)[^\0]{0,600}$")  # before `…. Original Diagnosis ….`: what follows is no more the diagnosis
-_REPLACED_HEADING = re.compile(r"[\s.]{0,6}(?:original|previous)\sdiagnosis\W{0,3}[:.\n]")
+REPLACED_WIDTH = 600  # characters before it in which its amendment is told
+_REPLACED = re.compile(r"\b(?:amendments?\b|revision\sdescription|amend(?:ed)?\s(?:date|by)\b)")  # before `…. Original Diagnosis ….`: what follows is no more the diagnosis
+_REPLACED_HEADING = re.compile(r"(?:original|previous)\sdiagnosis\W{0,3}[:.\n]")
 _REPLACED_ENDS = re.compile(r"\b(?:gross|intra-?operative|microscopic|frozen\ssection)\s(?:description|examination|consultation|diagnosis)|\brevision\sdescription")
 REPLACED_LENGTH = 8000  # characters of it at most
 _OWN_OPINION = re.compile(r"\bour\s(?:opinion|diagnosis|interpretation|impression)|\bwe\s(?:do\snot|disagree|favou?r)")  # where it is another than the submitted one
@@ -129,6 +130,6 @@ def unasserted(text: str,                      # the report as printed
             revised = label and _REVISED_LABEL.search(lower, label.end(), label.end() + FORMER_LENGTH)
             if revised:
                 yield position, revised.start()
-            elif _REPLACED_HEADING.match(lower, position) and _REPLACED.search(lower, max(0, position - 640), position):
+            elif _REPLACED_HEADING.match(lower, position) and _REPLACED.search(lower, max(0, position - REPLACED_WIDTH), position):
                 ends = _REPLACED_ENDS.search(lower, position, position + REPLACED_LENGTH)
                 yield position, ends.start() if ends else min(len(text), position + REPLACED_LENGTH)

@@ -353,9 +353,9 @@ class Catalogue:
         corpus = (self.data or Path("data")) / "tcga" / "reports.parquet"
         command = ("-m", "cancer_staging", "evaluate", "default", "rules", "--data", str(corpus), "--split", "test", "--notation-removed", "--fields", "t,n,m", "--out", str(self.results / "notation_removed.json"))
         made = {"notation_removed": (90, command), "site_calibration": (4500, script("calibrate_site.py", "--models", self.models / "hospitals")), "review_queue": (900, script("review_queue.py")),
-                "export_registry": (90, script("export_registry.py")), **{name: (seconds, page(f"{name}.ipynb")) for name, seconds in (("speed", 900), ("training_speed", 900), ("test_split", 300), ("real_pdfs", 180), ("review_page", 120))}}
+                "export_registry": (90, script("export_registry.py")), "paired_speed": (200, script("paired_speed.py")), **{name: (seconds, page(f"{name}.ipynb")) for name, seconds in (("speed", 900), ("training_speed", 900), ("test_split", 300), ("real_pdfs", 180), ("review_page", 120))}}
         for name, (seconds, command) in made.items():
-            self._add(name, command, f"{name}.json", name.replace("_", " "), Cost(processor=seconds, network=False), alone=name in ("speed", "training_speed", "review_page"))
+            self._add(name, command, f"{name}.json", name.replace("_", " "), Cost(processor=seconds, network=False), alone=name in ("speed", "paired_speed", "training_speed", "review_page"))
         import scale
 
         path, cost = self.results / "scale.json", Cost(processor=600, network=False)
